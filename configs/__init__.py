@@ -1,0 +1,1 @@
+"""Recipes, protocols and profiles as data files."""

@@ -1,0 +1,1 @@
+"""Numbers from papers and READMEs, with their sources; data only."""

@@ -1,0 +1,49 @@
+"""parface-bench: an honest, plugin-based benchmark for 2D and 3D facial landmarks.
+
+Names below are imported when they are first used, so that ``import parface_bench`` stays instant.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "backbone": "parface_bench.registry",
+    "dataset": "parface_bench.registry",
+    "loss": "parface_bench.registry",
+    "method": "parface_bench.registry",
+    "metric": "parface_bench.registry",
+    "BACKBONES": "parface_bench.registry",
+    "DATASETS": "parface_bench.registry",
+    "LOSSES": "parface_bench.registry",
+    "METHODS": "parface_bench.registry",
+    "METRICS": "parface_bench.registry",
+    "UserError": "parface_bench.registry",
+    "hookimpl": "parface_bench.registry",
+    "index": "parface_bench.data.index",
+    "Method": "parface_bench.training.method",
+    "TrainableMethod": "parface_bench.training.trainable",
+    "Stage": "parface_bench.training.stage",
+    "run": "parface_bench.api",
+    "score": "parface_bench.api",
+    "compare": "parface_bench.api",
+    "load_model": "parface_bench.api",
+    "load_result": "parface_bench.api",
+    "list_plugins": "parface_bench.api",
+}
+__all__ = ["__version__", *sorted(_EXPORTS)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'parface_bench' has no attribute {name!r}")
+    value = getattr(import_module(_EXPORTS[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_EXPORTS])

@@ -1,0 +1,9 @@
+"""``pfbench cost``."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""

@@ -1,0 +1,1 @@
+"""From index table to tensors: crops, augmentation, codecs, loaders."""

@@ -1,0 +1,1 @@
+"""What a face is: landmark schemas, flips, regions, conversions, geometry."""

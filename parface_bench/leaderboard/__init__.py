@@ -1,0 +1,1 @@
+"""Result records, the store, and the tables and plots made from them."""

@@ -1,0 +1,1 @@
+"""Protocols, normalisation, the metric engine and its statistics. numpy only."""

@@ -1,0 +1,16 @@
+"""The built-in plugins. They come in through the entry point ``parface_bench``, like anybody else's."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from parface_bench.registry.specs import KINDS
+
+
+def pfbench_register(registry: Any) -> None:
+    """Declare every built-in: each kind's package lists its specifications in ``PLUGINS``."""
+    for kind in KINDS:
+        package = "losses" if kind == "loss" else f"{kind}s"
+        for spec in import_module(f"parface_bench.plugins.{package}").PLUGINS:
+            registry.add(spec)

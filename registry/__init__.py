@@ -1,0 +1,50 @@
+"""Kinds of plugins, their discovery and their look-up. Imports neither torch nor any plugin."""
+
+from parface_bench.registry.catalogue import Catalogue, Kind, catalogue
+from parface_bench.registry.declare import backbone, dataset, loss, method, metric
+from parface_bench.registry.errors import NameClash, PfError, UserError, WorkError, nearest
+from parface_bench.registry.hookspecs import hookimpl
+from parface_bench.registry.specs import (
+    KINDS,
+    BackboneSpec,
+    DatasetSpec,
+    LossSpec,
+    MethodSpec,
+    MetricSpec,
+    Spec,
+)
+
+DATASETS: Kind = catalogue["dataset"]
+BACKBONES: Kind = catalogue["backbone"]
+LOSSES: Kind = catalogue["loss"]
+METRICS: Kind = catalogue["metric"]
+METHODS: Kind = catalogue["method"]
+
+__all__ = [
+    "BACKBONES",
+    "DATASETS",
+    "KINDS",
+    "LOSSES",
+    "METHODS",
+    "METRICS",
+    "BackboneSpec",
+    "Catalogue",
+    "DatasetSpec",
+    "Kind",
+    "LossSpec",
+    "MethodSpec",
+    "MetricSpec",
+    "NameClash",
+    "PfError",
+    "Spec",
+    "UserError",
+    "WorkError",
+    "backbone",
+    "catalogue",
+    "dataset",
+    "hookimpl",
+    "loss",
+    "method",
+    "metric",
+    "nearest",
+]

@@ -1,0 +1,45 @@
+"""The decorators that declare a plugin beside its code: ``@metric("nme-mouth", unit="%", ...)``.
+
+A declaration is only noted here; the catalogue takes it in when the module that holds it has been loaded, or at the
+next look-up when it was made in a notebook.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from parface_bench.registry.specs import SPEC_TYPES, Spec
+
+T = TypeVar("T")
+DECLARED: list[tuple[str, Spec]] = []
+
+
+def _decorator(kind: str) -> Callable[..., Callable[[T], T]]:
+    def declare(name: str, **facts: Any) -> Callable[[T], T]:
+        def note(target: T) -> T:
+            doc = inspect.getdoc(target) or ""
+            facts.setdefault("summary", doc.split("\n", 1)[0].rstrip("."))
+            for key in ("splits", "train_splits", "test_splits", "trained_on"):
+                if key in facts:
+                    facts[key] = tuple(facts[key])
+            try:
+                spec = SPEC_TYPES[kind](name=name, target=target, **facts)
+            except TypeError as error:
+                raise TypeError(f"@{kind}({name!r}): {str(error).split('__init__() ')[-1]}") from None
+            DECLARED.append((getattr(target, "__module__", "__main__"), spec))
+            return target
+
+        return note
+
+    declare.__name__ = kind
+    declare.__doc__ = f"Declare a {kind} plugin; the keywords are the fields of {SPEC_TYPES[kind].__name__}."
+    return declare
+
+
+dataset = _decorator("dataset")
+backbone = _decorator("backbone")
+loss = _decorator("loss")
+metric = _decorator("metric")
+method = _decorator("method")

@@ -1,0 +1,145 @@
+"""What a plugin says about itself: typed facts, known without importing the plugin's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, ClassVar
+
+from parface_bench.registry.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """Facts that every plugin states.
+
+    Attributes:
+        name: what is typed on the command line.
+        target: the object itself or ``"module:attr"``, imported only when it is used.
+        summary: one line for ``pfbench list``.
+        reference: paper, definition or address that the plugin implements.
+        licence: licence of the plugin's data, weights or code, where it differs from the toolkit's.
+        needs: extra of the owning distribution that must be installed (``pip install 'parface-bench[dlib]'``).
+        owner: the distribution or file that the plugin came from; set at discovery.
+    """
+
+    kind: ClassVar[str] = ""
+    name: str
+    target: Any
+    summary: str = ""
+    reference: str = ""
+    licence: str = ""
+    needs: str = ""
+    owner: str = ""
+
+    def load(self) -> Any:
+        """The plugin's object, imported now if it was given lazily.
+
+        Raises:
+            UserError: the module is missing (the sentence names the extra to install) or fails to import.
+        """
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, attr = self.target.partition(":")
+        try:
+            return getattr(import_module(module), attr)
+        except Exception as error:
+            raise self.unusable(error) from error
+
+    def unusable(self, error: Exception) -> UserError:
+        """The sentence for a plugin that cannot be imported or built."""
+        if isinstance(error, ModuleNotFoundError) and self.needs:
+            own = self.owner.startswith("parface-bench")
+            install = f"pip install '{'parface-bench[' + self.needs + ']' if own else self.needs}'"
+            return UserError(f"{self.kind} {self.name!r} needs the module {error.name!r}: {install}")
+        return UserError(
+            f"{self.kind} {self.name!r} (from {self.owner}) cannot be loaded: {type(error).__name__}: {error}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec(Spec):
+    """A data set: the target is a function ``(root: Path, split: str) -> pandas.DataFrame`` (the index table).
+
+    Attributes:
+        schema: landmark schema name ('ibug68', ...); '' for sets without landmarks.
+        dims: 2 or 3 coordinates a landmark.
+        splits: names that the function accepts; ``test_splits`` are those that ``run`` scores by default.
+        protocol: default protocol name.
+        subsets: names of the reported subsets (beside ``full``) and what each means.
+        counts: expected number of faces per split where the whole set is present.
+        alias_of: this set stands in for another (``palsy-twin`` for ``palsy``).
+    """
+
+    kind: ClassVar[str] = "dataset"
+    schema: str = ""
+    dims: int = 2
+    splits: tuple[str, ...] = ("train", "test")
+    train_splits: tuple[str, ...] = ("train",)
+    test_splits: tuple[str, ...] = ("test",)
+    protocol: str = ""
+    subsets: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    citation: str = ""
+    how_to_get: str = ""
+    alias_of: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneSpec(Spec):
+    """A network body. ``family`` marks a provider of many names (timm): its target takes ``model=NAME``."""
+
+    kind: ClassVar[str] = "backbone"
+    family: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSpec(Spec):
+    """A loss: the target builds a callable ``(prediction, target, ...) -> scalar tensor``."""
+
+    kind: ClassVar[str] = "loss"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec(Spec):
+    """A metric: a pure function of :class:`parface_bench.scoring.faces.Faces`.
+
+    Attributes:
+        unit: '%', 'px', 'fraction', ...
+        higher_is_better: alone decides arrows, bold and checkpoint selection.
+        over: 'face' (the function returns [N] and is averaged) or 'set' (it returns one number).
+        finish: a numpy ufunc name or callable applied to the mean, e.g. 'sqrt' for a root of a mean variance.
+        dims: needs 3D data if 3, else 2.
+    """
+
+    kind: ClassVar[str] = "metric"
+    unit: str = "%"
+    higher_is_better: bool = False
+    over: str = "face"
+    finish: Any = None
+    dims: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSpec(Spec):
+    """A method: the target builds an object with ``predict`` and, if it learns, ``stages``.
+
+    Attributes:
+        trainable: it has stages.
+        schema: the schema that it always predicts, or '' when it takes the data set's.
+        trained_on: ``DATASET:SPLIT`` names seen by its shipped weights; contaminated rows are marked.
+        task: 'landmarks', or 'detection' for face detectors that give boxes.
+    """
+
+    kind: ClassVar[str] = "method"
+    trainable: bool = False
+    schema: str = ""
+    trained_on: tuple[str, ...] = ()
+    task: str = "landmarks"
+
+
+SPEC_TYPES: dict[str, type[Spec]] = {
+    s.kind: s for s in (DatasetSpec, BackboneSpec, LossSpec, MetricSpec, MethodSpec)
+}
+KINDS = tuple(SPEC_TYPES)

@@ -1,0 +1,38 @@
+"""Shared fixtures: where the golden numbers and the real photographs lie, if they are there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("PFBENCH_SHARED", ROOT.parent / "shared"))
+
+
+def _need(path: Path) -> Path:
+    if not path.exists():
+        pytest.skip(f"needs {path.name}, which is not distributed with the project (set PFBENCH_SHARED)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """Folder of golden numbers of the original code."""
+    return _need(SHARED / "golden")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real photographs and annotations."""
+    return _need(SHARED / "data")
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tests away from the developer's caches, remembered roots and stores."""
+    home = tmp_path_factory.getbasetemp() / "home"
+    monkeypatch.setenv("PFBENCH_HOME", str(home))
+    for name in [n for n in os.environ if n.startswith("PFBENCH_DATA")]:
+        monkeypatch.delenv(name)
