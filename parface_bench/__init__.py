@@ -6,9 +6,16 @@ Names below are imported when they are first used, so that ``import parface_benc
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 __version__ = "0.1.0"
+
+# In a checkout the sibling rooms (registry/, plugins/, configs/) belong to this package; `python -m` and notebooks
+# started in the project's root find this folder before the installed mapping.
+_checkout = Path(__file__).resolve().parents[1]
+if (_checkout / "registry" / "catalogue.py").is_file() and (_checkout / "pyproject.toml").is_file():
+    __path__ += [str(_checkout), str(_checkout / "leaderboards")]
 
 _EXPORTS = {
     "backbone": "parface_bench.registry",
