@@ -70,6 +70,9 @@ class DatasetSpec(Spec):
         subsets: names of the reported subsets (beside ``full``) and what each means.
         counts: expected number of faces per split where the whole set is present.
         alias_of: this set stands in for another (``palsy-twin`` for ``palsy``).
+        fallback: the data set that is used, with one line said, where no root of this one has been set.
+        make_root: ``"module:attr"`` of a function ``(**options) -> Path`` that makes the data where no root has been set.
+        config_key: the set's name in the original code's ``local_config.ini``, where it differs from ``name``.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -84,6 +87,9 @@ class DatasetSpec(Spec):
     citation: str = ""
     how_to_get: str = ""
     alias_of: str = ""
+    fallback: str = ""
+    make_root: Any = None
+    config_key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
