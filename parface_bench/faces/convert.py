@@ -1,0 +1,94 @@
+"""From one annotation scheme to another, and from a picture to its mirror image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from parface_bench.faces.layouts import SELECTIONS
+from parface_bench.faces.schema import Schema, get_schema, indices, schema_names
+from parface_bench.registry.errors import UserError
+
+# (from, to) -> for each landmark of `to`, the landmarks of `from` whose mean it is
+_CONVERSIONS: dict[tuple[str, str], list[np.ndarray]] = {}
+
+
+def register_conversion(src: str, dst: str, sources: list[list[int]]) -> None:
+    """Add a conversion: ``sources[i]`` are the landmarks of ``src`` whose mean is landmark ``i`` of ``dst``.
+
+    Raises:
+        ValueError: the lists do not fit the two schemas.
+    """
+    a, b = get_schema(src), get_schema(dst)
+    if len(sources) != len(b) or any(not s or min(s) < 0 or max(s) >= len(a) for s in sources):
+        raise ValueError(f"conversion {src} -> {dst} needs {len(b)} non-empty lists of indices below {len(a)}")
+    _CONVERSIONS[a.name, b.name] = [np.array(s, dtype=np.intp) for s in sources]
+
+
+def conversions() -> list[tuple[str, str]]:
+    """All (from, to) pairs that :func:`convert` knows."""
+    return sorted(_CONVERSIONS)
+
+
+def convert(points: np.ndarray, src: str | Schema, dst: str | Schema) -> np.ndarray:
+    """Landmarks of one scheme expressed in another.
+
+    Args:
+        points: [..., L, D] landmarks of schema ``src``.
+        src, dst: schemas or their names.
+
+    Returns:
+        A new array [..., L', D]. Selected landmarks are copied exactly, others are means.
+
+    Raises:
+        UserError: the shapes do not fit or no conversion is known.
+    """
+    a, b = get_schema(src), get_schema(dst)
+    points = np.asarray(points)
+    _check(points, a)
+    if a.name == b.name:
+        return points.copy()
+    sources = _CONVERSIONS.get((a.name, b.name))
+    if sources is None:
+        known = ", ".join(t for s, t in conversions() if s == a.name) or "nothing"
+        raise UserError(f"landmarks of schema {a.name!r} cannot become {b.name!r}; they convert to {known}")
+    if all(len(s) == 1 for s in sources):
+        return points[..., np.concatenate(sources), :]
+    out = [points[..., s[0], :] if len(s) == 1 else points[..., s, :].mean(axis=-2) for s in sources]
+    return np.stack(out, axis=-2)
+
+
+def flip_points(points: np.ndarray, schema: str | Schema, width: float) -> np.ndarray:
+    """Landmarks of the mirrored picture, in the schema's order.
+
+    Args:
+        points: [..., L, 2|3] landmarks in pixels, 0-based pixel centres.
+        schema: their schema or its name.
+        width: width of the picture in pixels; column x becomes ``width - 1 - x``.
+
+    Returns:
+        A new array of the same shape.
+    """
+    s = get_schema(schema)
+    points = np.asarray(points)
+    _check(points, s)
+    out = points[..., s.flip, :]
+    out[..., 0] = width - 1 - out[..., 0]
+    return out
+
+
+def _check(points: np.ndarray, schema: Schema) -> None:
+    if points.ndim < 2 or points.shape[-2] != len(schema):
+        raise UserError(f"schema {schema.name!r} has {len(schema)} landmarks, found an array of shape {points.shape}")
+
+
+def _register_builtin() -> None:
+    for (src, dst), run in SELECTIONS.items():
+        register_conversion(src, dst, [[int(i)] for i in indices(run)])
+    for name in schema_names():
+        s = get_schema(name)
+        if name != "points5" and s.eyes is not None and s.nose_tip is not None and s.mouth_corners is not None:
+            single = [[s.nose_tip], [s.mouth_corners[0]], [s.mouth_corners[1]]]
+            register_conversion(name, "points5", [s.eyes[0].tolist(), s.eyes[1].tolist(), *single])
+
+
+_register_builtin()
