@@ -1,0 +1,95 @@
+"""Where a result comes from: code version, environment, configuration hash, run id, data seen in training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import secrets
+import subprocess
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "torchvision", "timm", "mmengine-lite", "numpy", "scipy", "pandas", "opencv-python-headless")
+# Configuration entries that say where and how a run was made, not what was computed.
+NOT_IDENTITY = frozenset({"seed", "out", "data_root", "device", "workers", "resume", "store"})
+
+
+@cache
+def code_version() -> dict[str, Any]:
+    """Package version, and the commit where the package runs from a git checkout (``modified``: with local changes)."""
+    try:
+        package = version("parface-bench")
+    except PackageNotFoundError:
+        from parface_bench import __version__ as package
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists() or not (root / "pyproject.toml").is_file():
+        return {"package": package, "commit": None, "modified": None}
+    commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain", "--untracked-files=no")
+    return {"package": package, "commit": commit or None, "modified": None if changes is None else bool(changes)}
+
+
+def environment() -> dict[str, Any]:
+    """Python, platform, number of CPUs and the versions of what computes; no host names and no paths."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpus": os.cpu_count() or 1,
+        "packages": found,
+    }
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Sixteen hex digits that name a configuration; the seed and places (``NOT_IDENTITY``) do not count."""
+    kept = {key: value for key, value in config.items() if key not in NOT_IDENTITY}
+    text = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def new_run_id(seed: int | None = None) -> str:
+    """A run's name, sortable by time and unique between processes: ``20260131-235959-s0-1a2b3c4d``."""
+    middle = "" if seed is None else f"s{seed}-"
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{middle}{secrets.token_hex(4)}"
+
+
+def now() -> str:
+    """The present in UTC, ISO 8601, to the second."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def contaminated(trained_on: Iterable[str], dataset: str, splits: Iterable[str]) -> bool:
+    """Whether a method has seen the scored faces: ``DATASET`` alone stands for all of its splits."""
+    scored = {dataset} | {f"{dataset}:{split}" for split in splits}
+    return any(seen in scored for seen in trained_on)
+
+
+def plain(value: Any) -> Any:
+    """``json.dumps(default=...)``: numpy scalars and arrays, sets, paths and mappings as plain JSON values."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, Iterable) and not isinstance(value, (bytes, Path)):
+        return list(value)
+    return str(value)
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
