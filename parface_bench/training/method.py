@@ -1,0 +1,36 @@
+"""What a method is: photographs and face boxes in, landmarks out. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class Method:
+    """A landmark detector. Subclass it and write :meth:`predict`; declare it with ``@method("name", ...)``.
+
+    Attributes:
+        schema: name of the landmark schema that ``predict`` gives (a detector from elsewhere), or '' when the
+            method takes the data set's own schema.
+        dims: coordinates a landmark, 2 or 3.
+        confidence: after ``predict``, float [B] in 0..1 for the faces just seen, or None where the method has none.
+    """
+
+    schema: str = ""
+    dims: int = 2
+    confidence: np.ndarray | None = None
+
+    def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
+        """Find the landmarks of one face in each picture.
+
+        Args:
+            images: B photographs, uint8 RGB [H, W, 3], each of any size (the same array may occur more than once).
+            boxes: float [B, 4], the face boxes x1, y1, x2, y2 in pixels of each photograph, as the data set, the
+                protocol or a face detector gives them.
+
+        Returns:
+            float [B, L, 2] or [B, L, 3] in pixels of each photograph (0-based pixel centres, x right, y down); a
+            face that was not found is a row of NaN and counts as missing.
+        """
+        raise NotImplementedError

@@ -1,0 +1,184 @@
+"""Recipes: YAML files in configs/ composed by inheritance, with `--set` on top, down to one resolved mapping."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from parface_bench.registry.errors import UserError, nearest
+
+PROFILES = ("quick", "full")
+# Replaced whole: their keys are the arguments of whoever is named in them.
+_WHOLE = {"optimizers", "schedule"}
+_FREE = {"method", "augment", "crop", "optimizers", "schedule", "settings"}
+
+
+def configs() -> Path:
+    """The folder of the built-in recipes."""
+    return Path(str(files("parface_bench.configs")))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """One recipe file with everything that it inherits through ``_base_`` (a path or a list, relative to the file).
+
+    Raises:
+        UserError: the file is missing, is not YAML or is not a mapping, or inherits itself.
+    """
+    return _read(path, ())
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    path = path.resolve()
+    if path in seen:
+        raise UserError(f"recipe {path}: inherits itself through _base_")
+    try:
+        own = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise UserError(f"recipe {path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" (line {where.line + 1})" if where else ""
+        raise UserError(f"recipe {path}: not valid YAML{line}") from None
+    if not isinstance(own, dict):
+        raise UserError(f"recipe {path}: must be a mapping of settings")
+    bases = own.pop("_base_", [])
+    merged: dict[str, Any] = {}
+    for base in [bases] if isinstance(bases, str) else bases:
+        merged = merge(merged, _read(path.parent / base, (*seen, path)))
+    return merge(merged, own)
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """A new mapping: ``above`` wins, nested mappings are merged, lists and optimizers are replaced."""
+    out = copy.deepcopy(dict(below))
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(out.get(key), Mapping) and key not in _WHOLE:
+            out[key] = merge(out[key], value)
+        else:
+            out[key] = copy.deepcopy(value)
+    return out
+
+
+def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """The resolved recipe of a run.
+
+    Later wins: ``profiles/PROFILE.yaml``, ``methods/METHOD.PROFILE.yaml`` (or ``methods/METHOD.yaml``),
+    ``methods/METHOD@DATASET.PROFILE.yaml`` (or without the profile), ``--set`` pairs ``key.sub=value``.
+
+    Raises:
+        UserError: an unknown profile or key (with the nearest name), or a value that is not YAML.
+    """
+    if profile not in PROFILES:
+        raise UserError(f"unknown profile {profile!r}{nearest(profile, PROFILES)}")
+    root = configs()
+    recipe = read(root / "profiles" / f"{profile}.yaml")
+    for stem in (method, f"{method}@{dataset}"):
+        for name in (f"{stem}.{profile}.yaml", f"{stem}.yaml"):
+            path = root / "methods" / name
+            if path.is_file():
+                recipe = merge(recipe, read(path))
+                break
+    check(recipe, read(root / "profiles" / "base.yaml"), "recipe")
+    for pair in overrides:
+        put(recipe, pair)
+    return recipe
+
+
+def check(recipe: Mapping[str, Any], base: Mapping[str, Any], where: str) -> None:
+    """Refuse keys that ``base.yaml`` does not have, by name and with the nearest."""
+    for key, value in recipe.items():
+        if key not in base and not (where.endswith("train") and key in _STAGE_KEYS):
+            raise UserError(f"{where}: no setting {key!r}{nearest(str(key), base)}")
+        if isinstance(base.get(key), Mapping) and key not in _FREE:
+            if not isinstance(value, Mapping):
+                raise UserError(f"{where}: {key} must hold settings, found {value!r}")
+            check(value, base[key], f"{where}: {key}")
+
+
+_STAGE_KEYS = {"crop", "settings", "loss", "trains", "drifts", "needs_landmarks", "name", "kind"}
+
+
+def put(recipe: dict[str, Any], pair: str) -> None:
+    """Apply one ``--set a.b.c=value`` to a resolved recipe, in place; the value is read as YAML.
+
+    A number in the path picks an entry of a list, from 1 (``stages.2.epochs=5``).
+    """
+    path, equals, text = pair.partition("=")
+    if not equals or not path.strip():
+        raise UserError(f"--set {pair}: write KEY=VALUE, for example --set train.epochs=5")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {pair}: the value is not valid YAML") from None
+    *parents, last = path.strip().split(".")
+    here: Any = recipe
+    free = False
+    for depth, key in enumerate(parents):
+        here = _step(here, key, pair, free)
+        free = free or key in _FREE or (depth == 1 and parents[0] == "stages")
+    if isinstance(here, list):
+        here[_position(here, last, pair)] = value
+    elif isinstance(here, dict):
+        known = [*here, *(_STAGE_KEYS if parents == ["train"] else [])]
+        if last not in known and not free:
+            raise UserError(f"--set {pair}: no setting {path!r}{_near(path, recipe)}")
+        old = here.get(last)
+        if isinstance(old, dict) and not isinstance(value, dict):
+            inside = ", ".join(f"{path}.{k}" for k in old) or f"{path}.NAME"
+            raise UserError(f"--set {pair}: {path} holds several settings: set {inside}")
+        if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        elif isinstance(old, float) and isinstance(value, str):
+            # YAML 1.1 reads 1e-3 as text
+            try:
+                value = float(value)
+            except ValueError:
+                raise UserError(f"--set {pair}: {path} must be a number") from None
+        elif isinstance(old, int) and not isinstance(old, bool) and not isinstance(value, (int, float)):
+            raise UserError(f"--set {pair}: {path} must be a number")
+        here[last] = value
+    else:
+        raise UserError(f"--set {pair}: {'.'.join(parents)!r} holds one value, no settings")
+
+
+def _step(here: Any, key: str, pair: str, free: bool) -> Any:
+    if isinstance(here, list):
+        return here[_position(here, key, pair)]
+    if isinstance(here, dict) and key in here:
+        return here[key]
+    if isinstance(here, dict) and free:
+        return here.setdefault(key, {})
+    known = here if isinstance(here, dict) else ()
+    raise UserError(f"--set {pair}: no setting {key!r}{nearest(key, known)}")
+
+
+def _position(entries: list[Any], key: str, pair: str) -> int:
+    if not key.isdigit() or not 1 <= int(key) <= len(entries):
+        raise UserError(f"--set {pair}: {key!r} must be a number from 1 to {len(entries)}")
+    return int(key) - 1
+
+
+def _near(path: str, recipe: Mapping[str, Any]) -> str:
+    names = list(_paths(recipe))
+    last = path.rsplit(".", 1)[-1]
+    same_end = [n for n in names if n.rsplit(".", 1)[-1] == last]
+    return f"; did you mean {same_end[0]!r}?" if same_end else nearest(path, names)
+
+
+def _paths(recipe: Mapping[str, Any], above: str = "") -> Iterable[str]:
+    for key, value in recipe.items():
+        yield f"{above}{key}"
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{above}{key}.")
+
+
+def digest(recipe: Mapping[str, Any]) -> str:
+    """First 12 hexadecimal digits of the SHA-256 of the recipe as sorted JSON."""
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True, default=str).encode()).hexdigest()[:12]

@@ -1,0 +1,81 @@
+"""A stage: one phase of a training, with its data, trainable parts, loss, optimizers and epochs. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from parface_bench.registry.errors import UserError, nearest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What the runner needs to know of one phase. Every field can be written in a recipe (``train:``, ``stages:``).
+
+    Attributes:
+        name: shown on the screen and in the run's folder.
+        kind: 'gradient' (steps on batches) or 'closed-form' (the method's ``loss`` attribute, a function of
+            :class:`parface_bench.training.data.FaceArrays`, is called once).
+        epochs: passes over the training faces.
+        data: training data, ``NAME`` or ``NAME:SPLIT`` each; () = the target data set's own training splits.
+            Sets whose root is not configured are left out and named on the screen.
+        trains: sub-modules of the method that learn ('encoder', 'head.depth', ...); () = all. The others are frozen:
+            no gradients, and in evaluation mode, so that batch-norm statistics stay.
+        drifts: frozen sub-modules whose batch-norm statistics are nevertheless updated.
+        loss: name of the method's function of a batch that gives the loss: a scalar tensor or named terms, summed.
+        needs_landmarks: False for self-supervised stages, which use faces without landmarks too.
+        batch_size: faces a step and process.
+        accumulate: batches whose gradients are summed before each step of the optimizer.
+        optimizers: name -> {type, lr, ..., modules}; ``modules`` (default all that train) lists sub-modules. One
+            optimizer is stepped by the runner; with several the method writes ``training_step``.
+        schedule: {type: constant | cosine | onecycle | multistep, warmup: fraction of the steps, ...}.
+        augment: arguments of the shared augmentation, see docs/methods.md.
+        crop: overrides of the recipe's ``crop`` for this stage.
+        clip_grad: largest norm of the gradient, 0 = no clipping.
+        amp: 'off', 'bf16' or 'fp16'.
+        ema: decay of the averaged weights that are validated and kept, 0 = none.
+        validate_every: epochs between validations.
+        early_stop: validations without improvement after which the stage ends, 0 = never.
+        keep: 'best' checkpoint by the validation metric, or 'last'.
+        settings: anything further that the method wants to know in this stage.
+    """
+
+    name: str = "train"
+    kind: str = "gradient"
+    epochs: int = 1
+    data: tuple[str, ...] = ()
+    trains: tuple[str, ...] = ()
+    drifts: tuple[str, ...] = ()
+    loss: str = "loss"
+    needs_landmarks: bool = True
+    batch_size: int = 32
+    accumulate: int = 1
+    optimizers: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"main": {"type": "Adam", "lr": 1e-3}})
+    schedule: Mapping[str, Any] = field(default_factory=lambda: {"type": "constant"})
+    augment: Mapping[str, Any] = field(default_factory=dict)
+    crop: Mapping[str, Any] = field(default_factory=dict)
+    clip_grad: float = 0.0
+    amp: str = "off"
+    ema: float = 0.0
+    validate_every: int = 1
+    early_stop: int = 0
+    keep: str = "best"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_recipe(cls, recipe: Mapping[str, Any], **own: Any) -> Stage:
+        """The recipe's ``train`` settings with a stage's own on top (``settings`` and ``schedule`` replace, not merge).
+
+        Raises:
+            UserError: a key that no stage has, with the nearest name.
+        """
+        values = {**recipe["train"], **own}
+        known = [f.name for f in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise UserError(f"recipe: a stage has no setting {key!r}{nearest(key, known)}")
+        for key in ("data", "trains", "drifts"):
+            value = values.get(key) or ()
+            values[key] = (value,) if isinstance(value, str) else tuple(value)
+        return cls(**values)

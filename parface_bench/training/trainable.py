@@ -1,0 +1,88 @@
+"""The base class of methods that learn: network, loss, decode; everything else is the shared runner's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from parface_bench.training.method import Method
+from parface_bench.training.stage import Stage
+
+if TYPE_CHECKING:
+    from mmengine.optim import OptimWrapper
+
+    from parface_bench.data.batch import Batch
+    from parface_bench.data.crop import Crop
+    from parface_bench.faces import Schema
+
+
+class TrainableMethod(Method, nn.Module):
+    """A network that learns landmarks from crops. An author writes ``__init__``, ``forward``, ``loss`` and ``decode``.
+
+    ``__init__`` takes ``schema`` (the data set's landmark schema), usually ``image_size`` (the side of the square
+    crop in pixels), and whatever else a recipe may set under ``method:``. Weights that are not in the method's own
+    ``state_dict`` do not exist for checkpoints.
+
+    Attributes set by the toolkit right after building (:func:`parface_bench.training.build.build_method`):
+        landmark_schema: the schema given to ``__init__``.
+        image_size: side of the crop in pixels.
+        dims: 3 where the data are 3D, else 2.
+        crop: the crop geometry that maps a face box to the square that the network sees.
+        depth_head: where the data are 3D and the method predicts 2D, the shared head that lifts its landmarks.
+    """
+
+    predicts_depth: bool = False
+    landmark_schema: Schema
+    image_size: int
+    crop: Crop
+    depth_head: nn.Module | None = None
+
+    def forward(self, images: Tensor) -> Any:
+        """Run the network on crops, float [B, 3, S, S], RGB in 0..1."""
+        raise NotImplementedError
+
+    def loss(self, batch: Batch) -> Tensor | dict[str, Tensor]:
+        """The loss of one batch: a scalar, or named terms whose sum is minimised."""
+        raise NotImplementedError
+
+    def decode(self, output: Any) -> Tensor:
+        """Landmarks of what ``forward`` gave: [B, L, 2], or [B, L, 3] with depth, in crop pixels."""
+        raise NotImplementedError
+
+    def stages(self, recipe: Mapping[str, Any]) -> list[Stage]:
+        """The phases of the training: those that the recipe lists under ``stages``, else one from ``train``."""
+        return [Stage.from_recipe(recipe, **own) for own in recipe.get("stages") or [{}]]
+
+    def training_step(self, batch: Batch, optimizers: Mapping[str, OptimWrapper], stage: Stage) -> dict[str, Tensor]:
+        """One step on one batch. Override it for several optimizers (adversarial training).
+
+        Each wrapper offers ``with w.optim_context(self): ...`` (mixed precision) and ``w.update_params(loss)``, which
+        goes backward, averages the gradients of that optimizer's parameters over the processes, clips and steps.
+
+        Returns:
+            What is logged, with the total under ``loss``; a value that is not finite stops the training.
+        """
+        (optimizer,) = optimizers.values()
+        with optimizer.optim_context(self):
+            losses = getattr(self, stage.loss)(batch)
+            terms = losses if isinstance(losses, dict) else {}
+            total = torch.stack([t.float() for t in terms.values()]).sum() if terms else losses
+        optimizer.update_params(total)
+        return {**terms, "loss": total}
+
+    def predict_crops(self, images: Tensor) -> Tensor:
+        """Landmarks in crops: float [B, 3, S, S] -> [B, L, 2 or 3] crop pixels. Called in evaluation mode."""
+        points = self.decode(self(images))
+        if self.depth_head is None or points.shape[-1] == 3:
+            return points
+        return torch.cat([points, self.depth_head(points)[..., None]], dim=-1)
+
+    def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
+        """As :meth:`Method.predict`: crops each face as in training and maps the landmarks back."""
+        from parface_bench.training.inference import predict_photographs
+
+        return predict_photographs(self, images, boxes)
