@@ -12,7 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from parface_bench.data import parface_geometry
 from parface_bench.faces.geometry import (
@@ -33,7 +33,7 @@ from parface_bench.faces.geometry import (
 )
 from parface_bench.registry.errors import UserError, nearest
 
-__all__ = ["GEOMETRIES", "MODES", "Crop", "apply", "depth_scale", "invert", "restore", "warp"]
+__all__ = ["GEOMETRIES", "MODES", "Crop", "apply", "depth_scale", "face_box", "invert", "restore", "warp"]
 
 MODES = ("lm_ground_truth", "bb_ground_truth", "bb_detector", "given")
 GEOMETRIES = ("half-pixel", "parface")
@@ -42,6 +42,8 @@ GEOMETRIES = ("half-pixel", "parface")
 ABOVE, BELOW = parface_geometry.TOP, parface_geometry.BOTTOM
 # A tight landmark box grows by these shares of its height to stand for a face box.
 BOX_TOP, BOX_BOTTOM = 0.05, 0.10
+# Scale and shift from a face box's square to the landmarks' square: medians over 300W's training faces (docs/crops.md).
+BOX_TO_LANDMARK_SQUARE = (1.214, -0.065)
 INTERPOLATION = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 
 
@@ -56,6 +58,7 @@ class Crop:
         size: side of the crop in pixels.
         scale: the square's side is multiplied by this.
         geometry: ``half-pixel`` (pixel centres treated right) or ``parface`` (the original code's).
+        shift: the square moves down by this share of its unscaled side (``half-pixel`` boxes only).
         align: turn the face so that the eyes are level (``lm_ground_truth`` only).
         margin: pixels added on every side, beyond the crop's own square, for augmentation to draw on. The picture is
             then ``size + 2 * margin`` wide; the square itself fills the middle ``size`` pixels.
@@ -64,6 +67,7 @@ class Crop:
     mode: str = "lm_ground_truth"
     size: int = 256
     scale: float = 1.0
+    shift: float = 0.0
     geometry: str = "half-pixel"
     align: bool = False
     margin: int = 0
@@ -80,8 +84,8 @@ class Crop:
             )
         if self.align and self.mode != "lm_ground_truth":
             raise UserError(f"crop mode {self.mode!r} cannot align the eyes: only 'lm_ground_truth' can")
-        if self.geometry == "parface" and self.scale != 1.0:
-            raise UserError("crop geometry 'parface' has a fixed scale: leave scale at 1 or use 'half-pixel'")
+        if self.geometry == "parface" and (self.scale != 1.0 or self.shift != 0.0):
+            raise UserError("crop geometry 'parface' has a fixed scale and place: leave them out or use 'half-pixel'")
 
     @classmethod
     def from_config(cls, config: Crop | Mapping[str, Any] | None, **changes: Any) -> Crop:
@@ -108,6 +112,18 @@ class Crop:
     def with_margin(self, margin: int) -> Crop:
         """The same crop with room around it."""
         return replace(self, margin=margin)
+
+    def for_boxes(self) -> Crop:
+        """The crop that takes face boxes (the ``bbox`` column) to nearly the squares that this crop makes of landmarks.
+
+        For faces that have no landmarks yet: photographs, detectors' boxes. Crops of boxes only change their mode.
+        """
+        if self.mode != "lm_ground_truth":
+            return replace(self, mode="given", align=False)
+        scale, shift = BOX_TO_LANDMARK_SQUARE
+        return replace(
+            self, mode="given", align=False, geometry="half-pixel", scale=self.scale * scale, shift=shift + self.shift
+        )
 
     @property
     def full_size(self) -> int:
@@ -146,7 +162,7 @@ class Crop:
         m = self.matrix(row)
         return parface_geometry.for_pixels(m) if self.geometry == "parface" else m
 
-    def pixels(self, image: NDArray[np.uint8], row: Any) -> NDArray[np.uint8]:
+    def pixels(self, image: np.ndarray, row: Any) -> np.ndarray:
         """The crop, uint8 [full_size, full_size, 3], of a picture uint8 [H, W, 3]."""
         return warp(image, self.pixel_matrix(row), self.full_size, interpolation=self.interpolation)
 
@@ -157,12 +173,11 @@ class Crop:
 
     def _half_pixel(self, row: Any) -> Array:
         if self.mode != "lm_ground_truth":
-            return box_to_square(_checked(square_box(self._box(row), self.scale)), self.size)
+            return self._from_box(self._box(row))
         points = _landmarks(row)
         pose = locate(points)
         if pose is None:
-            box = extend_box(tight_box(points), top=BOX_TOP, bottom=BOX_BOTTOM)
-            return box_to_square(_checked(square_box(box, self.scale * np.sqrt(2.0))), self.size)
+            return self.for_boxes()._from_box(face_box(points))
         center = pose.eyes + parface_geometry.FACE_CENTER * (pose.chin - pose.eyes)
         turn = rotation(center, roll(pose)) if self.align else None
         seen = np.vstack([points[:, :2], pose.chin, pose.brow])
@@ -173,6 +188,11 @@ class Crop:
         box = np.array([center[0] - half, middle - half, center[0] + half, middle + half])
         m = box_to_square(_checked(box), self.size)
         return m if turn is None else compose(m, turn)
+
+    def _from_box(self, box: Array) -> Array:
+        box = square_box(box)
+        box[[1, 3]] += self.shift * (box[3] - box[1])
+        return box_to_square(_checked(square_box(box, self.scale)), self.size)
 
     def _parface(self, row: Any) -> Array:
         if self.mode == "lm_ground_truth":
@@ -190,11 +210,20 @@ class Crop:
         box = _get(row, "bbox")
         if box is not None:
             return _checked(order_box(box))
-        grown = extend_box(tight_box(_landmarks(row)), top=BOX_TOP, bottom=BOX_BOTTOM)
+        grown = face_box(_landmarks(row))
         return np.trunc(grown) if self.geometry == "parface" else grown
 
 
-def warp(image: NDArray[np.uint8], matrix: ArrayLike, size: int, *, interpolation: str = "linear") -> NDArray[np.uint8]:
+def face_box(points: ArrayLike) -> Array:
+    """What this toolkit calls a face box [4]: the tight box of the landmarks, 5 % higher above and 10 % below.
+
+    Raises:
+        ValueError: no finite landmark.
+    """
+    return extend_box(tight_box(points), top=BOX_TOP, bottom=BOX_BOTTOM)
+
+
+def warp(image: np.ndarray, matrix: ArrayLike, size: int, *, interpolation: str = "linear") -> np.ndarray:
     """Cut a square out of a picture; what lies outside the picture is black.
 
     With ``linear``, strong reductions (a picture pixel less than half a crop pixel) are first averaged over whole
@@ -228,7 +257,7 @@ def warp(image: NDArray[np.uint8], matrix: ArrayLike, size: int, *, interpolatio
     return cv2.warpAffine(part, m, (size, size), flags=INTERPOLATION[interpolation], borderMode=cv2.BORDER_CONSTANT)
 
 
-def _reduce(part: NDArray[np.uint8], m: Array, block: int) -> tuple[NDArray[np.uint8], Array]:
+def _reduce(part: np.ndarray, m: Array, block: int) -> tuple[np.ndarray, Array]:
     """Average blocks of pixels, padding to whole blocks with the edge, and correct the map for it."""
     down, right = -part.shape[0] % block, -part.shape[1] % block
     if down or right:

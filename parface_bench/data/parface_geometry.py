@@ -54,7 +54,7 @@ def roi_from_landmarks(points: ArrayLike, align: bool = False) -> Corners:
     Raises:
         ValueError: the eyes and chin of this number of landmarks are not known, or no point has x > 0.
     """
-    xy = np.asarray(points, dtype=np.float32)[:, :2]
+    xy: Array = np.asarray(points, dtype=np.float32)[:, :2]  # type: ignore[assignment]
     anchors = ANCHORS.get(len(xy))
     if anchors is None or anchors.chin is None or len(xy) not in (68, 84, 98):
         raise ValueError(f"the parface geometry knows 68, 84 and 98 landmarks, not {len(xy)}")
