@@ -5,12 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from parface_bench.registry.specs import KINDS
+from parface_bench.registry.specs import PLURALS
 
 
 def pfbench_register(registry: Any) -> None:
     """Declare every built-in: each kind's package lists its specifications in ``PLUGINS``."""
-    for kind in KINDS:
-        package = "losses" if kind == "loss" else f"{kind}s"
+    for package in PLURALS.values():
         for spec in import_module(f"parface_bench.plugins.{package}").PLUGINS:
             registry.add(spec)

@@ -1,9 +1,10 @@
 """Kinds of plugins, their discovery and their look-up. Imports neither torch nor any plugin."""
 
-from parface_bench.registry.catalogue import Catalogue, Kind, catalogue
+from parface_bench.registry.catalogue import Catalogue, catalogue
 from parface_bench.registry.declare import backbone, dataset, loss, method, metric
-from parface_bench.registry.errors import NameClash, PfError, UserError, WorkError, nearest
+from parface_bench.registry.errors import NameClash, PfError, PluginWarning, UserError, WorkError, nearest
 from parface_bench.registry.hookspecs import hookimpl
+from parface_bench.registry.kind import Kind
 from parface_bench.registry.specs import (
     KINDS,
     BackboneSpec,
@@ -36,6 +37,7 @@ __all__ = [
     "MetricSpec",
     "NameClash",
     "PfError",
+    "PluginWarning",
     "Spec",
     "UserError",
     "WorkError",

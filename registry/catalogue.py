@@ -1,24 +1,28 @@
-"""The catalogue of plugins: discovery with pluggy, look-up by kind and name, building through mmengine."""
+"""The catalogue of plugins: discovery with pluggy, three ways in, and hooks that cannot break one another."""
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 import traceback
-from collections.abc import Iterator
+import warnings
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pluggy
-
 from parface_bench.registry import hookspecs
 from parface_bench.registry.declare import DECLARED
-from parface_bench.registry.errors import NameClash, UserError, nearest
-from parface_bench.registry.specs import KINDS, SPEC_TYPES, BackboneSpec, Spec
+from parface_bench.registry.errors import PfError, PluginWarning, UserError, nearest
+from parface_bench.registry.kind import Kind
+from parface_bench.registry.specs import KINDS, PLURALS, SPEC_TYPES, Spec
+
+NOTEBOOK = "__main__"
 
 
 @dataclass(frozen=True)
@@ -35,82 +39,50 @@ class _Manager(pluggy.PluginManager):
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
         opts = super().parse_hookimpl_opts(plugin, name)
-        if opts is None and name.startswith("pfbench_") and callable(getattr(plugin, name, None)):
+        if opts is None and name.startswith("pfbench_") and inspect.isroutine(getattr(plugin, name, None)):
             return pluggy.HookimplOpts(
                 wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None
             )
         return opts
 
 
-class Kind:
-    """The plugins of one kind, by name."""
+class Hooks:
+    """``hooks.pfbench_after_score(result=...)`` calls every plugin's hook and gives the list of what they return."""
 
-    def __init__(self, name: str, catalogue: Catalogue) -> None:
-        self.name = name
+    def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._specs: dict[str, Spec] = {}
 
-    def __iter__(self) -> Iterator[Spec]:
-        self._catalogue.discover()
-        return iter(sorted(self._specs.values(), key=lambda s: s.name))
+    def __getattr__(self, name: str) -> Callable[..., list[Any]]:
+        if name.startswith("_"):
+            raise AttributeError(name)
 
-    def __contains__(self, name: str) -> bool:
-        self._catalogue.discover()
-        return name in self._specs
+        def call(**kwargs: Any) -> list[Any]:
+            found = []
+            for owner, hook in self._catalogue.hooks(name):
+                with self._catalogue.noting(owner, name):
+                    found += hook(**kwargs)
+            return found
 
-    def names(self) -> list[str]:
-        """All names, sorted."""
-        return [spec.name for spec in self]
+        return call
 
-    def spec(self, name: str) -> Any:
-        """The facts of a plugin.
 
-        Raises:
-            UserError: no such name; the sentence suggests the nearest.
-        """
-        if name not in self:
-            broken = "; a plugin is broken, see 'pfbench list --verbose'" if self._catalogue.broken else ""
-            raise UserError(f"unknown {self.name} {name!r}{nearest(name, self._specs)}{broken}")
-        return self._specs[name]
+class _Noting:
+    """Notes what fails inside it as the fault of a plugin, and lets the others go on."""
 
-    def get(self, name: str) -> Any:
-        """The plugin's object (function or class), imported now."""
-        return self.spec(name).load()
+    def __init__(self, catalogue: Catalogue, owner: str, where: str) -> None:
+        self.catalogue, self.owner, self.where = catalogue, owner, where
 
-    def build(self, config: str | dict[str, Any], **kwargs: Any) -> Any:
-        """Build from a name or a config ``{"type": NAME, ...}`` through mmengine's registry.
+    def __enter__(self) -> None:
+        return None
 
-        A backbone name that is not registered is offered to the families (timm).
-        """
-        config = {"type": config} if isinstance(config, str) else dict(config)
-        config.update(kwargs)
-        name = config["type"]
-        if name not in self:
-            for spec in self:
-                if isinstance(spec, BackboneSpec) and spec.family and spec.load().knows(name):
-                    config.update(type=spec.name, model=name)
-                    break
-        spec = self.spec(config["type"])
-        if spec.name not in self._registry.module_dict:
-            self._registry.register_module(name=spec.name, module=spec.load())
-        return self._registry.build(config)
-
-    @cached_property
-    def _registry(self) -> Any:
-        # mmengine imports torch where it is installed, so it is met only when something is built
-        from mmengine.registry import Registry
-
-        return Registry(self.name, scope="parface_bench")
-
-    def _add(self, spec: Spec) -> None:
-        known = self._specs.get(spec.name)
-        if known is not None and known.owner != spec.owner:
-            raise NameClash(
-                f"{self.name} {spec.name!r} is declared by both {known.owner} and {spec.owner}: rename one of them"
-            )
-        self._specs[spec.name] = spec
-        if "_registry" in self.__dict__:
-            self._registry.module_dict.pop(spec.name, None)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> bool:
+        if error is None or not isinstance(error, Exception | SystemExit):
+            return False
+        where = f"in {self.where}: " if self.where else ""
+        broken = Broken(self.owner, where + sentence(error), "".join(traceback.format_exception(error)))
+        self.catalogue.broken.append(broken)
+        warnings.warn(f"plugin {broken.owner} is broken: {broken.error}", PluginWarning, stacklevel=2)
+        return True
 
 
 class Catalogue:
@@ -121,29 +93,51 @@ class Catalogue:
         self.broken: list[Broken] = []
         self._discovered = False
         self._owner = ""
+        self._owners: dict[int, str] = {}
+        self._files: dict[Path, ModuleType] = {}
         self._manager = _Manager(hookspecs.GROUP)
         self._manager.add_hookspecs(hookspecs)
 
     def __getitem__(self, kind: str) -> Kind:
+        """The plugins of a kind, named in the singular or the plural.
+
+        Raises:
+            UserError: no such kind.
+        """
+        kind = next((name for name, plural in PLURALS.items() if kind == plural), kind)
         if kind not in self.kinds:
             raise UserError(f"unknown kind {kind!r}{nearest(kind, KINDS)}")
         return self.kinds[kind]
 
     @property
-    def hook(self) -> Any:
-        """pluggy's caller: ``catalogue.hook.pfbench_after_score(result=...)``."""
+    def hook(self) -> Hooks:
+        """Caller of hooks: ``catalogue.hook.pfbench_after_score(result=...)``; one that fails is noted as broken."""
         self.discover()
-        return self._manager.hook
+        return Hooks(self)
+
+    def hooks(self, name: str) -> list[tuple[str, Callable[..., list[Any]]]]:
+        """``(owner, call)`` for every plugin that has the hook; ``call(**kwargs)`` gives a list of what it returns."""
+        self.discover()
+        plugins = [impl.plugin for impl in getattr(self._manager.hook, name).get_hookimpls()]
+        return [
+            (self._owners[id(one)], self._manager.subset_hook_caller(name, [p for p in plugins if p is not one]))
+            for one in plugins
+        ]
+
+    def noting(self, owner: str, where: str = "") -> _Noting:
+        """A context in which a failure is noted in :attr:`broken` as the owner's fault instead of being raised."""
+        return _Noting(self, owner, where)
 
     def add(self, spec: Spec) -> None:
         """Take a plugin in.
 
         Raises:
-            NameClash: another owner has declared this name.
+            NameClash: another owner has declared this name, or the same one twice.
         """
         if type(spec) is not SPEC_TYPES.get(spec.kind):
             raise TypeError(f"not a plugin specification: {spec!r}")
-        self.kinds[spec.kind]._add(replace(spec, owner=spec.owner or self._owner or "notebook"))
+        owner = self._owner or spec.owner or NOTEBOOK
+        self.kinds[spec.kind]._add(replace(spec, owner=owner), replace=not self._owner)
 
     def discover(self) -> None:
         """Load all entry points once, and take in what was declared since the last look."""
@@ -151,13 +145,14 @@ class Catalogue:
             self._discovered = True
             points = sorted(entry_points(group=hookspecs.GROUP), key=lambda p: (p.name != "builtin", p.name))
             for point in points:
-                dist = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
-                self._load(dist, point.load)
-        elif DECLARED:
+                owner = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+                with self.noting(owner):
+                    self._load(owner, point.load)
+        elif DECLARED and not self._owner:
             self._take_declared()
 
     def load_file(self, path: str | Path) -> ModuleType:
-        """Load a single-file plugin (``--plugin FILE``).
+        """Load a single-file plugin (``--plugin FILE``); a file that was loaded before is loaded afresh.
 
         Raises:
             UserError: the file is missing or fails to import, or a name is taken.
@@ -166,59 +161,93 @@ class Catalogue:
         path = Path(path)
         if not path.is_file():
             raise UserError(f"--plugin {path}: no such file")
+        place = path.resolve()
 
         def load() -> ModuleType:
             name = f"pfbench_plugin_{path.stem}"
-            spec = importlib.util.spec_from_file_location(name, path)
+            if name in sys.modules and sys.modules[name].__file__ != str(place):
+                name += f"_{zlib.crc32(bytes(place)):08x}"
+            spec = importlib.util.spec_from_file_location(name, place)
             if spec is None or spec.loader is None:
-                raise ImportError(f"{path} is not a Python file")
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
+                raise UserError("not a Python file (its name must end in .py)")
+            before = sys.modules.get(name)
+            module = sys.modules[name] = importlib.util.module_from_spec(spec)
             try:
                 spec.loader.exec_module(module)
             except BaseException:
                 del sys.modules[name]
+                if before is not None:
+                    sys.modules[name] = before
                 raise
             return module
 
-        before = len(self.broken)
-        module = self._load(str(path), load)
-        if module is None:
-            failure = self.broken[before]
-            raise UserError(f"--plugin {path}: {failure.error}")
-        return module
+        try:
+            self._files[place] = self._load(str(path), load, instead_of=self._files.get(place))
+        except (Exception, SystemExit) as error:
+            raise UserError(f"--plugin {path}: {sentence(error)}") from error
+        return self._files[place]
 
-    def _load(self, owner: str, load: Any) -> ModuleType | None:
-        """Load one plugin module whole, or note it as broken and leave nothing of it behind."""
+    def _load(self, owner: str, load: Callable[[], Any], instead_of: Any = None) -> Any:
+        """Load one plugin module whole; what it had declared before it failed is taken back."""
         self._take_declared()
         snapshot = {name: dict(kind._specs) for name, kind in self.kinds.items()}
         module = None
         self._owner = owner
         try:
+            if instead_of is not None:
+                self._manager.unregister(instead_of)
+                for kind in self.kinds.values():
+                    kind._drop(self._owners[id(instead_of)])
             module = load()
             if not self._manager.is_registered(module):
-                self._manager.register(module)
-                self._manager.check_pending()
-                impl = getattr(module, "pfbench_register", None)
-                if impl is not None:
-                    impl(registry=self)
-            self._take_declared(owner)
+                self._owners[id(module)] = owner
+                self._register(module)
+            self._take_declared()
             return module
-        except Exception as error:
+        except BaseException:
             DECLARED.clear()
             if module is not None and self._manager.is_registered(module):
                 self._manager.unregister(module)
             for name, specs in snapshot.items():
                 self.kinds[name]._specs = specs
-            self.broken.append(Broken(owner, f"{type(error).__name__}: {error}", traceback.format_exc()))
-            return None
+            if instead_of is not None:
+                self._manager.register(instead_of)
+            raise
         finally:
             self._owner = ""
 
-    def _take_declared(self, owner: str = "") -> None:
+    def _register(self, module: Any) -> None:
+        self._manager.register(module)
+        callers = self._manager.get_hookcallers(module) or []
+        known = [name for name in vars(hookspecs) if name.startswith("pfbench_")]
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            name = next((c.name for c in callers if not c.has_spec()), "")
+            raise UserError(f"unknown hook {name!r}{nearest(name, known)}") from error
+        if hasattr(module, "pfbench_register"):
+            others = [p for p in self._manager.get_plugins() if p is not module]
+            self._manager.subset_hook_caller("pfbench_register", others)(registry=self)
+
+    def _take_declared(self) -> None:
         while DECLARED:
             module, spec = DECLARED.pop(0)
-            self.add(replace(spec, owner=owner or spec.owner or module))
+            known = self.kinds[spec.kind]._specs.get(spec.name)
+            if known is not None and known.target == f"{module}:{getattr(spec.target, '__qualname__', '')}":
+                continue  # a lazy plugin's module, imported now, says again what its entry point has said
+            self.add(replace(spec, owner=module))
+
+
+def sentence(error: BaseException) -> str:
+    """One line for a plugin's failure: our own errors' sentence, else type, message, file and line."""
+    if isinstance(error, PfError):
+        return str(error)
+    said = str(error).strip().replace("\n", " ")
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
+    # the last frame outside this file: where the plugin, or what it called, went wrong
+    own = [f for f in frames if Path(f.filename).resolve() != Path(__file__).resolve()]
+    place = f" ({own[-1].filename}, line {own[-1].lineno})" if own and not isinstance(error, SyntaxError) else ""
+    return f"{type(error).__name__}: {said}{place}" if said else f"{type(error).__name__}{place}"
 
 
 catalogue = Catalogue()

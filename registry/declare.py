@@ -20,12 +20,13 @@ def _decorator(kind: str) -> Callable[..., Callable[[T], T]]:
     def declare(name: str, **facts: Any) -> Callable[[T], T]:
         def note(target: T) -> T:
             doc = inspect.getdoc(target) or ""
-            facts.setdefault("summary", doc.split("\n", 1)[0].rstrip("."))
+            stated = {"summary": doc.split("\n", 1)[0].rstrip("."), **facts}
             for key in ("splits", "train_splits", "test_splits", "trained_on"):
-                if key in facts:
-                    facts[key] = tuple(facts[key])
+                if key in stated:
+                    given = stated[key]
+                    stated[key] = (given,) if isinstance(given, str) else tuple(given)
             try:
-                spec = SPEC_TYPES[kind](name=name, target=target, **facts)
+                spec = SPEC_TYPES[kind](name=name, target=target, **stated)
             except TypeError as error:
                 raise TypeError(f"@{kind}({name!r}): {str(error).split('__init__() ')[-1]}") from None
             DECLARED.append((getattr(target, "__module__", "__main__"), spec))

@@ -26,6 +26,10 @@ class NameClash(UserError):
     """Two plugins claim one name."""
 
 
+class PluginWarning(UserWarning):
+    """A plugin is broken; the others go on without it."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for an unknown name, e.g. ``; did you mean 'parface'?``, or the known names where none is near."""
     known = sorted(known)

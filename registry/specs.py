@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from parface_bench.registry.errors import UserError
+from parface_bench.registry.requirements import install_command
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +51,7 @@ class Spec:
     def unusable(self, error: Exception) -> UserError:
         """The sentence for a plugin that cannot be imported or built."""
         if isinstance(error, ModuleNotFoundError) and self.needs:
-            own = self.owner.startswith("parface-bench")
-            install = f"pip install '{'parface-bench[' + self.needs + ']' if own else self.needs}'"
-            return UserError(f"{self.kind} {self.name!r} needs the module {error.name!r}: {install}")
+            return UserError(f"{self.kind} {self.name!r} needs the module {error.name!r}: {install_command(self)}")
         return UserError(
             f"{self.kind} {self.name!r} (from {self.owner}) cannot be loaded: {type(error).__name__}: {error}"
         )
@@ -71,7 +70,7 @@ class DatasetSpec(Spec):
         counts: expected number of faces per split where the whole set is present.
         alias_of: this set stands in for another (``palsy-twin`` for ``palsy``).
         fallback: the data set that is used, with one line said, where no root of this one has been set.
-        make_root: ``"module:attr"`` of a function ``(**options) -> Path`` that makes the data where no root has been set.
+        make_root: ``"module:attr"`` of a function ``(**options) -> Path`` that makes the data where no root is set.
         config_key: the set's name in the original code's ``local_config.ini``, where it differs from ``name``.
     """
 
@@ -145,7 +144,6 @@ class MethodSpec(Spec):
     task: str = "landmarks"
 
 
-SPEC_TYPES: dict[str, type[Spec]] = {
-    s.kind: s for s in (DatasetSpec, BackboneSpec, LossSpec, MetricSpec, MethodSpec)
-}
+SPEC_TYPES: dict[str, type[Spec]] = {s.kind: s for s in (DatasetSpec, BackboneSpec, LossSpec, MetricSpec, MethodSpec)}
 KINDS = tuple(SPEC_TYPES)
+PLURALS = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}

@@ -1,9 +1,49 @@
-"""``pfbench list``."""
+"""``pfbench list``: every plugin by kind, one line each."""
 
 from __future__ import annotations
 
+import json
+import sys
+from typing import Annotated
+
 import typer
+
+from parface_bench.cli.options import Json, Plugins
+from parface_bench.registry import KINDS, Spec, catalogue
+from parface_bench.registry.facts import facts
+from parface_bench.registry.requirements import install_command, missing
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+
+    @app.command("list", help="List the plugins: data sets, backbones, losses, metrics, methods.")
+    def list_(
+        kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help=f"One of: {', '.join(KINDS)}.")] = None,
+        verbose: Annotated[
+            bool, typer.Option("--verbose", "-v", help="Add where each comes from; tracebacks of broken ones.")
+        ] = False,
+        json_: Json = False,
+        plugin: Plugins = None,
+    ) -> None:
+        kinds = [catalogue[kind]] if kind else [catalogue[name] for name in KINDS]
+        if json_:
+            typer.echo(json.dumps([facts(spec) for one in kinds for spec in one], indent=2, ensure_ascii=False))
+        else:
+            for number, one in enumerate(kinds):
+                specs = list(one)
+                typer.echo(f"{'' if number == 0 else chr(10)}{one.plural} ({len(specs)})")
+                width = max((len(spec.name) for spec in specs), default=0)
+                for spec in specs:
+                    typer.echo(f"  {spec.name:<{width}}  {_line(spec, verbose)}".rstrip())
+        for broken in catalogue.broken if verbose else ():
+            typer.echo(f"\nbroken: {broken.owner}: {broken.error}\n{broken.traceback}", file=sys.stderr)
+
+
+def _line(spec: Spec, verbose: bool) -> str:
+    line = spec.summary
+    if spec.needs and missing(spec):
+        line += f"  [not installed: {install_command(spec)}]"
+    if verbose:
+        line += f"  ({spec.owner})"
+    return line

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
+from typing import Any
 
 import typer
 
 from parface_bench import __version__
 from parface_bench.registry.catalogue import catalogue
-from parface_bench.registry.errors import PfError
+from parface_bench.registry.errors import PfError, PluginWarning, UserError
 
 # Each module holds `register(app)`; the order is that of `pfbench --help`. They import nothing heavy at the top.
 COMMANDS = (
@@ -43,33 +45,73 @@ def build_app() -> typer.Typer:
     )
 
     @app.callback()
-    def root(version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True)) -> None:
+    def root(
+        version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
+        debug: bool = typer.Option(False, "--debug", help="Show tracebacks of errors; may stand anywhere."),
+    ) -> None:
         if version:
             typer.echo(f"parface-bench {__version__}")
             raise typer.Exit
 
     for name in COMMANDS:
         import_module(f"parface_bench.cli.{name}").register(app)
-    catalogue.hook.pfbench_commands(app=app)
+    for owner, hook in catalogue.hooks("pfbench_commands"):
+        with catalogue.noting(owner, "pfbench_commands"):
+            added = typer.Typer()
+            hook(app=added)
+            _adopt(app, added)
     return app
+
+
+def _adopt(app: typer.Typer, added: typer.Typer) -> None:
+    taken = _names(app)
+    twice = [name for name in _names(added) if name in taken]
+    if twice:
+        raise UserError(f"the command {twice[0]!r} exists already: choose another name")
+    app.registered_commands += added.registered_commands
+    app.registered_groups += added.registered_groups
+
+
+def _names(app: typer.Typer) -> list[str]:
+    commands = [c.name or getattr(c.callback, "__name__", "").replace("_", "-") for c in app.registered_commands]
+    return commands + [str(g.name or getattr(g.typer_instance, "info", g).name) for g in app.registered_groups]
 
 
 def main() -> None:
     """Run the command line; ``--debug`` anywhere shows tracebacks."""
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
+    show = warnings.showwarning
+
+    def one_line(message: Any, category: type[Warning], *rest: Any, **named: Any) -> None:
+        if issubclass(category, PluginWarning):
+            print(f"pfbench: warning: {message}; see 'pfbench list --verbose'", file=sys.stderr)
+        else:
+            show(message, category, *rest, **named)
+
+    warnings.showwarning = one_line
     try:
         build_app()(args=arguments, prog_name="pfbench")
-    except PfError as error:
+    except KeyboardInterrupt:
+        _stop("interrupted", 130)
+    except SystemExit as stop:
+        if stop.code == 130:  # typer has turned the interrupt into this
+            _stop("interrupted", 130)
+        raise
+    except Exception as error:
         if debug:
             raise
-        print(f"pfbench: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print("pfbench: interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
+        if isinstance(error, PfError):
+            _stop(str(error), error.exit_code)
+        if isinstance(error, OSError) and error.strerror:
+            _stop(f"{error.strerror}: {error.filename}" if error.filename else error.strerror, 1)
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        _stop(f"internal error ({said}); rerun with --debug to see where", 1)
+
+
+def _stop(sentence: str, code: int) -> None:
+    print(f"pfbench: {' '.join(sentence.split())}", file=sys.stderr)
+    raise SystemExit(code) from None
 
 
 if __name__ == "__main__":

@@ -1,9 +1,58 @@
-"""``pfbench show``."""
+"""``pfbench show``: everything that a plugin says about itself."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import textwrap
+from typing import Annotated, Any
+
 import typer
+
+from parface_bench.cli.options import Json, Plugins
+from parface_bench.registry import KINDS, catalogue
+from parface_bench.registry.facts import description, facts
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+
+    @app.command(help="Show all facts of a plugin: what it is, licence, source, options, how to get its data.")
+    def show(
+        kind: Annotated[str, typer.Argument(help=f"One of: {', '.join(KINDS)}.")],
+        name: Annotated[str, typer.Argument(help="The plugin's name, as `pfbench list` prints it.")],
+        json_: Json = False,
+        plugin: Plugins = None,
+    ) -> None:
+        spec = catalogue[kind].spec(name)
+        said = {**facts(spec), **description(spec)}
+        if json_:
+            typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
+            return
+        doc = said.pop("doc", "")
+        typer.echo(f"{said.pop('kind')} {said.pop('name')}: {said.pop('summary') or 'no summary'}")
+        for key, value in said.items():
+            if value not in ("", [], {}, None):
+                typer.echo(_field(key.replace("_", " "), value))
+        if doc:
+            typer.echo("\n" + textwrap.indent(doc, "  "))
+
+
+def _field(heading: str, value: Any) -> str:
+    """One fact under its heading, wrapped to the terminal with a hanging indent."""
+    lead = " " * 18
+    width = max(60, shutil.get_terminal_size((120, 24)).columns)
+    if isinstance(value, dict):
+        lines = [f"{key}: {'required' if item is None else item}" for key, item in value.items()]
+    elif isinstance(value, bool):
+        lines = ["yes" if value else "no"]
+    elif isinstance(value, list):
+        lines = [", ".join(map(str, value))]
+    else:
+        lines = str(value).splitlines()
+    wrapped = [
+        part
+        for line in lines
+        for part in textwrap.wrap(line, width - len(lead), break_long_words=False, break_on_hyphens=False) or [""]
+    ]
+    return f"  {heading:<14}  " + f"\n{lead}".join(wrapped)

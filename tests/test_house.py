@@ -1,0 +1,195 @@
+"""The house itself: which room may import which, what stays light, and what the README promises."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TOP_LEVEL = ("parface_bench", "plugins", "registry", "configs", "leaderboards", "tests", "pyproject.toml")
+HEAVY = ("torch", "pandas", "scipy", "mmengine", "matplotlib", "timm", "cv2", "torchvision", "numba")
+
+# A room may import itself and rooms with a smaller number, never its neighbours on the same floor or those above.
+FLOORS = {
+    "parface_bench.registry": 0,
+    "parface_bench.configs": 0,
+    "parface_bench.reported": 0,
+    "parface_bench.home": 1,
+    "parface_bench.faces": 2,
+    "parface_bench.scoring": 3,
+    "parface_bench.data": 4,
+    "parface_bench.leaderboard": 5,
+    "parface_bench.training": 6,
+    "parface_bench.api": 7,
+    "parface_bench.testing": 8,
+    "parface_bench.plugins": 8,
+    "parface_bench.cli": 9,
+}
+THIRD_PARTY = {
+    "registry": {"pluggy", "mmengine", "packaging"},
+    "parface_bench/faces": {"numpy"},
+    "parface_bench/scoring": {"numpy", "yaml"},
+}
+
+
+def module_name(path: Path) -> str:
+    """Import name of a source file: the rooms beside ``parface_bench/`` are mapped into its namespace."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] == "leaderboards":
+        parts = parts[1:]
+    if parts[0] != "parface_bench":
+        parts = ("parface_bench", *parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def sources(*folders: str) -> list[Path]:
+    found = [p for f in folders or ("parface_bench", "registry", "plugins") for p in sorted((ROOT / f).rglob("*.py"))]
+    return [p for p in found if "templates" not in p.relative_to(ROOT).parts]
+
+
+def imports(path: Path, *, top_only: bool = False) -> Iterator[tuple[str, int]]:
+    """Absolute names that a file imports, with their lines; imports for type checkers alone do not count."""
+    module = module_name(path)
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    stack: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            stack.extend(node.orelse)
+            continue
+        if top_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            # `from parface_bench import api` names a room too, not only its package
+            yield from (
+                (f"{source}.{a.name}" if source == "parface_bench" else source, node.lineno) for a in node.names
+            )
+        else:
+            stack.extend(ast.iter_child_nodes(node))
+
+
+def room(name: str) -> str | None:
+    """The room that an import name belongs to; None outside the project."""
+    if name.split(".")[0] != "parface_bench":
+        return None
+    return next((r for r in FLOORS if name == r or name.startswith(r + ".")), "parface_bench")
+
+
+def run_python(code: str, cwd: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_top_level_is_as_given() -> None:
+    assert [name for name in TOP_LEVEL if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: module_name(p).removeprefix("parface_bench."))
+def test_imports_point_downward(path: Path) -> None:
+    own = room(module_name(path))
+    assert own is not None
+    if own == "parface_bench":  # the package's own __init__: its exports are lazy strings
+        allowed: set[str] = set()
+    else:
+        allowed = {r for r, floor in FLOORS.items() if floor < FLOORS[own]} | {own, "parface_bench"}
+    wrong = [f"{path.relative_to(ROOT)}:{line} imports {name}" for name, line in imports(path)
+             if (target := room(name)) and target not in allowed]  # fmt: skip
+    assert wrong == []
+
+
+@pytest.mark.parametrize("folder", THIRD_PARTY)
+def test_low_rooms_import_little(folder: str) -> None:
+    allowed = THIRD_PARTY[folder] | set(sys.stdlib_module_names) | {"parface_bench"}
+    wrong = [f"{path.relative_to(ROOT)}:{line} imports {name}" for path in sources(folder)
+             for name, line in imports(path) if name.split(".")[0] not in allowed]  # fmt: skip
+    assert wrong == []
+
+
+def test_commands_are_light_at_the_top() -> None:
+    allowed = set(sys.stdlib_module_names) | {"typer"}
+    rooms = {"parface_bench.registry", "parface_bench.cli", "parface_bench.home", "parface_bench"}
+    wrong = [f"{path.relative_to(ROOT)}:{line} imports {name}" for path in sources("parface_bench/cli")
+             for name, line in imports(path, top_only=True)
+             if (room(name) not in rooms if room(name) else name.split(".")[0] not in allowed)]  # fmt: skip
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["registry", "scoring", "faces"])
+def test_low_rooms_load_no_torch(name: str, tmp_path: Path) -> None:
+    code = f"""
+import importlib, json, pkgutil, sys
+room = importlib.import_module("parface_bench.{name}")
+for module in pkgutil.walk_packages(room.__path__, room.__name__ + "."):
+    if ".templates" not in module.name:
+        importlib.import_module(module.name)
+print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))
+"""
+    assert json.loads(run_python(code, tmp_path)) == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--verbose"], ["list", "method", "--json"]])
+def test_first_commands_load_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    code = f"""
+import sys
+from parface_bench.cli.main import main
+sys.argv = ["pfbench", *{arguments!r}]
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
+print("LOADED", [m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr.strip().endswith("LOADED []"), done.stderr
+
+
+def test_first_commands_start_fast(tmp_path: Path) -> None:
+    """Within three times ``import numpy``: the quickest of several turns each, taken alternately."""
+
+    def seconds(code: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
+        return time.perf_counter() - start
+
+    command = "import sys; sys.argv = ['pfbench', '{}']; from parface_bench.cli.main import main; main()"
+    codes = {"numpy": "import numpy", "help": command.format("--help"), "list": command.format("list")}
+    best = dict.fromkeys(codes, float("inf"))
+    for _ in range(7):
+        for name, code in codes.items():
+            best[name] = min(best[name], seconds(code))
+    assert best["help"] <= 3 * best["numpy"]
+    assert best["list"] <= 3 * best["numpy"]
+
+
+def test_ci_runs_the_readme_command() -> None:
+    command = (ROOT / ".ci" / "run").read_text(encoding="utf-8").strip().splitlines()[-1]
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_no_path_of_a_machine_is_tracked() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    marks = ["/" + "work/", "/" + "opt/pf", "/" + "root/"]
+    suffixes = {".py", ".md", ".yaml", ".yml", ".toml", ".json", ".csv", ".ini", ".html", ".svg", ""}
+    wrong = []
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path.suffix in suffixes and path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            wrong += [f"{name}: {mark}" for mark in marks if mark in text]
+    assert wrong == []
