@@ -1,16 +1,19 @@
 """The index table: one row per face; what every data set plugin makes and everything downstream reads.
 
-Columns: ``id`` (str, unique), ``image`` (path relative to the root, '/' separators; ``archive.tar::member`` for a picture
-inside a tar), ``landmarks`` (float64 [L, 2|3], pixels of the stored image, 0-based pixel centres, x right, y down, z as the
-data set defines it; None where there are none), ``bbox`` (float64 [4] = x1, y1, x2, y2, or None), ``split`` (str), optional
-``landmarks_2d`` (a second, 2D-convention truth), ``visible`` (bool [L]), ``box_size`` (float), ``yaw`` (degrees), and
-one boolean or categorical column per tag. ``frame.attrs["tags"]`` names the tag columns.
+Columns: ``id`` (str, unique), ``image`` (path relative to the root, '/' separators; ``archive.tar::member`` for a
+picture inside a tar), ``landmarks`` (float64 [L, 2|3], pixels of the stored image, 0-based pixel centres, x right, y
+down, z as the data set defines it; None where there are none; NaN only where ``visible`` is False), ``bbox`` (float64 [4]
+= x1, y1, x2, y2, or None), ``split`` (str), optional ``bbox_detector`` (as ``bbox``, from a detector), ``landmarks_2d``
+(a second, 2D-convention truth), ``visible`` (bool [L]), ``box_size`` (float), ``yaw`` (degrees), and one boolean or
+categorical column per tag. ``frame.attrs["tags"]`` names the tag columns: a boolean tag is a subset of its own name.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,7 @@ import pandas as pd
 
 from parface_bench.registry.errors import UserError
 
-ARRAYS = {"landmarks": 2, "landmarks_2d": 2, "visible": 1, "bbox": 1}
+ARRAYS = {"landmarks": 2, "landmarks_2d": 2, "visible": 1, "bbox": 1, "bbox_detector": 1}
 
 
 def index(
@@ -59,9 +62,9 @@ def index(
             frame[name] = values
 
     put("image", image)
-    frame["image"] = [Path(p).as_posix() for p in frame["image"]]
+    frame["image"] = pd.Series([str(PurePosixPath(p)) for p in frame["image"]], dtype=str)
     if id is None:
-        frame["id"] = [str(Path(p).with_suffix("")) for p in frame["image"]]
+        frame["id"] = pd.Series([str(PurePosixPath(p).with_suffix("")) for p in frame["image"]], dtype=str)
     else:
         put("id", id)
         frame["id"] = frame["id"].astype(str)
@@ -73,9 +76,6 @@ def index(
     for tag in tags:
         frame[tag] = list(labels[tag])
     frame.attrs["tags"] = tags
-    if frame["id"].duplicated().any():
-        twice = list(frame["id"][frame["id"].duplicated()].unique()[:5])
-        raise UserError(f"split {split!r}: face ids must be unique; these occur more than once: {', '.join(twice)}")
     return frame[["id", *[c for c in frame.columns if c != "id"]]]
 
 
@@ -94,3 +94,72 @@ def stack(frame: pd.DataFrame, column: str = "landmarks") -> np.ndarray:
             got = "none" if value is None else str(np.shape(value))
             raise UserError(f"face {name!r}: {column} expected with shape {shape}, found {got}")
     return np.stack(values)
+
+
+def join(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One index table of several, with the tags and notes of all."""
+    whole = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"id": [], "image": []})
+    for key in ("tags", "notes"):
+        whole.attrs[key] = list(dict.fromkeys(v for f in frames for v in f.attrs.get(key, [])))
+    return whole
+
+
+def validate(frame: pd.DataFrame, where: str, *, points: int = 0, dims: int = 2) -> None:
+    """Hold an index table to the contract at the top of this module.
+
+    Args:
+        where: names the data set and split in errors.
+        points, dims: shape that all landmarks must have; ``points`` 0 asks only that all have one shape.
+
+    Raises:
+        UserError: naming the first face that breaks it.
+    """
+    missing = [c for c in ("id", "image", "landmarks", "bbox", "split") if c not in frame]
+    if missing:
+        raise UserError(
+            f"{where}: the index table lacks {', '.join(missing)}; make it with parface_bench.data.index.index"
+        )
+    if frame["id"].duplicated().any():
+        twice = list(frame["id"][frame["id"].duplicated()].unique()[:5])
+        raise UserError(f"{where}: face ids must be unique; these occur more than once: {', '.join(twice)}")
+    shape = (points, dims) if points else None
+    visible = frame["visible"] if "visible" in frame else [None] * len(frame)
+    for id, marks, seen in zip(frame["id"], frame["landmarks"], visible, strict=True):
+        if marks is None:
+            continue
+        shape = shape or marks.shape
+        if marks.shape != shape:
+            raise UserError(f"{where}: face {id!r} has landmarks {marks.shape}, not {shape}; correct its annotation")
+        if seen is not None and seen.shape != shape[:1]:
+            raise UserError(f"{where}: face {id!r} has {seen.size} visibilities for {shape[0]} landmarks")
+        finite = np.isfinite(marks).all(axis=1)
+        if not finite.all() and (seen is None or seen[~finite].any()):
+            raise UserError(f"{where}: face {id!r} has landmarks that are no finite numbers; correct its annotation")
+
+
+def fingerprint(frame: pd.DataFrame) -> str:
+    """Sixteen hexadecimal digits that are equal for equal faces: ids, landmarks, boxes and tags, whatever their order.
+
+    Numbers count to one part in a million, so that the last bits of another machine's arithmetic change nothing; where
+    the pictures lie and what the split is called do not count.
+    """
+    digest = hashlib.sha256(b"index 1")
+    order = np.argsort(frame["id"].to_numpy(dtype=object), kind="stable")
+    for column in sorted(set(frame.columns) - {"image", "split"}):
+        values = list(frame[column].iloc[order])
+        digest.update(f"\n{column} {len(values)}\n".encode())
+        digest.update(_canonical(values))
+    return digest.hexdigest()[:16]
+
+
+def _canonical(values: list[Any]) -> bytes:
+    values = [None if np.ndim(v) == 0 and pd.isna(v) else v for v in values]
+    if any(isinstance(v, (str, bool, np.bool_)) for v in values):
+        return json.dumps([None if v is None else str(v) for v in values]).encode()
+    shapes = np.array([-1 if v is None else np.size(v) for v in values], dtype="<i4")
+    parts = [np.ravel(v).astype(np.float64) for v in values if v is not None]
+    mantissa, exponent = np.frexp(np.concatenate(parts) if parts else np.zeros(0))
+    mantissa = np.rint(np.nan_to_num(mantissa, nan=2.0, posinf=3.0, neginf=-3.0) * 2**20)
+    carry = np.abs(mantissa) == 2**20
+    mantissa = np.where(carry, mantissa / 2, mantissa)
+    return shapes.tobytes() + mantissa.astype("<i4").tobytes() + (exponent + carry).astype("<i4").tobytes()

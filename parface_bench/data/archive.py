@@ -1,0 +1,131 @@
+"""Files of a data set, in folders or inside tars that need not be unpacked (``archive.tar::member``).
+
+Nothing is held open between reads, so that threads and forked workers may read at once. Names that would leave the data
+set's root are refused, and so are tars with links or absolute names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tarfile
+from collections.abc import Collection, Iterator
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from parface_bench.registry.errors import UserError
+
+SEPARATOR = "::"
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2"})
+
+
+def safe_name(name: str, where: str) -> str:
+    """``name`` with '/' separators and without './'.
+
+    Raises:
+        UserError: it is empty, absolute or leaves its folder.
+    """
+    name = name.replace("\\", "/")
+    path = PurePosixPath(name)
+    bad = path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name) or "\0" in name
+    if bad or not path.parts:
+        raise UserError(f"{where}: the name {name!r} is absolute or leaves its folder; use names below the root")
+    return str(path)
+
+
+def locate(root: str | Path, ref: str) -> tuple[Path, str | None]:
+    """The file, and the member in it if it is a tar, that a reference such as ``a/b.jpg`` or ``a.tar::b.jpg`` means.
+
+    Raises:
+        UserError: the reference leaves the root.
+    """
+    outer, separator, member = ref.partition(SEPARATOR)
+    path = Path(root) / safe_name(outer, str(root))
+    return path, safe_name(member, str(path)) if separator else None
+
+
+def read_bytes(root: str | Path, ref: str) -> bytes:
+    """The content of a file or of a tar's member.
+
+    Raises:
+        UserError: it is missing or unreadable, or the reference leaves the root.
+    """
+    path, member = locate(root, ref)
+    try:
+        if member is None:
+            return path.read_bytes()
+        contents = tar_contents(path)
+        if member not in contents:
+            raise UserError(f"{path}: holds no member {member!r}; is this the archive that the annotations mean?")
+        offset, size = contents[member]
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(size)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({_reason(error)}); is the data set complete?") from None
+    if len(data) < size:
+        raise UserError(f"{path}{SEPARATOR}{member}: the archive is cut off; copy it again")
+    return data
+
+
+def exists(root: str | Path, ref: str) -> bool:
+    """Whether a file or a tar's member is there."""
+    path, member = locate(root, ref)
+    return path.is_file() and (member is None or member in tar_contents(path))
+
+
+def tar_contents(path: Path) -> dict[str, tuple[int, int]]:
+    """Names of the files in a tar with the offset and size of their content.
+
+    Raises:
+        UserError: no plain tar, cut off, or it holds links, devices or names that leave the folder.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({_reason(error)}); is the data set complete?") from None
+    return _tar_contents(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _tar_contents(path: str, size: int, _mtime: int) -> dict[str, tuple[int, int]]:
+    contents: dict[str, tuple[int, int]] = {}
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                if member.isdir():
+                    continue
+                if not member.isreg() or member.sparse is not None:
+                    raise UserError(f"{path}: member {member.name!r} is a link or no plain file; repack without links")
+                if member.offset_data + member.size > size:
+                    raise UserError(f"{path}: the archive is cut off in {member.name!r}; copy it again")
+                contents[safe_name(member.name, path)] = (member.offset_data, member.size)
+    except (tarfile.TarError, OSError, ValueError, OverflowError, EOFError) as error:
+        raise UserError(f"{path}: no readable uncompressed tar ({_reason(error)}); decompress or repack it") from None
+    return contents
+
+
+def walk(root: str | Path, suffixes: Collection[str], *, tars: bool = False) -> Iterator[str]:
+    """References, relative to the root, of all files with one of these suffixes (lower case), sorted.
+
+    ``tars``: also the members of every ``*.tar`` below the root.
+    """
+    root = Path(root)
+    for folder, folders, files in os.walk(root, followlinks=True):
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
+        inside = Path(folder).relative_to(root)
+        for name in sorted(files):
+            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - once a file, over millions of files
+            ref = (inside / name).as_posix()
+            if suffix in suffixes and not name.startswith("._"):
+                yield ref
+            if tars and suffix == ".tar":
+                for member in sorted(tar_contents(root / ref)):
+                    if PurePosixPath(member).suffix.lower() in suffixes and not PurePosixPath(member).name.startswith(
+                        "._"
+                    ):
+                        yield f"{ref}{SEPARATOR}{member}"
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

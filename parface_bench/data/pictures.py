@@ -1,0 +1,83 @@
+"""Reading pictures as stored: uint8 RGB, never turned by an EXIF note, since landmarks are in stored pixels."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from parface_bench.data.archive import read_bytes
+from parface_bench.registry.errors import UserError
+
+_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+cv2.setLogLevel(0)  # our one sentence about a bad picture replaces OpenCV's pages
+
+
+def read_image(root: str | Path, ref: str) -> np.ndarray:
+    """A picture of a data set.
+
+    Args:
+        root: the data set's folder.
+        ref: path relative to it, or ``archive.tar::member``.
+
+    Returns:
+        uint8 [H, W, 3], RGB, stored pixels. Grey, palette, RGBA (alpha dropped), CMYK and 16-bit are converted.
+
+    Raises:
+        UserError: missing, empty, cut off or no picture (the sentence names the file).
+    """
+    return decode_image(read_bytes(root, ref), str(Path(root) / ref))
+
+
+def decode_image(data: bytes, where: str) -> np.ndarray:
+    """As :func:`read_image`, from a file's content; ``where`` names the file in errors."""
+    if not data:
+        raise UserError(f"{where}: the picture is empty (0 bytes); copy it again")
+    if not _ends_well(data):
+        return _careful(data, where)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
+    except cv2.error:
+        image = None
+    if image is None or image.size == 0:
+        return _careful(data, where)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+
+
+def _ends_well(data: bytes) -> bool:
+    """False where OpenCV must not be trusted: it returns the upper part of a cut-off JPEG or PNG without a word."""
+    if data[:2] == b"\xff\xd8":
+        return data[-2:] == b"\xff\xd9" and not _is_cmyk(data)
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return data[-8:-4] == b"IEND"
+    return data[:2] != b"BM"
+
+
+def _is_cmyk(data: bytes) -> bool:
+    """Whether a JPEG's frame header tells of four components."""
+    at = 2
+    while at + 9 < len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return data[at + 9] == 4
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
+def _careful(data: bytes, where: str) -> np.ndarray:
+    """Decode with Pillow, which is slower but tells when a file is cut off and knows inverted CMYK."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            picture.load()
+            if picture.mode.startswith(("I", "F")):
+                deep = np.asarray(picture, dtype=np.float64)
+                grey = np.clip(deep / (257.0 if picture.mode.startswith("I") else 1.0), 0, 255).round().astype(np.uint8)
+                return np.repeat(grey[:, :, None], 3, axis=2)
+            return np.array(picture.convert("RGB"))
+    except Exception as error:
+        reason = str(error).split("<_io")[0].strip() or type(error).__name__
+        raise UserError(f"{where}: no readable picture ({reason}); copy it again or remove the face") from None

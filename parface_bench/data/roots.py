@@ -1,0 +1,120 @@
+"""Where a data set's files lie: the command line, the environment, what was remembered, the original's own ini file."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from parface_bench.home import home
+from parface_bench.registry.errors import UserError, WorkError
+from parface_bench.registry.specs import DatasetSpec
+
+INI_FILES = (Path("local_config.ini"), Path("..") / "local_config.ini")
+
+
+@dataclass(frozen=True)
+class Root:
+    """A data set's folder (or single file), and what named it."""
+
+    path: Path
+    said_by: str
+
+
+def variable(name: str) -> str:
+    """The environment variable of a data set: ``PFBENCH_DATA_AFLW2000_3D`` for ``aflw2000-3d``."""
+    return "PFBENCH_DATA_" + name.upper().replace("-", "_")
+
+
+def find_root(spec: DatasetSpec, given: str | Path | None = None) -> Root | None:
+    """The first root that is set, in the order of docs/datasets.md; None where nothing is set.
+
+    Raises:
+        UserError: the root that is set does not exist (the sentence says what set it).
+    """
+    root = None
+    if given is not None:
+        root = Root(Path(given), "--data-root")
+    elif os.environ.get(variable(spec.name)):
+        root = Root(Path(os.environ[variable(spec.name)]), variable(spec.name))
+    elif os.environ.get("PFBENCH_DATA_ROOT") and (Path(os.environ["PFBENCH_DATA_ROOT"]) / spec.name).exists():
+        return Root(Path(os.environ["PFBENCH_DATA_ROOT"]) / spec.name, "PFBENCH_DATA_ROOT")
+    elif spec.name in remembered():
+        root = Root(Path(remembered()[spec.name]), "pfbench data path")
+    else:
+        root = _from_ini(spec)
+    if root is None:
+        return None
+    path = root.path.expanduser()
+    if not path.exists():
+        raise UserError(f"{path}: the data root of {spec.name!r} (set by {root.said_by}) does not exist; set another")
+    return Root(path, root.said_by)
+
+
+def how_to_set(spec: DatasetSpec) -> str:
+    """The sentence for a data set whose root is not set: what to set and how to get the data."""
+    get = f"; how to get the data: {spec.how_to_get}" if spec.how_to_get else ""
+    return (
+        f"data set {spec.name!r}: no root is set; give --data-root DIR, set {variable(spec.name)}, or say "
+        f"'pfbench data path {spec.name} DIR' once{get}"
+    )
+
+
+def remembered() -> dict[str, str]:
+    """Roots that ``pfbench data path`` remembered, by data set."""
+    file = home() / "data_roots.json"
+    try:
+        roots = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); delete it and set the roots again") from None
+    if not isinstance(roots, dict) or not all(isinstance(v, str) for v in roots.values()):
+        raise UserError(f"{file}: expected an object of data set -> folder; delete it and set the roots again")
+    return roots
+
+
+def remember(name: str, path: str | Path) -> Path:
+    """Remember a data set's root and return it made absolute.
+
+    Raises:
+        UserError: there is nothing at this path.
+    """
+    path = Path(path).expanduser().resolve()
+    if not path.exists():
+        raise UserError(f"{path}: no such folder, so it is not remembered as the root of {name!r}")
+    roots = remembered() | {name: str(path)}
+    file = home() / "data_roots.json"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as temporary:
+            json.dump(roots, temporary, indent=1, sort_keys=True)
+        Path(temporary.name).replace(file)
+    except OSError as error:
+        raise WorkError(
+            f"{file}: cannot be written ({error.strerror}); set PFBENCH_HOME to a writable folder"
+        ) from None
+    return path
+
+
+def _from_ini(spec: DatasetSpec) -> Root | None:
+    names = {spec.name, spec.name.replace("-", ""), spec.config_key or spec.name}
+    for file in INI_FILES:
+        if not file.is_file():
+            continue
+        config = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            config.read(file, encoding="utf-8-sig")
+        except (configparser.Error, UnicodeDecodeError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{file}: cannot be read as an ini file ({reason}); correct or remove it") from None
+        paths = config["Paths"] if config.has_section("Paths") else {}
+        for name in sorted(names):
+            value = paths.get(name, "")
+            # the original's file is delivered with /path/to/... for the sets that its user does not have
+            if value and not value.startswith("/path/to/"):
+                return Root(file.parent / Path(value).expanduser(), f"[Paths] of {file}")
+    return None

@@ -1,0 +1,169 @@
+"""A data set's index table by name: find its root, read its files once, hold what they give to the contract."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from parface_bench.data import cache, readers
+from parface_bench.data.archive import exists
+from parface_bench.data.index import fingerprint, validate
+from parface_bench.data.readers.sidecar import folders as sidecar_folders
+from parface_bench.data.roots import find_root, how_to_set
+from parface_bench.registry import DATASETS, DatasetSpec, UserError, nearest
+
+_said: set[str] = set()
+
+
+def say(message: str) -> None:
+    """Tell the user something once a process, on stderr."""
+    if message not in _said:
+        _said.add(message)
+        print(f"pfbench: {message}", file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set whose files have been found.
+
+    Attributes:
+        name: the set that is really read (``palsy-twin`` where ``palsy`` has no root).
+        root: its folder, or the single file that holds its table.
+        said_by: what named the root.
+        options: further keywords for the data set's function.
+    """
+
+    name: str
+    spec: DatasetSpec
+    root: Path
+    said_by: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that picture references are relative to."""
+        return self.root.parent if self.root.is_file() else self.root
+
+    def index(self, split: str) -> pd.DataFrame:
+        """The index table of a split; see :func:`load_index`."""
+        if split not in self.spec.splits:
+            raise UserError(f"data set {self.name!r} has no split {split!r}{nearest(split, self.spec.splits)}")
+        function = self.spec.load()
+        place = hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:8]
+        prefix = f"{self.name}-{split}-{place}".replace("/", "_")
+        places = [self.root, *sidecar_folders(self.root)]
+        key = cache.stamp(places, self.name, split, sorted(self.options.items()), _code_state(function))
+        frame = cache.load(prefix, key)
+        if frame is None:
+            frame = self.read(split)
+            self.check_pictures(frame)
+            frame.attrs["fingerprint"] = fingerprint(frame)
+            cache.save(prefix, key, frame)
+        for note in frame.attrs.get("notes", []):
+            say(note)
+        frame.attrs.update(root=str(self.folder), dataset=self.name)
+        return frame
+
+    def read(self, split: str) -> pd.DataFrame:
+        """Read a split from its files, past the cache, and hold it to the contract of an index table."""
+        frame = self.spec.load()(self.root, split, **self.options)
+        where = f"{self.name} {split} in {self.root}"
+        schema = frame.attrs.get("schema", self.spec.schema)
+        dims = next((v.shape[1] for v in frame.get("landmarks", []) if v is not None), self.spec.dims)
+        if not len(frame):
+            raise UserError(f"{where}: no faces found; is this the folder of the data set, whole and unpacked?")
+        validate(frame, where, points=_points(schema), dims=self.spec.dims if self.spec.schema else dims)
+        frame.attrs.update(schema=schema, dims=dims, tags=list(frame.attrs.get("tags", [])))
+        return frame
+
+    def missing_pictures(self, frame: pd.DataFrame) -> list[str]:
+        """References of the table to pictures that are not there."""
+        return [ref for ref in frame["image"].unique() if not exists(self.folder, ref)]
+
+    def check_pictures(self, frame: pd.DataFrame) -> None:
+        """Refuse a table with pictures that are not there."""
+        missing = self.missing_pictures(frame)
+        if missing:
+            shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+            raise UserError(
+                f"{self.root}: {len(missing)} of {len(frame)} pictures of {self.name!r} are missing ({shown}); copy "
+                f"them, or see all faults with 'pfbench data check {self.name}'"
+            )
+
+
+def open_source(name: str, root: str | Path | None = None, **options: Any) -> Source:
+    """Find a data set's files.
+
+    Args:
+        name: registered name of the data set.
+        root: its folder, as ``--data-root`` gives it; None to look where docs/datasets.md says.
+        options: keywords for the data set's function.
+
+    Raises:
+        UserError: unknown name, no root set (the sentence says what to set and how to get the data), or none there.
+    """
+    spec = DATASETS.spec(name)
+    found = find_root(spec, root)
+    if found is not None:
+        return Source(name, spec, found.path, found.said_by, options)
+    if spec.make_root is not None:
+        return Source(name, spec, Path(_target(spec.make_root)(**options)), "made by pfbench", options)
+    if spec.fallback:
+        say(
+            f"no data root is set for {name!r}: {spec.fallback!r} stands in for it and results are filed under that name"
+        )
+        return open_source(spec.fallback, None, **options)
+    raise UserError(how_to_set(spec))
+
+
+def load_index(name: str, split: str, root: str | Path | None = None, **options: Any) -> pd.DataFrame:
+    """The index table of one split of a data set (see :mod:`parface_bench.data.index`).
+
+    Args:
+        name, root, options: as for :func:`open_source`.
+        split: one of the set's splits. Where another set stands in, its train or test split takes this one's place.
+
+    Returns:
+        The table, with ``attrs``: ``root`` (folder of the pictures), ``dataset`` (the set really read), ``tags``,
+        ``schema``, ``dims``, ``fingerprint``, and ``notes`` (what the user should know, already told).
+
+    Raises:
+        UserError: the root or a file of it is missing, unreadable or breaks the contract.
+    """
+    source = open_source(name, root, **options)
+    if source.name != name:
+        asked: DatasetSpec = DATASETS.spec(name)
+        if split not in source.spec.splits and split in asked.splits:
+            training = split in asked.train_splits
+            split = (source.spec.train_splits if training else source.spec.test_splits)[0]
+    return source.index(split)
+
+
+def _points(schema: str) -> int:
+    if not schema:
+        return 0
+    from parface_bench.faces import get_schema
+
+    return len(get_schema(schema))
+
+
+def _target(target: Any) -> Any:
+    if not isinstance(target, str):
+        return target
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _code_state(function: Any) -> str:
+    """Changes when the code that makes the table does, so that a plugin's author never meets a stale table."""
+    files = sorted(Path(readers.__path__[0]).glob("*.py"))
+    own = inspect.getsourcefile(inspect.unwrap(function))
+    files += [Path(own)] if own and Path(own).is_file() else []
+    return hashlib.sha256(b"\0".join(f.read_bytes() for f in files)).hexdigest()
