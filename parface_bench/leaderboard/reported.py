@@ -1,0 +1,87 @@
+"""Numbers that papers report, as rows beside the measured ones: marked, never ranked, audited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from parface_bench.leaderboard.board import Cell, Row, Table, choose_columns, rank
+from parface_bench.leaderboard.record import metric_facts
+
+
+def load_reported() -> list[dict[str, Any]]:
+    """The data files of :mod:`parface_bench.reported`, one mapping each."""
+    import yaml
+
+    folder = files("parface_bench.reported")
+    return [
+        yaml.safe_load(file.read_text(encoding="utf-8"))
+        for file in sorted(folder.iterdir(), key=lambda f: f.name)
+        if file.name.endswith(".yaml")
+    ]
+
+
+def add_reported(
+    tables: Sequence[Table],
+    reported: Sequence[dict[str, Any]],
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    subsets: Sequence[str] = (),
+) -> list[Table]:
+    """The tables with reported rows added where a table covers the same number of faces, else as tables of their own.
+
+    Rows of part of a data set are thus never shown beside numbers for the whole of it.
+    """
+    tables = list(tables)
+    for entry in reported:
+        if (dataset or entry["dataset"], protocol or entry["protocol"]) != (entry["dataset"], entry["protocol"]):
+            continue
+        same = [
+            t
+            for t in tables
+            if (t.dataset, t.protocol) == (entry["dataset"], entry["protocol"])
+            and t.counts.get("full") == entry["faces"]["full"]
+        ]
+        table = same[0] if same else _own_table(entry, subsets)
+        if table is None:
+            continue
+        table.rows += [_row(row) for row in entry["rows"]]
+        table.note = entry.get("note", "")
+        rank(table)
+        if not same:
+            tables.append(table)
+    return sorted(tables, key=lambda t: (t.dataset, t.protocol))
+
+
+def audit_values(values: dict[str, dict[str, float]]) -> str:
+    """What is impossible about a row of subset -> metric -> percent; empty where nothing is."""
+    from parface_bench.scoring.audit import impossible
+
+    found = []
+    for subset, metrics in values.items():
+        found += [f"{subset}: {fault}" for fault in impossible(metrics)]
+    return "; ".join(found)
+
+
+def _own_table(entry: dict[str, Any], subsets: Sequence[str]) -> Table | None:
+    names = {metric for row in entry["rows"] for values in row["values"].values() for metric in values}
+    facts = metric_facts(names)
+    documents = [{"subsets": row["values"], "metrics": facts} for row in entry["rows"]]
+    present = {subset for row in entry["rows"] for subset in row["values"]}
+    wanted = [s for s in subsets if s in present]
+    if subsets and not wanted:
+        return None
+    columns = choose_columns(documents, wanted, entry["dataset"])
+    return Table(entry["dataset"], entry["protocol"], "", "", columns, [], dict(entry["faces"]))
+
+
+def _row(row: dict[str, Any]) -> Row:
+    cells = {
+        (subset, metric): Cell(float(value))
+        for subset, metrics in row["values"].items()
+        for metric, value in metrics.items()
+    }
+    source = row["source"] + (f", {row['url']}" if row.get("url") else "")
+    return Row(row["method"], source=source, impossible=audit_values(row["values"]), cells=cells)
