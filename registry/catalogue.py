@@ -134,7 +134,7 @@ class Catalogue:
         Raises:
             NameClash: another owner has declared this name, or the same one twice.
         """
-        if type(spec) is not SPEC_TYPES.get(spec.kind):
+        if type(spec) not in SPEC_TYPES.values():
             raise TypeError(f"not a plugin specification: {spec!r}")
         owner = self._owner or spec.owner or NOTEBOOK
         self.kinds[spec.kind]._add(replace(spec, owner=owner), replace=not self._owner)
@@ -143,9 +143,11 @@ class Catalogue:
         """Load all entry points once, and take in what was declared since the last look."""
         if not self._discovered:
             self._discovered = True
-            points = sorted(entry_points(group=hookspecs.GROUP), key=lambda p: (p.name != "builtin", p.name))
-            for point in points:
-                owner = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+            points = [
+                (f"{p.dist.name} {p.dist.version}" if p.dist else p.value, p)
+                for p in entry_points(group=hookspecs.GROUP)
+            ]
+            for owner, point in sorted(points, key=lambda pair: (pair[1].name != "builtin", pair[0], pair[1].name)):
                 with self.noting(owner):
                     self._load(owner, point.load)
         elif DECLARED and not self._owner:

@@ -40,13 +40,13 @@ def description(spec: Spec) -> dict[str, Any]:
             found = None
         path = Path(found.origin) if found and found.origin else None
     else:
-        attr = getattr(spec.target, "__qualname__", "")
+        attr = getattr(spec.target, "__name__", "")
         source = inspect.getsourcefile(inspect.unwrap(spec.target)) if callable(spec.target) else None
         path = Path(source) if source else None
     if path is None or path.suffix != ".py" or not path.is_file():
         return {}
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    node = next((n for n in tree.body if getattr(n, "name", None) == attr), None)
+    node = next((n for n in ast.walk(tree) if getattr(n, "name", None) == attr), None)
     said: dict[str, Any] = {"source": str(path)}
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         said["doc"] = ast.get_docstring(node) or ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -33,6 +34,10 @@ class Spec:
     licence: str = ""
     needs: str = ""
     owner: str = ""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_@+-]*", self.name):
+            raise ValueError(f"{self.kind} name {self.name!r}: letters, digits, '-', '_', '+' and '@' only")
 
     def load(self) -> Any:
         """The plugin's object, imported now if it was given lazily.
@@ -124,6 +129,11 @@ class MetricSpec(Spec):
     over: str = "face"
     finish: Any = None
     dims: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.over not in ("face", "set"):
+            raise ValueError(f"metric {self.name!r}: over={self.over!r}, but it is 'face' or 'set'")
 
 
 @dataclass(frozen=True, kw_only=True)
