@@ -1,0 +1,87 @@
+"""Every model of timm as a backbone, under timm's own name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import timm
+from parface_bench.registry import UserError, nearest
+from torch import Tensor, nn
+
+
+class TimmBackbone(nn.Module):
+    """A model of timm (Wightman, 2019) as a feature pyramid or with its classifier replaced.
+
+    Args:
+        model: timm's name, with or without the tag of its weights ('resnet18', 'resnet18.a1_in1k').
+        features_only: give the feature map of every stage instead of one vector.
+        pretrained: load timm's weights from its hub; an error where the hub cannot be reached.
+        weights: a weights file (``.pth`` or ``.safetensors``) to load instead.
+        in_channels: channels of the input.
+        out_features: length of the vector, 0 for the pooled features; without ``features_only``.
+        options: further arguments of ``timm.create_model``.
+
+    Attributes:
+        channels: channels of each feature map, finest first; of the vector alone without ``features_only``.
+        reductions: how many input pixels each feature map's pixel stands for.
+        mean, std: statistics of the images that the weights were trained on (RGB in 0..1).
+
+    Raises:
+        UserError: an unknown model, a bad option or weights that cannot be read or reached.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        features_only: bool = True,
+        pretrained: bool = False,
+        weights: str | Path | None = None,
+        in_channels: int = 3,
+        out_features: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if not self.knows(model):
+            raise UserError(f"backbone: timm has no model {model!r}{nearest(model, timm.list_models())}")
+        options["features_only" if features_only else "num_classes"] = True if features_only else out_features
+        if weights is not None:
+            if not Path(weights).is_file():
+                raise UserError(f"backbone {model!r}: weights {weights}: no such file")
+            options["pretrained_cfg_overlay"] = {"file": str(weights)}
+        try:
+            self.model: Any = timm.create_model(
+                model, pretrained=pretrained or weights is not None, in_chans=in_channels, **options
+            )
+        except Exception as error:
+            hint = "; give a file in weights, or train from scratch with pretrained false" if pretrained else ""
+            raise UserError(f"backbone {model!r} cannot be built: {type(error).__name__}: {error}{hint}") from error
+        self.features_only = features_only
+        if features_only:
+            pyramid: Any = self.model.feature_info
+            self.channels: list[int] = pyramid.channels()
+            self.reductions: list[int] = pyramid.reduction()
+        else:
+            self.channels, self.reductions = [out_features or int(self.model.num_features)], [0]  # type: ignore[arg-type]
+        data = getattr(self.model, "pretrained_cfg", None) or {"mean": (0.5,) * 3, "std": (0.5,) * 3}
+        self.mean, self.std = tuple(data["mean"]), tuple(data["std"])
+
+    @staticmethod
+    def knows(name: str) -> bool:
+        """Whether timm has a model of that name."""
+        return timm.is_model(name)
+
+    def forward(self, images: Tensor) -> list[Tensor] | Tensor:
+        """Images [B, in_channels, H, W] -> feature maps [B, C, H / r, W / r], channels first, or a vector [B, F]."""
+        out = self.model(images)
+        if not self.features_only:
+            return out
+        # some models (Swin) give channels last
+        return [
+            f.movedim(-1, 1).contiguous() if f.shape[1] != c and f.shape[-1] == c else f
+            for f, c in zip(out, self.channels, strict=True)
+        ]
+
+    def extra_repr(self) -> str:
+        """The number of parameters, for logs."""
+        return f"parameters={sum(p.numel() for p in self.parameters()):,}"

@@ -1,0 +1,90 @@
+"""ParFace-Net: encoder, decoder, two critics, 2D head and depth head, with the tensor names of the original."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from parface_bench.plugins.methods.parface.critics import CodeCritic, ImageCritic
+from parface_bench.plugins.methods.parface.heads import DepthHead, HeatmapHead
+from parface_bench.registry import BACKBONES
+from torch import Tensor, nn
+
+MEAN = (0.518, 0.418, 0.361)  # of the original's training images; RGB in 0..1
+
+
+class Output(NamedTuple):
+    """What the network gives.
+
+    Attributes:
+        z: code, float [B, code_size].
+        reconstruction: image [B, 3, S, S] in the input's units (mean subtracted), or None.
+        heatmaps: [B, L, H, H].
+        depth: [B, L] in units of 256 crop pixels, or None without a depth head.
+    """
+
+    z: Tensor
+    reconstruction: Tensor | None
+    heatmaps: Tensor
+    depth: Tensor | None
+
+
+class ParFaceNetwork(nn.Module):
+    """The network of ParFace-Net, built on 3FabRec (Browatzki & Wallraven, CVPR 2020, arXiv:1911.10448).
+
+    Sub-modules carry the original's names: ``Q`` encoder, ``P`` decoder, ``D_z`` code critic, ``D`` image critic,
+    ``LMH`` 2D head, ``LMH_3D`` depth head; the state dict of 68 landmarks at 256 px is that of a published snapshot.
+
+    Args:
+        num_landmarks: number of landmarks.
+        image_size: side of the square input in pixels: 64, 128, 256, 512 or 1024.
+        code_size: length of the code z.
+        heatmap_size: side of the heatmaps in pixels, at most the image size.
+        width: multiplier of all channel counts; 1 is the original, less is smaller and faster.
+        depth: with a depth head; without one this is 3FabRec.
+        critics: with the critics, which only the adversarial stages use.
+        encoder: backbone built for ``Q``; takes ``code_size``, ``image_size`` and ``width``.
+        decoder: backbone built for ``P``; likewise, with stages that the 2D head can run through.
+    """
+
+    def __init__(
+        self,
+        num_landmarks: int = 68,
+        image_size: int = 256,
+        code_size: int = 99,
+        heatmap_size: int = 128,
+        width: float = 1.0,
+        depth: bool = True,
+        critics: bool = True,
+        encoder: str | dict[str, Any] = "resnet_encoder",
+        decoder: str | dict[str, Any] = "inverse_resnet",
+    ) -> None:
+        super().__init__()
+        sizes = {"code_size": code_size, "image_size": image_size, "width": width}
+        self.num_landmarks, self.image_size, self.heatmap_size = num_landmarks, image_size, heatmap_size
+        self.Q = BACKBONES.build(encoder, **sizes)
+        self.P = BACKBONES.build(decoder, **sizes)
+        self.D_z = CodeCritic(code_size) if critics else None
+        self.D = ImageCritic(image_size, width) if critics else None
+        self.LMH = HeatmapHead(num_landmarks, self.P.channels, heatmap_size)
+        self.LMH_3D = DepthHead(num_landmarks, code_size, heatmap_size, width) if depth else None
+
+    def forward(self, x: Tensor, reconstruct: bool = True) -> Output:
+        """Run encoder, decoder and heads.
+
+        In evaluation mode and without gradients the same numbers come from a folded copy of the network
+        (:mod:`.inference`), to within rounding.
+
+        Args:
+            x: float [B, 3, S, S], RGB in 0..1 minus :data:`MEAN`.
+            reconstruct: also decode the image; landmarks do not need it.
+        """
+        if not (self.training or torch.is_grad_enabled()):
+            from parface_bench.plugins.methods.parface.inference import folded
+
+            return folded(self)(x, reconstruct)
+        z = self.Q(x)
+        x1 = self.P.first(z)
+        heatmaps = self.LMH(x1, self.P)
+        depth = None if self.LMH_3D is None else self.LMH_3D(heatmaps, z)
+        return Output(z, self.P.rest(x1) if reconstruct else None, heatmaps, depth)

@@ -1,0 +1,43 @@
+"""Every timm model is a backbone under its own name."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from parface_bench.registry import BACKBONES, UserError
+
+
+def test_feature_pyramid_by_timms_name():
+    backbone = BACKBONES.build("resnet18", features_only=True)
+    features = backbone(torch.zeros(1, 3, 64, 96))
+    assert [f.shape[1] for f in features] == backbone.channels == [64, 64, 128, 256, 512]
+    assert [64 // f.shape[2] for f in features] == backbone.reductions == [2, 4, 8, 16, 32]
+
+
+def test_feature_maps_are_channels_first():
+    backbone = BACKBONES.build("swin_tiny_patch4_window7_224", img_size=64)
+    assert [f.shape[1] for f in backbone(torch.zeros(1, 3, 64, 64))] == backbone.channels
+
+
+def test_vector():
+    backbone = BACKBONES.build({"type": "resnet18", "features_only": False, "out_features": 7})
+    assert backbone(torch.zeros(2, 3, 32, 32)).shape == (2, 7)
+
+
+def test_other_input_channels():
+    assert BACKBONES.build("resnet18", in_channels=5)(torch.zeros(2, 5, 32, 32))
+
+
+@pytest.mark.parametrize(
+    "config, words",
+    [
+        ({"type": "resnet81"}, "resnet81.*resnet"),
+        ({"type": "timm", "model": "rezznet18"}, "rezznet18.*did you mean"),
+        ({"type": "resnet18", "weights": "nowhere.pth"}, "nowhere.pth"),
+        ({"type": "resnet18", "no_such_option": 1}, "no_such_option"),
+    ],
+    ids=str,
+)
+def test_bad_names_and_options_are_one_sentence(config, words):
+    with pytest.raises(UserError, match=words):
+        BACKBONES.build(config)
