@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from parface_bench.plugins.backbones.blocks import InverseBlock, deconv4x4, initialise, scaled
 from parface_bench.registry import UserError
-from torch import Tensor, nn
 
 
 class InverseResNet(nn.Module):

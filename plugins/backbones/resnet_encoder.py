@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from parface_bench.plugins.backbones.blocks import BasicBlock, initialise, scaled
 from parface_bench.registry import UserError
-from torch import Tensor, nn
 
 SIZES = (64, 128, 256, 512, 1024)
 

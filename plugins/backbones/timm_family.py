@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import timm
-from parface_bench.registry import UserError, nearest
 from torch import Tensor, nn
+
+from parface_bench.registry import UserError, nearest
 
 
 class TimmBackbone(nn.Module):

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from parface_bench.plugins.methods.parface.inference import folded
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
 from parface_bench.registry import UserError
-
 from tests.methods.parface_weights import fill, waves
 
 

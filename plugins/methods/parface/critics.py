@@ -6,8 +6,9 @@ import itertools
 
 import torch
 import torch.nn.functional as F
-from parface_bench.plugins.backbones.blocks import scaled
 from torch import Tensor, nn
+
+from parface_bench.plugins.backbones.blocks import scaled
 
 
 class ImageCritic(nn.Module):

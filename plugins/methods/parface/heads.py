@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor, nn
+
 from parface_bench.plugins.backbones.blocks import conv3x3, deconv4x4, initialise
 from parface_bench.plugins.backbones.inverse_resnet import InverseResNet
 from parface_bench.plugins.backbones.resnet_encoder import ResNetEncoder
 from parface_bench.registry import UserError
-from torch import Tensor, nn
 
 
 class HeatmapHead(nn.Module):

@@ -13,13 +13,14 @@ from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
 from parface_bench.plugins.backbones.blocks import BasicBlock, InverseBlock
 from parface_bench.plugins.backbones.inverse_resnet import InverseResNet
 from parface_bench.plugins.backbones.resnet_encoder import ResNetEncoder
 from parface_bench.plugins.methods.parface.heads import DepthHead
 from parface_bench.plugins.methods.parface.network import Output, ParFaceNetwork
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 _FOLDED: WeakKeyDictionary[nn.Module, tuple[tuple, FoldedNetwork]] = WeakKeyDictionary()
 

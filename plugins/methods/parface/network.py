@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor, nn
+
 from parface_bench.plugins.methods.parface.critics import CodeCritic, ImageCritic
 from parface_bench.plugins.methods.parface.heads import DepthHead, HeatmapHead
 from parface_bench.registry import BACKBONES
-from torch import Tensor, nn
 
 MEAN = (0.518, 0.418, 0.361)  # of the original's training images; RGB in 0..1
 
