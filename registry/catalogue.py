@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pluggy
+
 from parface_bench.registry import hookspecs
 from parface_bench.registry.declare import DECLARED
 from parface_bench.registry.errors import PfError, PluginWarning, UserError, nearest

@@ -8,6 +8,7 @@ import pluggy
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from parface_bench.registry.catalogue import Catalogue
 
 GROUP = "parface_bench"

@@ -118,9 +118,14 @@ class MetricSpec(Spec):
     Attributes:
         unit: '%', 'px', 'fraction', ...
         higher_is_better: alone decides arrows, bold and checkpoint selection.
-        over: 'face' (the function returns [N] and is averaged) or 'set' (it returns one number).
-        finish: a numpy ufunc name or callable applied to the mean, e.g. 'sqrt' for a root of a mean variance.
+        over: 'face' (the function returns [N] or [N, K] and is averaged over the faces for which it is not NaN),
+            'set' (it returns one number) or 'quantile' (it returns [N], whose quantile at the parameter, in percent,
+            is taken).
+        finish: a numpy ufunc name or callable applied to the mean ([...] or [..., K]), e.g. 'sqrt' for a root of a
+            mean variance.
         dims: needs 3D data if 3, else 2.
+        parameter: the tail of the name that stands for a number: 'FR@t' with parameter 't' makes 'FR@8' the call
+            ``target(faces, 8.0)``.
     """
 
     kind: ClassVar[str] = "metric"
@@ -129,11 +134,12 @@ class MetricSpec(Spec):
     over: str = "face"
     finish: Any = None
     dims: int = 2
+    parameter: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.over not in ("face", "set"):
-            raise ValueError(f"metric {self.name!r}: over={self.over!r}, but it is 'face' or 'set'")
+        if self.over not in ("face", "set", "quantile"):
+            raise ValueError(f"metric {self.name!r}: over={self.over!r}, but it is 'face', 'set' or 'quantile'")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+
 from parface_bench.registry import Catalogue
 from parface_bench.registry.declare import DECLARED
 

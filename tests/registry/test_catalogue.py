@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from parface_bench.registry import Catalogue, LossSpec, MethodSpec, MetricSpec, NameClash, PluginWarning, UserError
 from parface_bench.registry import metric as declare_metric
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from parface_bench.registry import Catalogue, MethodSpec, PluginWarning, UserError
 from parface_bench.registry.requirements import install_command, missing, requirements
 

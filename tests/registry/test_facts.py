@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from parface_bench.registry import Catalogue, DatasetSpec, MethodSpec, dataset
 from parface_bench.registry.facts import description, facts
 
