@@ -1,9 +1,45 @@
-"""``pfbench leaderboard``."""
+"""``pfbench leaderboard``: tables and plots of the recorded results."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import typer
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+
+    @app.command("leaderboard")
+    def leaderboard(
+        dataset: str | None = typer.Option(None, "--dataset", help="This data set only."),
+        protocol: str | None = typer.Option(None, "--protocol", help="This protocol only."),
+        form: str = typer.Option("md", "--format", help="md, csv, html, latex or json."),
+        out: Path | None = typer.Option(None, "--out", help="Write to a file instead of standard output."),
+        reported: bool = typer.Option(False, "--reported", help="Add published numbers, marked and audited."),
+        subset: list[str] = typer.Option([], "--subset", help="All metrics of these subsets (repeat)."),
+        cost: bool = typer.Option(False, "--cost", help="Add parameters, GFLOPs, times and memory."),
+        plots: Path | None = typer.Option(None, "--plots", help="Draw error curves (CED) into this folder."),
+        store: Path = typer.Option(Path("leaderboards"), "--store", help="Folder of recorded results."),
+        add: list[Path] = typer.Option([], "--add", help="First record the result in this run folder (repeat)."),
+        plugin: list[Path] = typer.Option([], "--plugin", help="Load a single-file plugin (repeat)."),
+        json: bool = typer.Option(False, "--json", help="Same as --format json."),
+    ) -> None:
+        """Rank the recorded results: one table per data set, protocol version and data fingerprint."""
+        from parface_bench.leaderboard.views import show
+
+        text = show(
+            store,
+            dataset=dataset,
+            protocol=protocol,
+            form="json" if json else form,
+            out=out,
+            reported=reported,
+            subsets=subset,
+            cost=cost,
+            plots=plots,
+            add=add,
+            plugins=plugin,
+            warn=lambda sentence: typer.echo(f"pfbench: {sentence}", err=True),
+        )
+        typer.echo(text, nl=False)

@@ -127,7 +127,7 @@ def text_grid(table: Table, style: Style) -> tuple[list[str], list[list[str]]]:
     head = ["#", "Method", *(["Config"] if configs else [])]
     for column in table.columns:
         arrow = {True: f" {style.up}", False: f" {style.down}", None: ""}[column.higher_is_better]
-        unit = f" [{style.escape(column.unit)}]" if column.unit else ""
+        unit = f" [{style.escape(column.unit)}]" if column.unit not in ("", "fraction") else ""
         head.append(style.escape(column_title(column)) + unit + arrow)
     for name in table.cost:
         title, unit, _ = COST[name]
@@ -245,7 +245,7 @@ def _latex(table: Table) -> str:
 
 
 def _note(mark: str, text: str, style: Style) -> str:
-    return f"{getattr(style, mark).strip()} {text}" if mark else text
+    return f"{getattr(style, mark).strip()}: {text}" if mark else text
 
 
 def _alignment(head: list[str]) -> list[str]:

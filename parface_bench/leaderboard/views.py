@@ -1,0 +1,134 @@
+"""From a store to what is shown: tables in a format, with reported rows, plugin columns and plots."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from parface_bench.leaderboard.board import Table, build_tables
+from parface_bench.leaderboard.record import record
+from parface_bench.leaderboard.render import FORMATS, render
+from parface_bench.leaderboard.result import load_result
+from parface_bench.leaderboard.store import STORE, read_store
+from parface_bench.registry import UserError, catalogue, nearest
+
+Warn = Callable[[str], None]
+
+
+def show(
+    store: Path = STORE,
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    form: str = "md",
+    out: Path | None = None,
+    reported: bool = False,
+    subsets: Sequence[str] = (),
+    cost: bool = False,
+    plots: Path | None = None,
+    add: Sequence[Path] = (),
+    plugins: Sequence[Path] = (),
+    warn: Warn = lambda sentence: None,
+) -> str:
+    """What ``pfbench leaderboard`` prints; the arguments are its options.
+
+    Returns:
+        The tables in the format; empty where they were written to ``out``.
+
+    Raises:
+        UserError: nothing is recorded, an unknown name, or a folder that cannot be written.
+    """
+    if form not in FORMATS:
+        raise UserError(f"unknown format {form!r}{nearest(form, FORMATS)}")
+    for file in plugins:
+        catalogue.load_file(file)
+    for folder in add:
+        result = load_result(folder)
+        try:
+            errors = result.errors()
+        except UserError as error:
+            warn(f"recorded without per-face errors: {error}")
+            errors = None
+        warn(f"recorded in {record(result.document, errors, store, keep=result.folder)}")
+    tables = tables_of(
+        store, dataset=dataset, protocol=protocol, reported=reported, subsets=subsets, cost=cost, warn=warn
+    )
+    if plots is not None:
+        from parface_bench.leaderboard.plots import plot_tables
+
+        made = plot_tables(tables, plots, subsets, warn)
+        warn(f"{len(made) // 2} plots in {plots}" if made else "no plots: no result has per-face errors")
+    text = _page(tables, plots is not None, subsets, warn) if form == "html" else render(tables, form)
+    if out is None:
+        return text
+    write(text, out)
+    warn(f"wrote {out}")
+    return ""
+
+
+def tables_of(
+    store: Path,
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    reported: bool = False,
+    subsets: Sequence[str] = (),
+    cost: bool = False,
+    warn: Warn = lambda sentence: None,
+) -> list[Table]:
+    """The tables of a store, with plugin columns and, on request, reported rows and cost columns."""
+    contents = read_store(store)
+    for problem in contents.problems:
+        warn(problem)
+    extra = [column for columns in catalogue.hook.pfbench_leaderboard_columns() for column in columns]
+    tables: list[Table] = []
+    kept = contents.results
+    if reported:  # a name may then be known to the reported numbers alone
+        kept = [
+            r for r in kept if dataset in (None, r.document["dataset"]) and protocol in (None, r.document["protocol"])
+        ]
+    if kept:
+        tables = build_tables(kept, dataset=dataset, protocol=protocol, subsets=subsets, cost=cost, extra=extra)
+    if reported:
+        from parface_bench.leaderboard.reported import add_reported, load_reported
+
+        tables = add_reported(tables, load_reported(), dataset=dataset, protocol=protocol, subsets=subsets)
+        if not tables:
+            raise UserError("neither measured nor reported numbers for these names; see 'pfbench list dataset'")
+    if not tables:
+        raise UserError(
+            f"no results in {store} yet: 'pfbench run METHOD --dataset DATASET' or "
+            "'pfbench score ... --record' adds the first"
+        )
+    return tables
+
+
+def write(text: str, path: Path) -> None:
+    """Write a file whole: under a temporary name beside it, then renamed.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path} ({error.strerror or error}); name another file with --out") from error
+
+
+def _page(tables: list[Table], plots: bool, subsets: Sequence[str], warn: Warn) -> str:
+    from parface_bench.leaderboard.page import render_page
+
+    drawn: dict[int, list[tuple[str, str]]] = {}
+    if plots:
+        from parface_bench.leaderboard.plots import table_svg
+
+        for number, table in enumerate(tables):
+            if table.fingerprint:
+                pairs = [(s, table_svg(table, s, warn)) for s in subsets or table.counts]
+                drawn[number] = [(s, svg) for s, svg in pairs if svg]
+    return render_page(tables, drawn)
