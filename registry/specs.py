@@ -98,17 +98,31 @@ class DatasetSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneSpec(Spec):
-    """A network body. ``family`` marks a provider of many names (timm): its target takes ``model=NAME``."""
+    """A network body.
+
+    Attributes:
+        family: it provides many names (timm): its target takes ``model=NAME`` and tells ``knows(NAME)``.
+        example: a name that the family knows, for checks and help.
+        takes: 'images' [B, 3, H, W], or 'codes' [B, C] (a decoder).
+    """
 
     kind: ClassVar[str] = "backbone"
     family: bool = False
+    example: str = ""
+    takes: str = "images"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossSpec(Spec):
-    """A loss: the target builds a callable ``(prediction, target, ...) -> scalar tensor``."""
+    """A loss: the target builds a callable ``(prediction, target, ...) -> scalar tensor``.
+
+    Attributes:
+        on: what the two tensors are: 'heatmaps' [B, L, H, W], 'landmarks' [B, L, 2], 'images' [B, 3, H, W], or '' for
+            anything else, which the loss's own docstring tells.
+    """
 
     kind: ClassVar[str] = "loss"
+    on: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ PLUGINS: list[BackboneSpec] = [
     ),
     BackboneSpec(
         name="inverse_resnet",
+        takes="codes",
         target="parface_bench.plugins.backbones.inverse_resnet:InverseResNet",
         summary="ResNet-18 turned round, from a code to an image; the decoder P of 3FabRec and ParFace-Net",
         reference="Browatzki & Wallraven, 3FabRec, CVPR 2020, arXiv:1911.10448",
@@ -22,5 +23,6 @@ PLUGINS: list[BackboneSpec] = [
         reference="https://github.com/huggingface/pytorch-image-models",
         licence="Apache-2.0 (code); weights: see the model's card",
         family=True,
+        example="resnet18",
     ),
 ]

@@ -1,0 +1,204 @@
+"""What each kind of plugin must do with the inputs of its kind: right shapes, finite numbers, untouched inputs."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from unittest import SkipTest
+
+import numpy as np
+
+from parface_bench.registry import (
+    BACKBONES,
+    LOSSES,
+    BackboneSpec,
+    DatasetSpec,
+    LossSpec,
+    MethodSpec,
+    MetricSpec,
+    UserError,
+)
+from parface_bench.testing.samples import sample_batch, sample_faces, sample_photographs
+
+# The two tensors that a loss is given, by the fact `on`.
+LOSS_SHAPES: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"heatmaps": (2, 5, 16, 16), "landmarks": (2, 5, 2), "images": (2, 3, 64, 64)}
+)
+
+
+def metric(spec: MetricSpec) -> None:
+    """One number a face (or one over the set), finite, better for a perfect method; the faces are left as they were."""
+    from parface_bench.scoring.metrics import resolve_metric
+
+    example = spec.name.removesuffix(spec.parameter) + "10" if spec.parameter else spec.name
+    function = resolve_metric(example)
+    values = {}
+    for error in (0.0, 20.0):
+        faces = sample_faces(dims=spec.dims, error=error)
+        arrays = (faces.landmarks, faces.predicted, faces.norm)
+        before = [a.copy() for a in arrays]
+        numbers = function(faces)
+        assert np.isfinite(numbers).any(), f"metric {example!r} gives no finite number for {len(faces)} faces"
+        values[error] = float(np.nanmean(function.finished(np.nanmean(numbers, axis=0))))
+        same = all(np.array_equal(a, b) for a, b in zip(arrays, before, strict=True))
+        assert same, f"metric {example!r} changes the faces that it is given"
+    perfect, bad = values[0.0], values[20.0]
+    right = perfect >= bad if spec.higher_is_better else perfect <= bad
+    better = "higher" if spec.higher_is_better else "lower"
+    assert right, f"metric {example!r}: {better} is better, yet it gives {perfect:g} for no error and {bad:g} for large"
+
+
+def loss(spec: LossSpec, **options: Any) -> None:
+    """A finite scalar with a gradient, smallest where prediction and target agree."""
+    import torch
+
+    function = LOSSES.build(spec.name, **options)
+    assert callable(function), f"loss {spec.name!r}: what it builds cannot be called"
+    if not spec.on:
+        raise SkipTest(f"loss {spec.name!r} does not say what it is on, so only its building was checked")
+    assert spec.on in LOSS_SHAPES, f"loss {spec.name!r}: on={spec.on!r} is none of {', '.join(LOSS_SHAPES)}"
+    generator = torch.Generator().manual_seed(0)
+    target = torch.rand(LOSS_SHAPES[spec.on], generator=generator)
+    prediction = torch.rand(LOSS_SHAPES[spec.on], generator=generator).requires_grad_()
+    value = function(prediction, target)
+    assert value.ndim == 0, f"loss {spec.name!r} gives shape {tuple(value.shape)}, not a scalar"
+    value.backward()
+    gradient = prediction.grad
+    flows = gradient is not None and bool(torch.isfinite(gradient).all()) and bool(gradient.any())
+    assert flows, f"loss {spec.name!r}: no finite gradient reaches the prediction"
+    at_target = float(function(target, target))
+    assert at_target <= float(value), f"loss {spec.name!r} is {at_target:g} at the target and {float(value):g} off it"
+
+
+def backbone(spec: BackboneSpec, **options: Any) -> None:
+    """Feature maps with the channels that it says, for images of 256 px; weights that load again."""
+    import torch
+
+    name = spec.example if spec.family else spec.name
+    assert name, f"backbone family {spec.name!r} names no example of its members"
+    if "features_only" in inspect.signature(spec.load()).parameters:
+        options.setdefault("features_only", True)
+    network = BACKBONES.build(name, **options).eval()
+    assert isinstance(network, torch.nn.Module), f"backbone {name!r} is not a torch.nn.Module"
+    assert list(getattr(network, "channels", [])), f"backbone {name!r} does not say its channels, finest first"
+    _reloads(network, f"backbone {name!r}")
+    if spec.takes != "images":
+        return
+    with torch.no_grad():
+        out = network(torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0)))
+    maps = out if isinstance(out, list | tuple) else [out]
+    assert all(bool(torch.isfinite(m).all()) for m in maps), f"backbone {name!r} gives numbers that are not finite"
+    if options.get("features_only"):
+        found = [m.shape[1] for m in maps]
+        assert found == list(network.channels), f"backbone {name!r} says channels {network.channels}, gives {found}"
+
+
+def dataset(spec: DatasetSpec, root: str | Path | None = None) -> None:
+    """Known schema and protocol; every split reads as an index table, and a wrong folder gives a clear sentence."""
+    import tempfile
+
+    from parface_bench.data.source import open_source
+    from parface_bench.faces import get_schema
+    from parface_bench.scoring.protocol import load_protocol
+
+    if spec.schema:
+        get_schema(spec.schema)
+    if spec.protocol:
+        load_protocol(spec.protocol)
+    for fact in ("train_splits", "test_splits"):
+        unknown = set(getattr(spec, fact)) - set(spec.splits)
+        assert not unknown, f"data set {spec.name!r}: {fact} names {sorted(unknown)}, which splits does not"
+    with tempfile.TemporaryDirectory() as empty:
+        try:
+            faces = len(spec.load()(Path(empty), spec.splits[0]))
+        except UserError:
+            faces = 0
+        assert faces == 0, f"data set {spec.name!r} finds faces in an empty folder"
+    if root is None and spec.make_root is None:
+        raise SkipTest(f"data set {spec.name!r} is not at hand: {spec.how_to_get}")
+    source = open_source(spec.name, root)
+    for split in spec.splits:
+        frame = source.index(split)
+        tags = [t for t in frame.attrs["tags"] if t not in frame]
+        assert not tags, f"data set {spec.name!r}: the index of {split} lacks its own tags {tags}"
+
+
+def method(spec: MethodSpec, schema: str = "", dims: int = 2, **options: Any) -> None:
+    """Landmarks of the right shape for photographs of any size; one that learns also gives a loss and stages."""
+    from parface_bench.faces import get_schema
+    from parface_bench.training.build import build_method
+    from parface_bench.training.recipe import compose
+
+    if spec.task != "landmarks":
+        raise SkipTest(f"method {spec.name!r} finds faces, not landmarks")
+    schema = spec.schema or schema or "ibug68"
+    recipe = compose(spec.name, "", "quick")
+    recipe["method"] = {**(recipe.get("method") or {}), **options}
+    built = build_method(spec.name, schema, recipe, dims)
+    if spec.trainable:
+        _learns(built, spec, schema, recipe, dims)
+    pictures, boxes = sample_photographs()
+    before = [p.copy() for p in pictures]
+    points = built.predict(pictures, boxes)
+    wanted = (len(pictures), len(get_schema(schema)))
+    right = isinstance(points, np.ndarray) and points.shape[:2] == wanted and points.shape[2:] in ((2,), (3,))
+    assert right, f"method {spec.name!r}: predict gives {np.shape(points)}, not {(*wanted, '2 or 3')}"
+    same = all(np.array_equal(a, b) for a, b in zip(pictures, before, strict=True))
+    assert same, f"method {spec.name!r} changes the photographs that it is given"
+
+
+def _learns(built: Any, spec: MethodSpec, schema: str, recipe: Mapping[str, Any], dims: int) -> None:
+    import torch
+
+    from parface_bench.training.stage import Stage
+    from parface_bench.training.trainable import TrainableMethod
+
+    stages = built.stages(recipe)
+    assert stages, f"method {spec.name!r} has no stages"
+    assert all(isinstance(s, Stage) for s in stages), f"method {spec.name!r}: stages() must give a list of Stage"
+    for stage in stages:
+        assert callable(getattr(built, stage.loss, None)), f"method {spec.name!r}: no function {stage.loss!r}"
+    batch = sample_batch(schema, built.image_size, dims=dims)
+    own_step = type(built).training_step is not TrainableMethod.training_step
+    if stages[0].kind == "gradient" and not own_step:
+        built.train()
+        terms = getattr(built, stages[0].loss)(batch)
+        total = sum(terms.values()) if isinstance(terms, dict) else terms
+        assert isinstance(total, torch.Tensor), f"method {spec.name!r}: its loss must be a tensor or named tensors"
+        assert total.ndim == 0, f"method {spec.name!r}: its loss has shape {tuple(total.shape)}, not that of a scalar"
+        assert bool(torch.isfinite(total)), f"method {spec.name!r}: its loss is not finite"
+        total.backward()
+        moved = any(p.grad is not None and bool(p.grad.any()) for p in built.parameters())
+        assert moved, f"method {spec.name!r}: no gradient of its loss reaches a parameter"
+    built.eval()
+    with torch.no_grad():
+        points = built.predict_crops(batch.images)
+    wanted = (len(batch), len(built.landmark_schema))
+    right = tuple(points.shape) in ((*wanted, 2), (*wanted, 3))
+    assert right, f"method {spec.name!r}: decode gives {tuple(points.shape)}, not {(*wanted, '2 or 3')}"
+    assert bool(torch.isfinite(points).all()), f"method {spec.name!r} decodes to numbers that are not finite"
+    _reloads(built, f"method {spec.name!r}")
+
+
+def _reloads(network: Any, who: str) -> None:
+    import torch
+
+    file = io.BytesIO()
+    torch.save(network.state_dict(), file)
+    file.seek(0)
+    state = torch.load(file, weights_only=True)
+    unexpected = network.load_state_dict(state)
+    assert not unexpected.missing_keys, f"{who}: its weights do not load again"
+
+
+BEHAVIOUR: dict[str, Callable[..., None]] = {
+    "dataset": dataset,
+    "backbone": backbone,
+    "loss": loss,
+    "metric": metric,
+    "method": method,
+}

@@ -1,0 +1,78 @@
+"""Small made-up inputs for plugins: scored faces, photographs with boxes, a training batch. Always the same ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from parface_bench.faces import get_schema
+
+if TYPE_CHECKING:
+    from parface_bench.data.batch import Batch
+    from parface_bench.scoring.faces import Faces
+
+
+def _points(schema: str, n: int, dims: int, size: float) -> np.ndarray:
+    """[n, L, dims] points spread over the middle of a square of ``size`` pixels, no two of a face alike."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0.25 * size, 0.75 * size, (n, len(get_schema(schema)), 3))
+    points[..., 2] -= points[..., 2].mean(axis=1, keepdims=True)
+    return points[..., :dims]
+
+
+def sample_faces(schema: str = "ibug68", n: int = 6, dims: int = 2, error: float = 2.0) -> Faces:
+    """Scored faces, as a metric sees them.
+
+    Args:
+        schema: landmark schema.
+        n: faces.
+        dims: 3 for truths and predictions with depth.
+        error: standard deviation of the predictions' error, pixels; 0 for a perfect method. The normalising distance
+            is 100 px, so 1 px is 1 %; most landmarks are visible, some of each face are not.
+    """
+    from parface_bench.scoring.faces import Faces
+
+    truth = _points(schema, n, dims, 200.0)
+    noise = np.random.default_rng(1).normal(size=truth.shape)
+    norm = np.full(n, 100.0)
+    return Faces(
+        ids=np.array([f"face{i}" for i in range(n)]),
+        schema=get_schema(schema),
+        landmarks=truth,
+        predicted=truth + error * noise,
+        norm=norm,
+        depth_norm=norm if dims == 3 else None,
+        visible=np.arange(truth.shape[1])[None] % 7 != np.arange(n)[:, None],
+    )
+
+
+def sample_photographs(n: int = 3) -> tuple[list[np.ndarray], np.ndarray]:
+    """``n`` uint8 RGB pictures of different sizes, and one face box [n, 4] (x1, y1, x2, y2) in each."""
+    rng = np.random.default_rng(2)
+    pictures, boxes = [], []
+    for i in range(n):
+        height, width = 120 + 37 * i, 160 + 11 * i
+        shade = np.linspace(0, 200, width)[None, :, None] + rng.uniform(0, 55, (height, 1, 3))
+        pictures.append(shade.astype(np.uint8))
+        boxes.append([0.2 * width, 0.1 * height, 0.8 * width, 0.95 * height])
+    return pictures, np.array(boxes)
+
+
+def sample_batch(schema: str = "ibug68", size: int = 64, n: int = 2, dims: int = 2) -> Batch:
+    """A training batch of ``n`` crops of ``size`` pixels with landmarks (and depth where ``dims`` is 3)."""
+    import torch
+
+    from parface_bench.data.batch import Batch
+
+    points = torch.from_numpy(_points(schema, n, 3, float(size))).float()
+    grid = torch.linspace(0, 6, size)
+    waves = torch.stack([torch.sin(grid[None] * (i + 1) + grid[:, None]) for i in range(3 * n)])
+    return Batch(
+        images=(0.5 + 0.4 * waves).reshape(n, 3, size, size),
+        landmarks=points[..., :2],
+        depth=points[..., 2] if dims == 3 else None,
+        visible=None,
+        matrices=torch.eye(2, 3, dtype=torch.float64).repeat(n, 1, 1),
+        ids=[f"face{i}" for i in range(n)],
+    )
