@@ -1,1 +1,6 @@
 """Protocols, normalisation, the metric engine and its statistics. numpy only."""
+
+from parface_bench.scoring.engine import Evaluation, evaluate, metric_direction
+from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names
+
+__all__ = ["Evaluation", "Protocol", "evaluate", "load_protocol", "metric_direction", "protocol_names"]

@@ -1,0 +1,175 @@
+"""Protocols: everything that a score depends on, as versioned data files (``configs/protocols/NAME.yaml``)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from parface_bench.faces import get_schema
+from parface_bench.registry.errors import UserError, nearest
+from parface_bench.scoring.norms import check_norm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """How faces are compared.
+
+    Attributes:
+        name: what is typed and stored.
+        version: a changed score is a new version. A user's own file gets a hash of its content appended.
+        summary, reference: what it is and where it comes from.
+        schemas: landmark schemas that it scores; empty: any number of landmarks.
+        dims: 3 where depth is compared beside x and y, else 2.
+        crop: crop mode with which methods see the faces (see docs/crops.md).
+        norm: normalising distance of the 2D errors, a name of :data:`parface_bench.scoring.norms.NORMS`.
+        depth_norm: the same for the 3D errors.
+        metrics: names of metrics, in the order of the table.
+        yaw_bins: subset name -> (low, high], limits of the absolute yaw in degrees; the first bin includes its low.
+        balanced: subsets whose mean is reported as the subset 'balanced'.
+        subsets: reported subsets of its data sets and what each means.
+    """
+
+    name: str
+    version: int | str
+    summary: str = ""
+    reference: str = ""
+    schemas: tuple[str, ...] = ()
+    dims: int = 2
+    crop: str = "bb_ground_truth"
+    norm: str = "bbox"
+    depth_norm: str = "outer"
+    metrics: tuple[str, ...] = ("NME",)
+    yaw_bins: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    balanced: tuple[str, ...] = ()
+    subsets: Mapping[str, str] = field(default_factory=dict)
+
+    def schema_for(self, points: int) -> str | None:
+        """Name of its schema with this many landmarks, None where it takes any.
+
+        Raises:
+            UserError: no schema fits.
+        """
+        if not self.schemas:
+            return None
+        for name in self.schemas:
+            if len(get_schema(name)) == points:
+                return name
+        takes = " or ".join(f"{len(get_schema(s))} ({s})" for s in self.schemas)
+        raise UserError(f"protocol {self.name!r} scores {takes} landmarks, these faces have {points}")
+
+
+_FIELDS = {f.name for f in fields(Protocol)}
+
+
+def protocol_names() -> list[str]:
+    """Names of the protocols that come with the toolkit."""
+    return sorted(_shipped())
+
+
+def load_protocol(name: str | Path | Protocol) -> Protocol:
+    """The protocol of a name, or of a user's own YAML file.
+
+    A file may inherit: ``{base: 300w, name: 300w-bbox, version: 1, norm: bbox}``.
+
+    Raises:
+        UserError: no such protocol (the sentence suggests the nearest), or the file is not a valid protocol.
+    """
+    if isinstance(name, Protocol):
+        return name
+    text = str(name)
+    if text in _shipped():
+        return _load_shipped(text)
+    if text.endswith((".yaml", ".yml")):
+        return _load_file(Path(text))
+    raise UserError(
+        f"unknown protocol {text!r}{nearest(text, _shipped())}; a protocol of your own is given as a .yaml file"
+    )
+
+
+@cache
+def _shipped() -> dict[str, Any]:
+    folder = files("parface_bench.configs") / "protocols"
+    return {e.name.removesuffix(".yaml"): e for e in folder.iterdir() if e.name.endswith(".yaml")}
+
+
+@cache
+def _load_shipped(name: str) -> Protocol:
+    return _make(_parse(_shipped()[name].read_text(encoding="utf-8"), f"protocol {name!r}"), f"protocol {name!r}")
+
+
+def _load_file(path: Path) -> Protocol:
+    where = f"protocol file {path}"
+    try:
+        facts = _parse(path.read_text(encoding="utf-8"), where)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{where} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    facts.setdefault("name", path.stem)
+    if facts["name"] in _shipped():
+        raise UserError(f"{where}: {facts['name']!r} is the name of a shipped protocol; give yours another 'name:'")
+    protocol = _make(facts, where)
+    # scores of two definitions must never meet under one name and version
+    content = json.dumps({**asdict(protocol), "version": ""}, sort_keys=True, default=str)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+    return Protocol(**{**_shallow(protocol), "version": f"{protocol.version}-{digest}"})
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
+    try:
+        facts = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{where} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(facts, dict):
+        raise UserError(f"{where} must hold keys and values (name:, version:, norm:, metrics: ...)")
+    return facts
+
+
+def _make(facts: dict[str, Any], where: str) -> Protocol:
+    base = facts.pop("base", None)
+    if base is not None:
+        facts = {**_shallow(load_protocol(base)), **facts}
+    for key in facts:
+        if key not in _FIELDS:
+            raise UserError(f"{where}: unknown key {key!r}{nearest(str(key), _FIELDS)}")
+    for key in ("name", "version"):
+        if not facts.get(key):
+            raise UserError(f"{where}: the key {key!r} is missing")
+    try:
+        for key in ("schemas", "metrics", "balanced"):
+            if key in facts:
+                facts[key] = tuple(str(x) for x in _listed(facts[key]))
+        if "yaw_bins" in facts:
+            facts["yaw_bins"] = {str(k): (float(low), float(high)) for k, (low, high) in facts["yaw_bins"].items()}
+        facts["name"] = str(facts["name"])
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{where}: a value has the wrong form ({error})") from error
+    protocol = Protocol(**facts)
+    for schema in protocol.schemas:
+        get_schema(schema)
+    check_norm(protocol.norm, where)
+    check_norm(protocol.depth_norm, where)
+    if protocol.dims not in (2, 3):
+        raise UserError(f"{where}: dims must be 2 or 3, not {protocol.dims!r}")
+    if not protocol.metrics:
+        raise UserError(f"{where}: 'metrics' is empty")
+    unknown = [s for s in protocol.balanced if s not in protocol.yaw_bins and s not in protocol.subsets]
+    if unknown:
+        raise UserError(f"{where}: 'balanced' names {unknown[0]!r}, which is neither a yaw bin nor a subset")
+    return protocol
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise TypeError(f"{value!r} is no list")
+    return list(value)
+
+
+def _shallow(protocol: Protocol) -> dict[str, Any]:
+    return {f.name: getattr(protocol, f.name) for f in fields(protocol)}
