@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from parface_bench.registry import UserError
+
+if TYPE_CHECKING:
+    from parface_bench.data.batch import Batch
 
 
 class HeatmapHead(nn.Module):
@@ -33,6 +42,42 @@ class HeatmapHead(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, L, H * 2^u, W * 2^u]."""
         return self.final(self.upsample(features))
+
+
+class PyramidHead(nn.Module):
+    """Fuses a backbone's feature maps from coarse to fine (FPN, Lin et al., CVPR 2017) and gives one map a landmark.
+
+    Args:
+        channels, reductions: of the backbone's feature maps, finest first.
+        landmarks: maps to give.
+        width: channels of the fused maps.
+        stride: input pixels an output pixel; the finest feature maps beyond it are not used.
+    """
+
+    def __init__(
+        self, channels: Sequence[int], reductions: Sequence[int], landmarks: int, width: int = 128, stride: int = 4
+    ) -> None:
+        super().__init__()
+        self.used = [i for i, r in enumerate(reductions) if r >= stride]
+        if not self.used or reductions[self.used[0]] != stride:
+            raise UserError(f"no feature map of stride {stride}; this backbone has {list(reductions)}")
+        self.lateral = nn.ModuleList(nn.Conv2d(channels[i], width, 1) for i in self.used)
+        self.smooth = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        )
+        self.final = nn.Conv2d(width, landmarks, 1)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Feature maps, finest first -> [B, L, S / stride, S / stride]."""
+        fused: Tensor | None = None
+        for lateral, i in zip(reversed(self.lateral), reversed(self.used), strict=True):
+            here = lateral(features[i])
+            if fused is not None:
+                here = here + F.interpolate(fused, size=here.shape[-2:], mode="bilinear", align_corners=False)
+            fused = here
+        return self.final(self.smooth(fused))
 
 
 class CoordinateHead(nn.Module):
@@ -88,4 +133,13 @@ class DepthHead(nn.Module):
         points = points.detach().float()
         scale = (points - points.mean(dim=1, keepdim=True)).square().mean(dim=(1, 2)).sqrt().clamp_min(1e-3)
         target = depth - depth.mean(dim=1, keepdim=True)
-        return torch.nn.functional.smooth_l1_loss(self(points) / scale[:, None], target / scale[:, None], beta=0.05)
+        return F.smooth_l1_loss(self(points) / scale[:, None], target / scale[:, None], beta=0.05)
+
+
+def known(predicted: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Prediction and truth [B, L, 2] for a coordinate loss; landmarks that were not annotated (NaN) count as met."""
+    target = batch.landmarks
+    if target is None:
+        raise UserError(f"faces without landmarks ({', '.join(batch.ids[:3])}, ...) in a stage that needs landmarks")
+    missing = target.isnan()
+    return torch.where(missing, 0.0, predicted), torch.where(missing, 0.0, target)

@@ -1,0 +1,126 @@
+"""Several processes: torchrun or Slurm give the environment, the same command line runs in each."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from parface_bench.registry import UserError
+
+
+def start(device: str) -> torch.device:
+    """Join the processes that torchrun or Slurm started, if they did, and give this process its device.
+
+    Args:
+        device: 'auto', 'cpu', 'cuda' or 'cuda:i' ('cuda' and 'auto' take the process's own GPU).
+
+    Raises:
+        UserError: a GPU that is not there, or a device of another kind.
+    """
+    kind, _, number = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda"):
+        raise UserError(f"--device {device}: must be auto, cpu, cuda or cuda:NUMBER")
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "cuda" and not there:
+        raise UserError(f"--device {device}: no usable GPU here; use --device cpu or auto")
+    if number and (not number.isdigit() or int(number) >= there):
+        raise UserError(f"--device {device}: this machine has {there} GPU(s), numbered from 0")
+    use_gpu = kind != "cpu" and there > 0
+    _join("nccl" if use_gpu else "gloo")
+    if not use_gpu:
+        return torch.device("cpu")
+    index = int(number) if number else int(os.environ.get("LOCAL_RANK", 0)) % there
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
+
+
+def _join(backend: str) -> None:
+    if dist.is_available() and dist.is_initialized():
+        return
+    slurm = int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ and "RANK" not in os.environ
+    if slurm and backend == "nccl":
+        from mmengine.dist import init_dist
+
+        init_dist("slurm", backend=backend)
+    elif slurm:
+        # mmengine's Slurm launcher needs GPUs; the variables are the same ones
+        os.environ.setdefault("MASTER_PORT", "29500")
+        os.environ.setdefault("MASTER_ADDR", os.environ.get("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1"))
+        os.environ.update(RANK=os.environ["SLURM_PROCID"], WORLD_SIZE=os.environ["SLURM_NTASKS"])
+        os.environ["LOCAL_RANK"] = os.environ.get("SLURM_LOCALID", "0")
+        dist.init_process_group(backend)
+    elif int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if backend == "nccl":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+        dist.init_process_group(backend)
+
+
+def stop() -> None:
+    """Leave the group, if there is one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def rank() -> int:
+    """This process's number, 0 where there is one process."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def world() -> int:
+    """Number of processes."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def share(value: Any) -> Any:
+    """Process 0's value, in every process (plain Python values)."""
+    if world() == 1:
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def gather(value: Any) -> list[Any]:
+    """Every process's value, in the order of the processes, in every process."""
+    if world() == 1:
+        return [value]
+    out: list[Any] = [None] * world()
+    dist.all_gather_object(out, value)
+    return out
+
+
+def wait() -> None:
+    """Wait for all processes."""
+    if world() > 1:
+        dist.barrier()
+
+
+def same_weights(module: nn.Module, buffers_only: bool = False) -> None:
+    """Give every process process 0's parameters and buffers."""
+    if world() > 1:
+        for tensor in [*([] if buffers_only else module.parameters()), *module.buffers()]:
+            dist.broadcast(tensor.data, src=0)
+
+
+def average_gradients(parameters: list[Tensor]) -> None:
+    """Replace the gradients by their mean over the processes, in one flat message per dtype.
+
+    A parameter without a gradient in this process counts as zero, so that the processes always agree on the message.
+    """
+    if world() == 1:
+        return
+    for p in parameters:
+        if p.grad is None:
+            p.grad = torch.zeros_like(p)
+    grads = [p.grad for p in parameters if p.grad is not None]
+    for dtype in sorted({g.dtype for g in grads}, key=str):
+        same = [g for g in grads if g.dtype == dtype]
+        flat = torch.cat([g.reshape(-1) for g in same])
+        dist.all_reduce(flat)
+        flat /= world()
+        for grad, part in zip(same, flat.split([g.numel() for g in same]), strict=True):
+            grad.copy_(part.view_as(grad))

@@ -1,0 +1,134 @@
+"""What the runner does besides training: notice a loss that is not finite, log, show progress."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+
+from parface_bench.registry import UserError, WorkError
+from parface_bench.training import distributed
+from parface_bench.training.progress import Progress
+
+
+class FiniteLossHook(Hook):
+    """Stops the training when a loss is not finite, before anything is saved.
+
+    On a GPU a loss is looked at one step late, so that the check does not make the device wait.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self) -> None:
+        self._waiting: tuple[int, int, list[str], dict[str, Any]] | None = None
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Look at the loss of this step (CPU) or of the one before (GPU)."""
+        late, self._waiting = self._waiting, (runner.epoch, batch_idx, data_batch.ids, outputs)
+        if outputs["loss"].device.type == "cpu":
+            late, self._waiting = self._waiting, None
+        self._look(runner, late)
+
+    def after_train_epoch(self, runner: Any) -> None:
+        """Look at the last step's loss before the epoch's weights are saved."""
+        late, self._waiting = self._waiting, None
+        self._look(runner, late)
+
+    def _look(self, runner: Any, seen: tuple[int, int, list[str], dict[str, Any]] | None) -> None:
+        if seen is None or bool(torch.isfinite(seen[3]["loss"]).all()):
+            return
+        epoch, step, ids, outputs = seen
+        bad = [name for name, value in outputs.items() if not bool(torch.isfinite(value).all())]
+        shown = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
+        terms = f" (terms: {', '.join(bad)})" if bad != ["loss"] else ""
+        kept = runner.folder / "state.pth"
+        rest = f"the last good state is {kept}" if kept.is_file() else "nothing had been saved yet"
+        raise WorkError(
+            f"stage {runner.stage.name!r}, epoch {epoch + 1}, step {step + 1}: the loss is not finite{terms} on the "
+            f"faces {shown}; {rest}; look at these faces, or lower the learning rate and start again"
+        )
+
+
+class LogHook(Hook):
+    """Losses and rates as JSON lines (``log.jsonl``), in the run's log, on the progress bar and, if asked, TensorBoard.
+
+    Args:
+        folder: the run's folder.
+        every: steps between entries.
+        progress: where to show them.
+        tensorboard: write event files into ``folder/tensorboard``.
+    """
+
+    priority = "LOW"
+
+    def __init__(self, folder: Path, every: int, progress: Progress, tensorboard: bool = False) -> None:
+        self.path, self.every, self.progress = folder / "log.jsonl", max(1, every), progress
+        self._sums: dict[str, torch.Tensor] = {}
+        self._count = 0
+        self._writer = _tensorboard(folder) if tensorboard and distributed.rank() == 0 else None
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Sum the losses up, and write their means when it is time."""
+        for name, value in outputs.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value.detach().float().mean()
+        self._count += 1
+        note = ""
+        if (runner.iter + 1) % self.every == 0 or batch_idx + 1 == len(runner.train_dataloader):
+            means = {name: round(float(total) / self._count, 6) for name, total in self._sums.items()}
+            rates = runner.optim_wrapper.get_lr()
+            self.write(runner, {**means, **{name: rate[0] for name, rate in rates.items()}})
+            self._sums, self._count = {}, 0
+            note = f"loss {means['loss']:.4g}"
+        self.progress.advance(1, note)
+
+    def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
+        """Write the validation's metrics."""
+        if metrics:
+            self.write(runner, {f"validation {name}": value for name, value in metrics.items()})
+            best = runner.best["value"]
+            text = ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+            mark = " (best)" if best is not None and runner.best["since"] == 0 else ""
+            self.progress.say(f"  {runner.stage.name} epoch {runner.epoch}: validation {text}{mark}")
+
+    def write(self, runner: Any, values: Mapping[str, float]) -> None:
+        """One entry in every log."""
+        if distributed.rank() != 0:
+            return
+        entry = {
+            "time": round(time.time(), 1),
+            "stage": runner.stage.name,
+            "epoch": runner.epoch,
+            "step": runner.iter + 1,
+        }
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**entry, **finite}) + "\n")
+        runner.log.info(
+            "%s epoch %d step %d: %s",
+            runner.stage.name,
+            runner.epoch + 1,
+            runner.iter + 1,
+            ", ".join(f"{name} {value:.5g}" for name, value in values.items()),
+        )
+        if self._writer is not None:
+            for name, value in values.items():
+                self._writer.add_scalar(f"{runner.stage.name}/{name}", value, runner.iter + 1)
+
+    def after_train(self, runner: Any) -> None:
+        """Finish the event file."""
+        if self._writer is not None:
+            self._writer.flush()
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise UserError("log.tensorboard needs TensorBoard: pip install 'parface-bench[tensorboard]'") from None
+    return SummaryWriter(str(folder / "tensorboard"))

@@ -1,0 +1,174 @@
+"""Optimizers and learning-rate schedules of a stage, as mmengine's wrappers and schedulers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from mmengine.optim import ConstantLR, CosineAnnealingLR, LinearLR, MultiStepLR, OptimWrapper, OptimWrapperDict
+from mmengine.optim.scheduler import _ParamScheduler
+from torch import Tensor, nn
+
+from parface_bench.registry import UserError, nearest
+from parface_bench.training.distributed import average_gradients
+from parface_bench.training.stage import Stage
+
+OPTIMIZERS = {name: getattr(torch.optim, name) for name in ("Adam", "AdamW", "SGD", "RMSprop", "NAdam", "RAdam")}
+SCHEDULES = ("constant", "cosine", "multistep")
+_DTYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class SharedOptimizer(OptimWrapper):
+    """mmengine's wrapper with mixed precision on any device and gradients averaged over the processes.
+
+    Averaging happens once per step on one flat message, after the whole backward pass: unlike DistributedDataParallel's
+    reducer it does not mind several optimizers, several backward passes a step, or parts that are frozen for a stage.
+    """
+
+    def __init__(self, *, amp: str, device: torch.device, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.dtype, self.device = _DTYPES[amp], device
+        self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Mixed precision for the forward pass."""
+        with (
+            super().optim_context(model),
+            torch.autocast(self.device.type, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None),
+        ):
+            yield
+
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
+        """Back-propagate the (scaled) loss."""
+        self.scaler.scale(loss).backward(**kwargs)
+        self._inner_count += 1
+
+    def step(self, **kwargs: Any) -> None:
+        """Average, unscale, clip, step."""
+        average_gradients([p for group in self.optimizer.param_groups for p in group["params"] if p.requires_grad])
+        if self.clip_grad_kwargs:
+            self.scaler.unscale_(self.optimizer)
+            self._clip_grad()
+        self.scaler.step(self.optimizer, **kwargs)
+        self.scaler.update()
+
+    def state_dict(self) -> dict[str, Any]:
+        """As the base class's, with the scaler's state."""
+        return {**super().state_dict(), "scaler": self.scaler.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Undo :meth:`state_dict`."""
+        self.scaler.load_state_dict(state_dict.pop("scaler"))
+        super().load_state_dict(state_dict)
+
+
+def modules(method: nn.Module, names: tuple[str, ...] | list[str], where: str) -> list[nn.Module]:
+    """Sub-modules by dotted name; no names: the whole method.
+
+    Raises:
+        UserError: there is no such sub-module.
+    """
+    known = dict(method.named_modules())
+    for name in names:
+        if name not in known:
+            raise UserError(f"{where}: {type(method).__name__} has no part {name!r}{nearest(name, known)}")
+    return [known[name] for name in names] if names else [method]
+
+
+def freeze(method: nn.Module, stage: Stage) -> None:
+    """Make exactly the stage's parts trainable (gradients); see :func:`set_modes` for their mode."""
+    trained = modules(method, stage.trains, f"stage {stage.name!r}")
+    for parameter in method.parameters():
+        parameter.requires_grad_(False)
+    for part in trained:
+        for parameter in part.parameters():
+            parameter.requires_grad_(True)
+
+
+def set_modes(method: nn.Module, stage: Stage) -> None:
+    """Training mode for what trains (and what drifts), evaluation mode for the frozen rest."""
+    where = f"stage {stage.name!r}"
+    method.train(not stage.trains)
+    for part in modules(method, stage.trains, where) if stage.trains else []:
+        part.train()
+    for part in modules(method, stage.drifts, where) if stage.drifts else []:
+        part.train()
+
+
+def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> dict[str, SharedOptimizer]:
+    """The stage's optimizers by name. Norms' and biases' weights do not decay.
+
+    Raises:
+        UserError: an unknown optimizer, argument or part, or a stage in which nothing would learn.
+    """
+    if stage.amp not in _DTYPES:
+        raise UserError(f"stage {stage.name!r}: amp {stage.amp!r}{nearest(stage.amp, _DTYPES)}")
+    out = {}
+    for name, settings in stage.optimizers.items():
+        own = dict(settings)
+        kind, names = own.pop("type", "Adam"), own.pop("modules", stage.trains)
+        where = f"stage {stage.name!r}, optimizer {name!r}"
+        if kind not in OPTIMIZERS:
+            raise UserError(f"{where}: unknown type {kind!r}{nearest(kind, OPTIMIZERS)}")
+        parts = modules(method, [names] if isinstance(names, str) else names, where)
+        parameters = list({id(p): p for part in parts for p in part.parameters() if p.requires_grad}.values())
+        if not parameters:
+            raise UserError(f"{where}: nothing to learn; check 'trains' and 'modules'")
+        decay = float(own.pop("weight_decay", 0.0))
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        if "betas" in own:
+            own["betas"] = tuple(own["betas"])
+        try:
+            optimizer = OPTIMIZERS[kind]([g for g in groups if g["params"]], **own)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{where}: {error}") from None
+        out[name] = SharedOptimizer(
+            amp=stage.amp,
+            device=device,
+            optimizer=optimizer,
+            accumulative_counts=stage.accumulate,
+            clip_grad={"max_norm": stage.clip_grad} if stage.clip_grad else None,
+        )
+    return out
+
+
+def build_schedules(stage: Stage, optimizers: Mapping[str, SharedOptimizer], steps: int) -> list[_ParamScheduler]:
+    """Schedulers by step over ``steps`` steps: ``constant``, ``cosine`` (to ``end`` of the rate), ``multistep``.
+
+    ``warmup`` is the share of the steps over which the rate first grows from nought; ``milestones`` of multistep are
+    shares of the steps too.
+    """
+    settings = dict(stage.schedule)
+    kind = settings.pop("type", "constant")
+    where = f"stage {stage.name!r}, schedule"
+    if kind not in SCHEDULES:
+        raise UserError(f"{where}: unknown type {kind!r}{nearest(str(kind), SCHEDULES)}")
+    known = {"warmup", "end", "milestones", "gamma"}
+    for key in settings:
+        if key not in known:
+            raise UserError(f"{where}: no setting {key!r}{nearest(key, known)}")
+    warm = round(float(settings.get("warmup", 0.0)) * steps)
+    out: list[_ParamScheduler] = []
+    for wrapper in optimizers.values():
+        if warm:
+            out.append(LinearLR(wrapper, start_factor=1e-3, begin=0, end=warm, by_epoch=False))
+        if kind == "cosine" and steps > warm:
+            ratio = float(settings.get("end", 0.0))
+            out.append(CosineAnnealingLR(wrapper, T_max=steps - warm, eta_min_ratio=ratio, begin=warm, by_epoch=False))
+        elif kind == "multistep":
+            at = [round(float(m) * steps) for m in settings.get("milestones", (0.6, 0.85))]
+            out.append(MultiStepLR(wrapper, milestones=at, gamma=float(settings.get("gamma", 0.1)), by_epoch=False))
+        elif not warm:
+            out.append(ConstantLR(wrapper, factor=1.0, by_epoch=False))
+    return out
+
+
+def bundle(optimizers: dict[str, SharedOptimizer]) -> OptimWrapper | OptimWrapperDict:
+    """What mmengine's Runner holds: the one wrapper, or all of them."""
+    return next(iter(optimizers.values())) if len(optimizers) == 1 else OptimWrapperDict(**optimizers)

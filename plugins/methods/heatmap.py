@@ -1,0 +1,61 @@
+"""Heatmap regression: one heatmap a landmark, read off at its peak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from parface_bench.data.batch import Batch
+from parface_bench.data.codecs import HeatmapCodec
+from parface_bench.faces import Schema
+from parface_bench.registry import BACKBONES, LOSSES
+from parface_bench.training.heads import PyramidHead
+from parface_bench.training.trainable import TrainableMethod
+
+
+class Heatmap(TrainableMethod):
+    """Heatmaps from fused features, trained towards Gaussians (Bulat & Tzimiropoulos, ICCV 2017).
+
+    Args:
+        schema: landmarks to find.
+        image_size: side of the crop in pixels.
+        backbone, backbone_options: any registered backbone (every timm name) and its own arguments.
+        width: channels of the head.
+        stride: crop pixels a heatmap pixel.
+        sigma: of the target Gaussians, in heatmap pixels.
+        loss, loss_options: 'adaptive_wing' (with its weight map by ``{weight: 10}``), 'heatmap_mse', ...
+        decoder: how peaks are read: 'argmax', 'subpixel' or 'dark'.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        image_size: int = 256,
+        backbone: str = "resnet18",
+        backbone_options: Mapping[str, Any] | None = None,
+        width: int = 128,
+        stride: int = 4,
+        sigma: float = 1.5,
+        loss: str = "adaptive_wing",
+        loss_options: Mapping[str, Any] | None = None,
+        decoder: str = "subpixel",
+    ) -> None:
+        super().__init__()
+        self.features = BACKBONES.build(backbone, **(backbone_options or {}), features_only=True)
+        self.head = PyramidHead(self.features.channels, self.features.reductions, len(schema), width, stride)
+        self.codec = HeatmapCodec(size=image_size // stride, sigma=sigma, decoder=decoder)
+        self.loss_fn = LOSSES.build(loss, **(loss_options or {}))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[B, 3, S, S] -> heatmaps [B, L, S / stride, S / stride]."""
+        return self.head(self.features((images - 0.5) / 0.25))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The heatmap loss against Gaussians at the true landmarks."""
+        return self.loss_fn(self(batch.images), batch.heatmaps)
+
+    def decode(self, output: Tensor) -> Tensor:
+        """Peaks in crop pixels [B, L, 2]."""
+        return self.codec.decode(output, self.image_size)
