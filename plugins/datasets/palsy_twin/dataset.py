@@ -1,0 +1,68 @@
+"""The data set ``palsy-twin``: made on first use, then read like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from parface_bench.data.index import index
+from parface_bench.plugins.datasets.palsy_twin import storage
+from parface_bench.plugins.datasets.palsy_twin.generate import SIZES, ensure
+
+CATEGORIES = ["palsy_side", "palsy_grade", "palsy_kind", "expression", "skin_tone", "occlusion", "lighting"]
+SUBSETS = {
+    "healthy": "no palsy, natural asymmetry",
+    "mild": "House-Brackmann II and III",
+    "moderate": "House-Brackmann IV",
+    "severe": "House-Brackmann V and VI",
+    "flaccid": "palsy without synkinesis",
+    "synkinetic": "palsy with synkinesis and contracture",
+    "occluded": "a hand, scarf, mask or dark glasses hide part of the face",
+}
+
+
+def palsy_twin(
+    root: Path,
+    split: str,
+    train: int = SIZES["train"],
+    val: int = SIZES["val"],
+    test: int = SIZES["test"],
+    seed: int = 0,
+    image_size: int = 256,
+) -> pd.DataFrame:
+    """The first faces of a split (as many as its size says), making those that are missing.
+
+    ``landmarks`` are the 3D truth (fixed surface points, z in pixels toward the viewer), ``landmarks_2d`` the 2D annotators'
+    truth, ``visible`` tells which 3D points are seen.
+    """
+    size = {"train": train, "val": val, "test": test}[split]
+    ensure(root, {split: size}, seed=seed, image_size=image_size)
+    labels = pd.DataFrame(storage.read_records(storage.label_file(root, split))[:size])
+    grade = labels["palsy_grade"]
+    labels["healthy"], labels["flaccid"], labels["synkinetic"] = (
+        labels["palsy_kind"] == kind for kind in ("healthy", "flaccid", "synkinetic")
+    )
+    labels["mild"] = grade.isin(["II", "III"])
+    labels["moderate"] = grade == "IV"
+    labels["severe"] = grade.isin(["V", "VI"])
+    labels["occluded"] = labels["occlusion"] != "none"
+    return index(
+        labels,
+        image="img_path",
+        landmarks="landmarks_MAL3D",
+        bbox=_box,
+        split=split,
+        tags=[*CATEGORIES, *SUBSETS],
+        landmarks_2d="landmarks_2d",
+        visible="visible",
+        yaw="yaw",
+    )
+
+
+def _box(row: Any) -> np.ndarray:
+    """Tight box of the 2D landmarks."""
+    marks = np.asarray(row.landmarks_2d)
+    return np.concatenate([marks.min(axis=0), marks.max(axis=0)])

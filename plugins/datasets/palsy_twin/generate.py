@@ -1,0 +1,234 @@
+"""Make the twin's splits: in parallel, resumable, the same on every machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+from filelock import FileLock, Timeout
+
+from parface_bench.home import home
+from parface_bench.plugins.datasets.palsy_twin import storage
+from parface_bench.plugins.datasets.palsy_twin.asset import load_head
+from parface_bench.plugins.datasets.palsy_twin.face import draw_face, render_face
+from parface_bench.registry.errors import UserError, WorkError
+
+VERSION = "v1"
+SIZES = {"train": 4000, "val": 500, "test": 1000}
+LIMITS = {"size": (1, 1_000_000), "image_size": (64, 1024), "seed": (0, 2**31 - 1)}
+POLL = 0.2  # seconds between looks at the workers' progress
+
+
+def check(name: str, value: Any, limit: str) -> int:
+    """An option as an integer inside its limits.
+
+    Raises:
+        UserError: it is not; the sentence gives the valid range.
+    """
+    low, high = LIMITS[limit]
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise UserError(f"palsy-twin: {name} must be a whole number from {low} to {high}, not {value!r}")
+    return value
+
+
+def make_root(seed: int = 0, image_size: int = 256, **_: Any) -> Path:
+    """The cache folder of a version, seed and picture size (created; the splits are made when they are read)."""
+    check("seed", seed, "seed")
+    check("image_size", image_size, "image_size")
+    folder = VERSION + (f"-seed{seed}" if seed else "") + (f"-{image_size}px" if image_size != 256 else "")
+    root = home() / "palsy-twin" / folder
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkError(f"{root}: cannot be made ({error.strerror}); set PFBENCH_HOME to a writable folder") from error
+    return root
+
+
+def ensure(
+    root: Path, sizes: Mapping[str, int], seed: int = 0, image_size: int = 256, workers: int | None = None
+) -> None:
+    """Make what is missing of the named splits below ``root``, showing progress on stderr.
+
+    Args:
+        root: folder of the set.
+        sizes: split name -> number of faces; splits that are already as large are left alone.
+        seed: of everything random; image_size: side of the pictures in pixels.
+        workers: processes (default: one a core).
+
+    Raises:
+        UserError: an unknown split, a size outside its range, or a folder made with another version, seed or picture size.
+        WorkError: the folder cannot be written, the disk is full, or a worker failed.
+    """
+    check("seed", seed, "seed")
+    check("image_size", image_size, "image_size")
+    for split, size in sizes.items():
+        if split not in storage.LABELS:
+            raise UserError(f"palsy-twin has no split {split!r}; it has {', '.join(storage.LABELS)}")
+        check(f"the number of {split} faces", size, "size")
+    missing = {s: n for s, n in sizes.items() if len(storage.read_records(storage.label_file(root, s))) < n}
+    if not missing:
+        return
+    _claim(root, seed, image_size)
+    lock = FileLock(root / ".making.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"pfbench: another process is making {root}; waiting for it", file=sys.stderr)
+        lock.acquire()
+    except OSError as error:
+        raise WorkError(
+            f"{root}: cannot be written ({error.strerror}); set PFBENCH_HOME to a writable folder"
+        ) from error
+    with lock:
+        for split, size in missing.items():
+            _make_split(root, split, size, seed, image_size, workers or os.cpu_count() or 1)
+
+
+def _claim(root: Path, seed: int, image_size: int) -> None:
+    """Write ``meta.json``, or refuse a folder that was made otherwise."""
+    facts = {"version": VERSION, "seed": seed, "image_size": image_size, "asset": load_head().checksum}
+    path = root / "meta.json"
+    if path.exists():
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            found = None
+        if found != facts:
+            raise UserError(
+                f"{path}: this twin was made with {found}, not {facts}; choose another folder or delete this one"
+            )
+        return
+    storage.write_atomic(path, (json.dumps(facts, indent=1) + "\n").encode())
+
+
+def _make_split(root: Path, split: str, size: int, seed: int, image_size: int, workers: int) -> None:
+    """Make a split's missing pieces and then its label file."""
+    done = storage.read_records(storage.label_file(root, split))
+    first = len(done) // storage.PART
+    parts = range(first, -(-size // storage.PART))
+    todo = [p for p in parts if not storage.part_file(root, split, p).exists()]
+    workers = min(workers, len(todo))
+    with _progress(f"palsy-twin {split}", len(parts) * storage.PART) as advance:
+        advance((len(parts) - len(todo)) * storage.PART)
+        if workers <= 1:
+            for part in todo:
+                make_part(root, split, part, seed, image_size)
+                advance(storage.PART)
+        else:
+            _in_parallel(root, split, todo, seed, image_size, workers, advance)
+    records = done[: first * storage.PART]
+    for part in parts:
+        records += storage.read_records(storage.part_file(root, split, part))
+    storage.write_records(storage.label_file(root, split), records)
+    for part in parts:
+        storage.part_file(root, split, part).unlink(missing_ok=True)
+
+
+def make_part(root: Path, split: str, part: int, seed: int, image_size: int) -> None:
+    """Make the faces of one piece: pictures first, then its labels."""
+    records = []
+    for number in range(part * storage.PART, (part + 1) * storage.PART):
+        face = draw_face(seed, split, number, image_size)
+        picture, record = render_face(face)
+        name = f"{split}/{number:05d}.jpg"
+        ok, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, face.photo.quality])
+        if not ok:
+            raise WorkError(f"{root / name}: opencv cannot encode the picture as JPEG")
+        storage.write_atomic(root / name, data.tobytes())
+        records.append({"img_path": name, **record})
+    storage.write_records(storage.part_file(root, split, part), records)
+
+
+def _in_parallel(
+    root: Path, split: str, todo: list[int], seed: int, image_size: int, workers: int, advance: Callable[[int], None]
+) -> None:
+    """Share pieces among processes of our own interpreter (started anew: no fork of a process that holds a GPU)."""
+    make_part_is_compiled()
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    running = []
+    for worker in range(workers):
+        arguments = [str(root), split, str(seed), str(image_size), *(str(p) for p in todo[worker::workers])]
+        running.append(
+            subprocess.Popen([sys.executable, "-m", __name__, *arguments], env=environment, stderr=subprocess.PIPE)
+        )
+    waiting = set(todo)
+    try:
+        while running:
+            finished = {p for p in waiting if storage.part_file(root, split, p).exists()}
+            waiting -= finished
+            advance(len(finished) * storage.PART)
+            for process in [p for p in running if p.poll() is not None]:
+                running.remove(process)
+                if process.returncode != 0:
+                    said = (process.stderr.read() if process.stderr else b"").decode(errors="replace").strip()
+                    raise WorkError(
+                        said.splitlines()[-1] if said else f"a worker making {root} ended with {process.returncode}"
+                    )
+            time.sleep(POLL)
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait()
+    advance(len(waiting) * storage.PART)
+
+
+def make_part_is_compiled() -> None:
+    """Compile the renderer before the workers start, so that they find it in numba's cache."""
+    render_face(draw_face(0, "compile", 0, 64))
+
+
+class _progress:
+    """A progress bar on stderr; calling it advances it."""
+
+    def __init__(self, title: str, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("faces"),
+            TimeRemainingColumn(),
+        )
+        self.bar = Progress(*columns, console=Console(stderr=True))
+        self.task = self.bar.add_task(title, total=total)
+
+    def __enter__(self) -> Callable[[int], None]:
+        self.bar.start()
+        return lambda n: self.bar.advance(self.task, n)
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+
+def main() -> int:
+    """A worker: make the given pieces of a split."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("split", choices=list(storage.LABELS))
+    parser.add_argument("seed", type=int)
+    parser.add_argument("image_size", type=int)
+    parser.add_argument("parts", type=int, nargs="+")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    try:
+        for part in args.parts:
+            make_part(args.root, args.split, part, args.seed, args.image_size)
+    except WorkError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

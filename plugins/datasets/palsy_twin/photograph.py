@@ -1,0 +1,73 @@
+"""From linear light to a photograph: exposure, tone curve, colour cast, grey, blur, noise and JPEG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """How a picture is taken; blur in pixels at 256, noise as a share of full scale, quality of the JPEG."""
+
+    exposure: float
+    contrast: float
+    cast: NDArray[np.float64]
+    grey: bool
+    blur: float
+    motion: float
+    motion_angle: float
+    noise: float
+    quality: int
+    noise_seed: int
+
+
+def draw_photograph(rng: np.random.Generator) -> Photograph:
+    """A random camera: mostly decent, sometimes blurred, noisy, grey or strongly compressed."""
+    poor = rng.random() < 0.3
+    values = rng.random(6)
+    return Photograph(
+        exposure=float(np.exp(0.22 * rng.normal())),
+        contrast=float(rng.uniform(0.85, 1.15)),
+        cast=np.exp(0.05 * rng.normal(size=3)),
+        grey=bool(values[0] < 0.06),
+        blur=float(values[1] * (1.6 if poor else 0.6)),
+        motion=float(values[2] * 6) if poor and values[3] < 0.3 else 0.0,
+        motion_angle=float(values[4] * np.pi),
+        noise=float(values[5] * (0.05 if poor else 0.015)),
+        quality=int(rng.integers(35, 80) if poor else rng.integers(80, 97)),
+        noise_seed=int(rng.integers(2**31)),
+    )
+
+
+def develop(linear_rgb: NDArray[np.float32], photo: Photograph) -> NDArray[np.uint8]:
+    """Linear RGB float32 [S, S, 3] to an sRGB picture uint8 [S, S, 3]."""
+    size = linear_rgb.shape[0]
+    light = linear_rgb * (photo.exposure * photo.cast).astype(np.float32)
+    if photo.blur * size / 256 > 0.25:
+        light = cv2.GaussianBlur(light, (0, 0), photo.blur * size / 256)
+    if photo.motion > 1:
+        light = cv2.filter2D(light, -1, _streak(photo.motion * size / 256, photo.motion_angle))
+    light = np.clip(light, 0, None)
+    light = np.where(light > 0.7, 0.7 + 0.3 * np.tanh((light - 0.7) / 0.3), light)
+    table = np.clip(light, 0, 1) ** np.float32(photo.contrast / 2.2)
+    rng = np.random.default_rng(photo.noise_seed)
+    if photo.noise > 0.002:
+        grain = rng.standard_normal(size=(size, size), dtype=np.float32)
+        table = table + (photo.noise * grain)[..., None] * (0.6 + 0.4 * (1 - table))
+    if photo.grey:
+        table = np.repeat((table @ np.array([0.299, 0.587, 0.114], np.float32))[..., None], 3, axis=2)
+    return (np.clip(table, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _streak(length: float, angle: float) -> NDArray[np.float32]:
+    size = 2 * int(np.ceil(length / 2)) + 1
+    kernel = np.zeros((size, size), np.float32)
+    centre = size // 2
+    dx, dy = np.cos(angle) * length / 2, np.sin(angle) * length / 2
+    ends = [(int(round(centre - dx)), int(round(centre - dy))), (int(round(centre + dx)), int(round(centre + dy)))]
+    cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA)
+    return kernel / kernel.sum()
