@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
         out: Path | None = typer.Option(None, "--out", help="Write to a file instead of standard output."),
         reported: bool = typer.Option(False, "--reported", help="Add published numbers, marked and audited."),
         subset: list[str] = typer.Option([], "--subset", help="All metrics of these subsets (repeat)."),
+        metric: list[str] = typer.Option([], "--metric", help="These metrics only (repeat)."),
         cost: bool = typer.Option(False, "--cost", help="Add parameters, GFLOPs, times and memory."),
         plots: Path | None = typer.Option(None, "--plots", help="Draw error curves (CED) into this folder."),
         store: Path = typer.Option(Path("leaderboards"), "--store", help="Folder of recorded results."),
@@ -26,20 +27,16 @@ def register(app: typer.Typer) -> None:
         json: bool = typer.Option(False, "--json", help="Same as --format json."),
     ) -> None:
         """Rank the recorded results: one table per data set, protocol version and data fingerprint."""
-        from parface_bench.leaderboard.views import show
+        from parface_bench.leaderboard.table import Selection
+        from parface_bench.leaderboard.views import add_runs, show
+        from parface_bench.registry import catalogue
 
-        text = show(
-            store,
-            dataset=dataset,
-            protocol=protocol,
-            form="json" if json else form,
-            out=out,
-            reported=reported,
-            subsets=subset,
-            cost=cost,
-            plots=plots,
-            add=add,
-            plugins=plugin,
-            warn=lambda sentence: typer.echo(f"pfbench: {sentence}", err=True),
-        )
-        typer.echo(text, nl=False)
+        def warn(sentence: str) -> None:
+            typer.echo(f"pfbench: {sentence}", err=True)
+
+        for file in plugin:
+            catalogue.load_file(file)
+        add_runs(add, store, warn)
+        selection = Selection(dataset, protocol, subset, metric, cost)
+        form = "json" if json else form
+        typer.echo(show(store, selection, form=form, out=out, reported=reported, plots=plots, warn=warn), nl=False)

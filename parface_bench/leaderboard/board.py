@@ -6,124 +6,38 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from parface_bench.leaderboard.result import Result
+from parface_bench.leaderboard.table import COST, Cell, Column, Row, Selection, Table
 from parface_bench.registry import UserError, nearest
 
-COST = {
-    "parameters": ("parameters", "M", 1e-6),
-    "gflops": ("GFLOPs", "", 1.0),
-    "ms_per_face": ("ms/face, batch 1", "", 1.0),
-    "ms_per_face_batch32": ("ms/face, batch 32", "", 1.0),
-    "peak_memory_mib": ("peak memory", "MiB", 1.0),
-}
+Extra = tuple[str, Callable[[dict[str, Any]], Any]]
 
 
-@dataclass(frozen=True)
-class Column:
-    """A metric of a subset. ``higher_is_better`` None: no arrow, never ranked."""
-
-    subset: str
-    metric: str
-    unit: str = ""
-    higher_is_better: bool | None = None
-
-
-@dataclass
-class Cell:
-    """A value and its spread: half the 95 % interval over faces or, over several seeds, the standard deviation."""
-
-    value: float | None = None
-    spread: float | None = None
-    interval: tuple[float, float] | None = None
-    best: bool = False
-    tied: bool = False
-
-
-@dataclass
-class Row:
-    """A method's line. ``source`` marks numbers reported elsewhere, ``impossible`` what the audit found in them."""
-
-    method: str
-    config: str = ""
-    rank: int | None = None
-    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
-    n: int | None = None
-    excluded: int = 0
-    seeds: int = 1
-    contaminated: bool = False
-    source: str = ""
-    impossible: str = ""
-    cost: dict[str, float | None] = field(default_factory=dict)
-    extra: dict[str, Any] = field(default_factory=dict)
-    runs: list[str] = field(default_factory=list)
-    command: str = ""
-    created: str = ""
-    results: list[Result] = field(default_factory=list)
-
-
-@dataclass
-class Table:
-    """Rows that were scored on the same faces by the same version of a protocol."""
-
-    dataset: str
-    protocol: str
-    protocol_version: str
-    fingerprint: str
-    columns: list[Column]
-    rows: list[Row]
-    counts: dict[str, int]
-    cost: list[str] = field(default_factory=list)
-    extra: list[str] = field(default_factory=list)
-    older: int = 0
-    note: str = ""
-
-    @property
-    def heading(self) -> str:
-        """Data set, protocol and version, faces, short fingerprint."""
-        if not self.fingerprint:
-            return f"{self.dataset} · protocol {self.protocol} · reported elsewhere, not measured here"
-        version, faces, data = self.protocol_version, self.counts["full"], self.fingerprint[:8]
-        return f"{self.dataset} · protocol {self.protocol} v{version} · {faces} faces · data {data}"
-
-
-def build_tables(
-    results: Iterable[Result],
-    *,
-    dataset: str | None = None,
-    protocol: str | None = None,
-    subsets: Sequence[str] = (),
-    cost: bool = False,
-    extra: Sequence[tuple[str, Callable[[dict[str, Any]], Any]]] = (),
-) -> list[Table]:
+def build_tables(results: Iterable[Result], selection: Selection, extra: Sequence[Extra] = ()) -> list[Table]:
     """One table per data set, protocol, protocol version and data fingerprint.
 
     Args:
         results: recorded results, oldest first.
-        dataset, protocol: keep these only.
-        subsets: show all metrics of these; by default all metrics of ``full`` and the main metric of the others.
-        cost: add cost columns.
+        selection: what to show.
         extra: further columns: heading and a function of the result document.
 
     Raises:
-        UserError: nothing is left; the sentence names what there is.
+        UserError: a selected name is nowhere in the results, or a plugin's column failed.
     """
     results = list(results)
-    for key, wanted in (("dataset", dataset), ("protocol", protocol)):
-        known = {r.document[key] for r in results}
-        if wanted is not None and results and wanted not in known:
-            raise UserError(f"no results for {key} {wanted!r}{nearest(wanted, known)}")
-        results = [r for r in results if wanted is None or r.document[key] == wanted]
+    _check_names([r.document for r in results], selection)
     groups: dict[tuple[str, str, str, str], list[Result]] = {}
     for result in results:
         d = result.document
-        key4 = (d["dataset"], d["protocol"], str(d["protocol_version"]), d["data_fingerprint"])
-        groups.setdefault(key4, []).append(result)
+        if selection.takes(d["dataset"], d["protocol"]):
+            key = (d["dataset"], d["protocol"], str(d["protocol_version"]), d["data_fingerprint"])
+            groups.setdefault(key, []).append(result)
     # newest protocol version and most faces first, so that the main table of a data set is on top
     order = sorted(groups, key=lambda k: (k[0], k[1], [-p for p in _version(k[2])], -_faces(groups[k]), k[3]))
-    return [_table(key4, groups[key4], subsets, cost, extra) for key4 in order]
+    tables = [_table(key, groups[key], selection, extra) for key in order]
+    return [table for table in tables if table.columns]
 
 
 def rank(table: Table) -> None:
@@ -156,13 +70,9 @@ def rank(table: Table) -> None:
 
 
 def _table(
-    key: tuple[str, str, str, str],
-    results: list[Result],
-    subsets: Sequence[str],
-    cost: bool,
-    extra: Sequence[tuple[str, Callable[[dict[str, Any]], Any]]],
+    key: tuple[str, str, str, str], results: list[Result], selection: Selection, extra: Sequence[Extra]
 ) -> Table:
-    columns = choose_columns([r.document for r in results], subsets, key[0])
+    columns = choose_columns([r.document for r in results], selection)
     runs: dict[tuple[str, str], dict[int | None, Result]] = {}
     for result in results:  # oldest first, so that the newest run of a seed stays
         d = result.document
@@ -171,47 +81,58 @@ def _table(
     _name_configs(rows)
     full = max(results, key=lambda r: r.document["n"]).document
     counts = {name: row["n"] for name, row in full["subsets"].items()}
-    cost_columns = [k for k in COST if cost and any(row.cost.get(k) is not None for row in rows)]
+    cost_columns = [k for k in COST if selection.cost and any(row.cost.get(k) is not None for row in rows)]
     shown = sum(len(by_seed) for by_seed in runs.values())
     table = Table(*key, columns, rows, counts, cost_columns, [h for h, _ in extra], len(results) - shown)
-    rank(table)
+    if columns:
+        rank(table)
     return table
 
 
-def choose_columns(documents: Sequence[Mapping[str, Any]], subsets: Sequence[str], dataset: str) -> list[Column]:
-    """Columns over the documents' subsets: all metrics of ``full`` and the main metric of the others, or ``subsets``.
+def choose_columns(documents: Sequence[Mapping[str, Any]], selection: Selection) -> list[Column]:
+    """The selected columns of documents with ``subsets`` and ``metrics``; none where nothing selected is in them.
 
     The main metric is the first of ``full`` (or the first there is); metrics keep the order in which they appear.
-
-    Raises:
-        UserError: no such subset, or no metric at all.
     """
     found: dict[tuple[str, str], Column] = {}
-    present: dict[str, None] = {}
     for document in documents:
         for subset, row in document["subsets"].items():
-            present[subset] = None
             for metric in row:
                 if metric != "n":
                     fact = document["metrics"].get(metric, {})
                     column = Column(subset, metric, fact.get("unit", ""), fact.get("higher_is_better"))
                     found.setdefault((subset, metric), column)
-    for wanted in subsets:
-        if wanted not in present:
-            raise UserError(f"no subset {wanted!r} in the results for {dataset!r}{nearest(wanted, present)}")
-    main = next((metric for subset, metric in sorted(found, key=lambda k: k[0] != "full")), "")
-    columns = [
+    main = next((metric for _, metric in sorted(found, key=lambda k: k[0] != "full")), "")
+    subsets = selection.subsets or sorted(dict.fromkeys(subset for subset, _ in found), key=lambda s: s != "full")
+
+    def wanted(subset: str, metric: str) -> bool:
+        if selection.metrics:
+            return metric in selection.metrics
+        return bool(selection.subsets) or subset == "full" or metric == main
+
+    return [
         column
-        for subset in (subsets or sorted(present, key=lambda s: s != "full"))
+        for subset in subsets
         for (owner, metric), column in found.items()
-        if owner == subset and (subset == "full" or subsets or metric == main)
+        if owner == subset and wanted(subset, metric)
     ]
-    if not columns:
-        raise UserError(f"the results for {dataset!r} hold no metrics: score them again")
-    return columns
 
 
-def _row(results: list[Result], columns: list[Column], extra: Sequence[tuple[str, Any]]) -> Row:
+def _check_names(documents: Sequence[Mapping[str, Any]], selection: Selection) -> None:
+    subsets = {subset for d in documents for subset in d["subsets"]}
+    metrics = {metric for d in documents for row in d["subsets"].values() for metric in row} - {"n"}
+    for kind, wanted, known in (
+        ("data set", [selection.dataset], {d["dataset"] for d in documents}),
+        ("protocol", [selection.protocol], {d["protocol"] for d in documents}),
+        ("subset", selection.subsets, subsets),
+        ("metric", selection.metrics, metrics),
+    ):
+        for name in wanted:
+            if name is not None and name not in known:
+                raise UserError(f"no results for {kind} {name!r}{nearest(name, known)}")
+
+
+def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -> Row:
     """One method and configuration; several results differ by seed only."""
     documents = [r.document for r in results]
     newest = documents[-1]

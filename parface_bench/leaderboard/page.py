@@ -8,9 +8,9 @@ from importlib.resources import files
 from typing import Any
 
 from parface_bench import __version__
-from parface_bench.leaderboard.board import COST, Cell, Table
 from parface_bench.leaderboard.provenance import now
 from parface_bench.leaderboard.render import column_title, cost_value, extra_value, faces, notes, number
+from parface_bench.leaderboard.table import COST, Cell, Table
 
 MARKS = {"plus_minus": "±", "tie": "≈", "seen": "†", "": ""}
 ARROWS = {True: "↑", False: "↓", None: ""}

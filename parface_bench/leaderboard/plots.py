@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parface_bench.leaderboard.board import Row, Table
 from parface_bench.leaderboard.record import folder_name
 from parface_bench.leaderboard.result import Result
+from parface_bench.leaderboard.table import Row, Table
 from parface_bench.registry import UserError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from parface_bench.home import home
 from parface_bench.leaderboard import provenance
-from parface_bench.registry import METRICS, UserError, WorkError
+from parface_bench.registry import UserError, WorkError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,13 +49,14 @@ def complete(document: Mapping[str, Any], run_id: str | None = None) -> dict[str
         "config_hash": provenance.config_hash(config),
         "seed": None,
         "excluded": [],
-        "metrics": metric_facts(name for row in subsets.values() for name in row if name != "n"),
         "trained_on": list(seen),
         "contaminated": provenance.contaminated(seen, dataset, splits),
         "code_version": provenance.code_version(),
         "environment": provenance.environment(),
         "command": "",
     }
+    if "metrics" not in document:
+        defaults["metrics"] = metric_facts(name for row in subsets.values() for name in row if name != "n")
     full = {**defaults, **document}
     if run_id:
         full["run_id"] = run_id
@@ -150,12 +151,15 @@ def write_result(document: Mapping[str, Any], errors: pd.DataFrame | None, folde
 
 
 def metric_facts(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Direction and unit of each metric, from its plugin (``AUC@10`` is the metric ``AUC`` at 10 where not its own)."""
-    known = {spec.name.lower(): spec for spec in METRICS}
+    """Direction and unit of each metric, from its plugin; unknown (None, no unit) where no plugin has the name."""
+    from parface_bench.scoring.metrics import resolve_metric
+
     facts: dict[str, dict[str, Any]] = {}
     for name in names:
-        spec: Any = known.get(name.lower()) or known.get(name.split("@", 1)[0].lower())
-        facts[name] = {"higher_is_better": spec.higher_is_better if spec else None, "unit": spec.unit if spec else ""}
+        try:
+            facts[name] = resolve_metric(name).facts()
+        except UserError:
+            facts[name] = {"higher_is_better": None, "unit": ""}
     return facts
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parface_bench.leaderboard.board import COST, Cell, Column, Row, Table
 from parface_bench.leaderboard.provenance import plain
+from parface_bench.leaderboard.table import COST, Cell, Column, Row, Table
 
 FORMATS = ("md", "csv", "html", "latex", "json")
 DIGITS = {"%": 3, "px": 3, "fraction": 4}

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from parface_bench.leaderboard.board import Cell, Row, Table, choose_columns, rank
+from parface_bench.leaderboard.board import choose_columns, rank
 from parface_bench.leaderboard.record import metric_facts
+from parface_bench.leaderboard.table import Cell, Row, Selection, Table
 
 
 def load_reported() -> list[dict[str, Any]]:
@@ -22,21 +23,14 @@ def load_reported() -> list[dict[str, Any]]:
     ]
 
 
-def add_reported(
-    tables: Sequence[Table],
-    reported: Sequence[dict[str, Any]],
-    *,
-    dataset: str | None = None,
-    protocol: str | None = None,
-    subsets: Sequence[str] = (),
-) -> list[Table]:
+def add_reported(tables: Sequence[Table], reported: Sequence[dict[str, Any]], selection: Selection) -> list[Table]:
     """The tables with reported rows added where a table covers the same number of faces, else as tables of their own.
 
     Rows of part of a data set are thus never shown beside numbers for the whole of it.
     """
     tables = list(tables)
     for entry in reported:
-        if (dataset or entry["dataset"], protocol or entry["protocol"]) != (entry["dataset"], entry["protocol"]):
+        if not selection.takes(entry["dataset"], entry["protocol"]):
             continue
         same = [
             t
@@ -44,8 +38,8 @@ def add_reported(
             if (t.dataset, t.protocol) == (entry["dataset"], entry["protocol"])
             and t.counts.get("full") == entry["faces"]["full"]
         ]
-        table = same[0] if same else _own_table(entry, subsets)
-        if table is None:
+        table = same[0] if same else _own_table(entry, selection)
+        if not table.columns:
             continue
         table.rows += [_row(row) for row in entry["rows"]]
         table.note = entry.get("note", "")
@@ -65,15 +59,10 @@ def audit_values(values: dict[str, dict[str, float]]) -> str:
     return "; ".join(found)
 
 
-def _own_table(entry: dict[str, Any], subsets: Sequence[str]) -> Table | None:
+def _own_table(entry: dict[str, Any], selection: Selection) -> Table:
     names = {metric for row in entry["rows"] for values in row["values"].values() for metric in values}
     facts = metric_facts(names)
-    documents = [{"subsets": row["values"], "metrics": facts} for row in entry["rows"]]
-    present = {subset for row in entry["rows"] for subset in row["values"]}
-    wanted = [s for s in subsets if s in present]
-    if subsets and not wanted:
-        return None
-    columns = choose_columns(documents, wanted, entry["dataset"])
+    columns = choose_columns([{"subsets": row["values"], "metrics": facts} for row in entry["rows"]], selection)
     return Table(entry["dataset"], entry["protocol"], "", "", columns, [], dict(entry["faces"]))
 
 

@@ -6,32 +6,37 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from parface_bench.leaderboard.board import Table, build_tables
+from parface_bench.leaderboard.board import build_tables
 from parface_bench.leaderboard.record import record
 from parface_bench.leaderboard.render import FORMATS, render
 from parface_bench.leaderboard.result import load_result
-from parface_bench.leaderboard.store import STORE, read_store
+from parface_bench.leaderboard.store import read_store
+from parface_bench.leaderboard.table import Selection, Table
 from parface_bench.registry import UserError, catalogue, nearest
 
 Warn = Callable[[str], None]
 
 
 def show(
-    store: Path = STORE,
+    store: Path,
+    selection: Selection,
     *,
-    dataset: str | None = None,
-    protocol: str | None = None,
     form: str = "md",
     out: Path | None = None,
     reported: bool = False,
-    subsets: Sequence[str] = (),
-    cost: bool = False,
     plots: Path | None = None,
-    add: Sequence[Path] = (),
-    plugins: Sequence[Path] = (),
     warn: Warn = lambda sentence: None,
 ) -> str:
-    """What ``pfbench leaderboard`` prints; the arguments are its options.
+    """What ``pfbench leaderboard`` prints.
+
+    Args:
+        store: folder of results.
+        selection: data set, protocol, subsets, metrics and cost columns.
+        form: one of ``FORMATS``.
+        out: write there instead.
+        reported: add published numbers.
+        plots: draw error curves into this folder, and into the page where the format is html.
+        warn: takes a sentence for the user: what was left out, what was written.
 
     Returns:
         The tables in the format; empty where they were written to ``out``.
@@ -41,25 +46,13 @@ def show(
     """
     if form not in FORMATS:
         raise UserError(f"unknown format {form!r}{nearest(form, FORMATS)}")
-    for file in plugins:
-        catalogue.load_file(file)
-    for folder in add:
-        result = load_result(folder)
-        try:
-            errors = result.errors()
-        except UserError as error:
-            warn(f"recorded without per-face errors: {error}")
-            errors = None
-        warn(f"recorded in {record(result.document, errors, store, keep=result.folder)}")
-    tables = tables_of(
-        store, dataset=dataset, protocol=protocol, reported=reported, subsets=subsets, cost=cost, warn=warn
-    )
+    tables = tables_of(store, selection, reported=reported, warn=warn)
     if plots is not None:
         from parface_bench.leaderboard.plots import plot_tables
 
-        made = plot_tables(tables, plots, subsets, warn)
+        made = plot_tables(tables, plots, selection.subsets, warn)
         warn(f"{len(made) // 2} plots in {plots}" if made else "no plots: no result has per-face errors")
-    text = _page(tables, plots is not None, subsets, warn) if form == "html" else render(tables, form)
+    text = _page(tables, plots is not None, selection.subsets, warn) if form == "html" else render(tables, form)
     if out is None:
         return text
     write(text, out)
@@ -68,40 +61,47 @@ def show(
 
 
 def tables_of(
-    store: Path,
-    *,
-    dataset: str | None = None,
-    protocol: str | None = None,
-    reported: bool = False,
-    subsets: Sequence[str] = (),
-    cost: bool = False,
-    warn: Warn = lambda sentence: None,
+    store: Path, selection: Selection, *, reported: bool = False, warn: Warn = lambda sentence: None
 ) -> list[Table]:
-    """The tables of a store, with plugin columns and, on request, reported rows and cost columns."""
+    """The tables of a store, with plugin columns and, on request, reported rows.
+
+    Raises:
+        UserError: there is nothing to show; the sentence says how to get a first result.
+    """
     contents = read_store(store)
     for problem in contents.problems:
         warn(problem)
     extra = [column for columns in catalogue.hook.pfbench_leaderboard_columns() for column in columns]
-    tables: list[Table] = []
-    kept = contents.results
-    if reported:  # a name may then be known to the reported numbers alone
-        kept = [
-            r for r in kept if dataset in (None, r.document["dataset"]) and protocol in (None, r.document["protocol"])
-        ]
-    if kept:
-        tables = build_tables(kept, dataset=dataset, protocol=protocol, subsets=subsets, cost=cost, extra=extra)
+    results = contents.results
+    if reported:  # a name may be known to the reported numbers alone
+        results = [r for r in results if selection.takes(r.document["dataset"], r.document["protocol"])]
+    tables = build_tables(results, selection, extra) if results else []
     if reported:
         from parface_bench.leaderboard.reported import add_reported, load_reported
 
-        tables = add_reported(tables, load_reported(), dataset=dataset, protocol=protocol, subsets=subsets)
-        if not tables:
-            raise UserError("neither measured nor reported numbers for these names; see 'pfbench list dataset'")
+        tables = add_reported(tables, load_reported(), selection)
     if not tables:
         raise UserError(
-            f"no results in {store} yet: 'pfbench run METHOD --dataset DATASET' or "
-            "'pfbench score ... --record' adds the first"
+            f"no results {'of these names ' if contents.results or reported else ''}in {store} yet: "
+            "'pfbench run METHOD --dataset DATASET' or 'pfbench score ... --record' adds one"
         )
     return tables
+
+
+def add_runs(folders: Sequence[Path], store: Path, warn: Warn) -> None:
+    """Record results that lie in run folders, for instance because the store could not be written then.
+
+    Raises:
+        UserError: a folder holds no readable result, or the store cannot be written.
+    """
+    for folder in folders:
+        result = load_result(folder)
+        try:
+            errors = result.errors()
+        except UserError as error:
+            warn(f"recorded without per-face errors: {error}")
+            errors = None
+        warn(f"recorded in {record(result.document, errors, store, keep=result.folder)}")
 
 
 def write(text: str, path: Path) -> None:

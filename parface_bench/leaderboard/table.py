@@ -1,0 +1,108 @@
+"""What a leaderboard consists of: tables, rows, cells; and what of it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from parface_bench.leaderboard.result import Result
+
+# Cost entry -> heading, unit, factor to that unit.
+COST = {
+    "parameters": ("parameters", "M", 1e-6),
+    "gflops": ("GFLOPs", "", 1.0),
+    "ms_per_face": ("ms/face, batch 1", "", 1.0),
+    "ms_per_face_batch32": ("ms/face, batch 32", "", 1.0),
+    "peak_memory_mib": ("peak memory", "MiB", 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric of a subset. ``higher_is_better`` None: no arrow, never ranked."""
+
+    subset: str
+    metric: str
+    unit: str = ""
+    higher_is_better: bool | None = None
+
+
+@dataclass
+class Cell:
+    """A value and its spread: half the 95 % interval over faces or, over several seeds, the standard deviation."""
+
+    value: float | None = None
+    spread: float | None = None
+    interval: tuple[float, float] | None = None
+    best: bool = False
+    tied: bool = False
+
+
+@dataclass
+class Row:
+    """A method's line. ``source`` marks numbers reported elsewhere, ``impossible`` what the audit found in them."""
+
+    method: str
+    config: str = ""
+    rank: int | None = None
+    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
+    n: int | None = None
+    excluded: int = 0
+    seeds: int = 1
+    contaminated: bool = False
+    source: str = ""
+    impossible: str = ""
+    cost: dict[str, float | None] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    runs: list[str] = field(default_factory=list)
+    command: str = ""
+    created: str = ""
+    results: list[Result] = field(default_factory=list)
+
+
+@dataclass
+class Table:
+    """Rows that were scored on the same faces by the same version of a protocol."""
+
+    dataset: str
+    protocol: str
+    protocol_version: str
+    fingerprint: str
+    columns: list[Column]
+    rows: list[Row]
+    counts: dict[str, int]
+    cost: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    older: int = 0
+    note: str = ""
+
+    @property
+    def heading(self) -> str:
+        """Data set, protocol and version, faces, short fingerprint."""
+        if not self.fingerprint:
+            return f"{self.dataset} · protocol {self.protocol} · reported elsewhere, not measured here"
+        version, faces, data = self.protocol_version, self.counts["full"], self.fingerprint[:8]
+        return f"{self.dataset} · protocol {self.protocol} v{version} · {faces} faces · data {data}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to show.
+
+    Attributes:
+        dataset, protocol: these only.
+        subsets: all metrics of these; by default all metrics of ``full`` and the main metric of the others.
+        metrics: these only.
+        cost: add cost columns.
+    """
+
+    dataset: str | None = None
+    protocol: str | None = None
+    subsets: Sequence[str] = ()
+    metrics: Sequence[str] = ()
+    cost: bool = False
+
+    def takes(self, dataset: str, protocol: str) -> bool:
+        """Whether a table of this data set and protocol is wanted."""
+        return self.dataset in (None, dataset) and self.protocol in (None, protocol)
