@@ -5,6 +5,33 @@ from parface_bench.registry.specs import LossSpec
 _HERE = "parface_bench.plugins.losses."
 PLUGINS: list[LossSpec] = [
     LossSpec(
+        name="l1",
+        target=_HERE + "pixels:L1",
+        summary="mean absolute difference, times 255: in grey levels",
+    ),
+    LossSpec(
+        name="l2",
+        target=_HERE + "pixels:L2",
+        summary="mean squared difference",
+    ),
+    LossSpec(
+        name="heatmap_mse",
+        target=_HERE + "pixels:HeatmapMSE",
+        summary="mean squared difference of heatmaps, without landmarks that are not visible",
+    ),
+    LossSpec(
+        name="smooth_l1",
+        target=_HERE + "pixels:SmoothL1",
+        summary="smooth L1 on coordinates",
+        reference="Girshick, Fast R-CNN, ICCV 2015",
+    ),
+    LossSpec(
+        name="wing",
+        target=_HERE + "pixels:Wing",
+        summary="wing loss on coordinates: logarithmic for small errors",
+        reference="Feng et al., CVPR 2018, arXiv:1711.06753",
+    ),
+    LossSpec(
         name="adaptive_wing",
         target=_HERE + "adaptive_wing:AdaptiveWing",
         summary="adaptive wing loss on heatmaps, as published; with the weighted loss map by weight=10",
@@ -15,5 +42,47 @@ PLUGINS: list[LossSpec] = [
         target=_HERE + "adaptive_wing:AdaptiveWingParFace",
         summary="adaptive wing loss as the original ParFace code computes it (discontinuous at theta)",
         reference="ParFace, csl_common/metrics/adaptive_wing_loss.py",
+    ),
+    LossSpec(
+        name="ssim",
+        target=_HERE + "structure:SSIM",
+        summary="one minus structural similarity",
+        reference="Wang et al., IEEE Trans. Image Processing 13(4), 2004",
+    ),
+    LossSpec(
+        name="contrast_structure_parface",
+        target=_HERE + "structure:ContrastStructureParFace",
+        summary="what the original ParFace code calls SSIM: the contrast-structure term with a guessed range",
+        reference="ParFace, csl_common/metrics/ssim.py",
+    ),
+    LossSpec(
+        name="perceptual",
+        target=_HERE + "perceptual:Perceptual",
+        summary="squared distance of VGG19 features; weights from a file, a hub, or random by choice",
+        reference="Johnson, Alahi & Li, ECCV 2016; Simonyan & Zisserman, ICLR 2015",
+    ),
+    LossSpec(
+        name="wgan_gp",
+        target=_HERE + "adversarial:WassersteinGP",
+        summary="Wasserstein GAN with gradient penalty, as published",
+        reference="Gulrajani et al., NeurIPS 2017, arXiv:1704.00028",
+    ),
+    LossSpec(
+        name="wgan_gp_parface",
+        target=_HERE + "adversarial:WassersteinGPParFace",
+        summary="WGAN-GP as the original ParFace code computes it: softplus of the critic's probability",
+        reference="ParFace, src/aae_training.py",
+    ),
+    LossSpec(
+        name="gan",
+        target=_HERE + "adversarial:GAN",
+        summary="GAN with the non-saturating generator loss",
+        reference="Goodfellow et al., NeurIPS 2014, arXiv:1406.2661",
+    ),
+    LossSpec(
+        name="code_adversary",
+        target=_HERE + "adversarial:CodeAdversary",
+        summary="adversarial autoencoder: codes should look like normal samples",
+        reference="Makhzani et al. 2015, arXiv:1511.05644",
     ),
 ]

@@ -30,9 +30,13 @@ class ImageCritic(nn.Module):
         layers.append(nn.Conv2d(widths[-1], 1, 4, bias=False))
         self.main = nn.Sequential(*layers)
 
+    def logits(self, images: Tensor) -> Tensor:
+        """Images [B, 3, S, S] -> unbounded score of being real [B]."""
+        return self.main(images).mean((1, 2, 3))
+
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, 3, S, S] -> probability of being real [B]."""
-        return torch.sigmoid(self.main(images).mean((1, 2, 3)))
+        return torch.sigmoid(self.logits(images))
 
 
 class CodeCritic(nn.Module):
