@@ -2,10 +2,11 @@
 
 Columns: ``id`` (str, unique), ``image`` (path relative to the root, '/' separators; ``archive.tar::member`` for a
 picture inside a tar), ``landmarks`` (float64 [L, 2|3], pixels of the stored image, 0-based pixel centres, x right, y
-down, z as the data set defines it; None where there are none; NaN only where ``visible`` is False), ``bbox`` (float64 [4]
-= x1, y1, x2, y2, or None), ``split`` (str), optional ``bbox_detector`` (as ``bbox``, from a detector), ``landmarks_2d``
-(a second, 2D-convention truth), ``visible`` (bool [L]), ``box_size`` (float), ``yaw`` (degrees), and one boolean or
-categorical column per tag. ``frame.attrs["tags"]`` names the tag columns: a boolean tag is a subset of its own name.
+down, z as the data set defines it; None where there are none; NaN only where ``visible`` is False), ``bbox`` (float64
+[4] = x1, y1, x2, y2, or None), ``split`` (str), optional ``bbox_detector`` (as ``bbox``, from a detector),
+``landmarks_2d`` (a second, 2D-convention truth), ``visible`` (bool [L]), ``box_size`` (float), ``yaw`` (degrees), and
+one boolean or categorical column per tag. ``frame.attrs["tags"]`` names the tag columns: a boolean tag is a subset of
+its own name.
 """
 
 from __future__ import annotations

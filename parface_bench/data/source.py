@@ -116,9 +116,7 @@ def open_source(name: str, root: str | Path | None = None, **options: Any) -> So
     if spec.make_root is not None:
         return Source(name, spec, Path(_target(spec.make_root)(**options)), "made by pfbench", options)
     if spec.fallback:
-        say(
-            f"no data root is set for {name!r}: {spec.fallback!r} stands in for it and results are filed under that name"
-        )
+        say(f"no data root is set for {name!r}: {spec.fallback!r} stands in, and results are filed under that name")
         return open_source(spec.fallback, None, **options)
     raise UserError(how_to_set(spec))
 

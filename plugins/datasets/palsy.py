@@ -1,0 +1,56 @@
+"""ParFace: faces of people with facial palsy, with 68 landmarks in 3D."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from parface_bench.data.archive import read_bytes
+from parface_bench.data.faults import tolerant
+from parface_bench.data.index import index
+from parface_bench.data.readers.lookup import last_parts
+from parface_bench.data.readers.sidecar import find, need
+from parface_bench.data.readers.tables import parse_json_table, points
+from parface_bench.registry.errors import UserError
+
+LABELED = tuple(f"labeled_{k}" for k in range(1, 7))
+FILES = {"full": "palsy_annotations.ljson", "parface": "palsy_test.ljson", "unlabeled": "palsy_unlabeled.ljson"}
+FILES |= {split: f"palsy_{split}.ljson" for split in LABELED}
+
+
+def palsy(root: Path, split: str) -> pd.DataFrame:
+    """ParFace from its ``.ljson`` tables; the picture is the last two parts of ``img_path`` below the root."""
+    labels = _train(root) if split == "train" else _table(need(root, FILES[split]))
+    tags = [c for c in labels if c not in ("image", "landmarks", "yaw") and _is_tag(labels[c])]
+    yaw = {"yaw": "yaw"} if "yaw" in labels else {}
+    return index(labels, image="image", landmarks="landmarks", split=split, tags=tags, **yaw)
+
+
+def _train(root: Path) -> pd.DataFrame:
+    """The labelled subsets together (all annotations where there are none), without the faces of the test table."""
+    files = [f for f in (find(root, FILES[s]) for s in LABELED) if f] or [need(root, FILES["full"])]
+    test = find(root, FILES["parface"])
+    labels = pd.concat([_table(f) for f in files]).drop_duplicates("image", ignore_index=True)
+    return labels[~labels["image"].isin(_table(test)["image"])] if test else labels
+
+
+def _table(file: Path) -> pd.DataFrame:
+    labels = parse_json_table(read_bytes(file.parent, file.name), str(file), ["img_path"])
+    column = next((c for c in ("landmarks_MAL3D", "landmarks_FAN") if c in labels), None)
+    if column is None:
+        raise UserError(f"{file}: lacks the column landmarks_MAL3D (or landmarks_FAN); is it a table of ParFace?")
+    rows = []
+    for row, (path, value) in enumerate(zip(labels["img_path"], labels[column], strict=True)):
+        with tolerant():
+            rows.append((row, last_parts(str(path), 2), points(value, f"{file}: row {row}", 68)))
+    frame = pd.DataFrame(rows, columns=["row", "image", "landmarks"]).set_index("row")
+    others = labels.drop(columns=["img_path", column])
+    return frame.join(others[[c for c in others if c not in frame]]).reset_index(drop=True)
+
+
+def _is_tag(values: pd.Series) -> bool:
+    """Words, yes or no, and small numbers in few kinds: what a subset can be made of."""
+    if not all(isinstance(v, (str, bool, int)) or v is None for v in values):
+        return False
+    return values.nunique() <= 50
