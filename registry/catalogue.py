@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-import traceback
-import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,20 +18,13 @@ import pluggy
 
 from parface_bench.registry import hookspecs
 from parface_bench.registry.declare import DECLARED
-from parface_bench.registry.errors import PfError, PluginWarning, UserError, nearest
+from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.faults import Broken, Noting, sentence
 from parface_bench.registry.kind import Kind
+from parface_bench.registry.reading import read_declarations
 from parface_bench.registry.specs import KINDS, PLURALS, SPEC_TYPES, Spec
 
 NOTEBOOK = "__main__"
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A plugin that could not be loaded: who, why, and the traceback for ``pfbench list --verbose``."""
-
-    owner: str
-    error: str
-    traceback: str
 
 
 class _Manager(pluggy.PluginManager):
@@ -67,25 +59,6 @@ class Hooks:
         return call
 
 
-class _Noting:
-    """Notes what fails inside it as the fault of a plugin, and lets the others go on."""
-
-    def __init__(self, catalogue: Catalogue, owner: str, where: str) -> None:
-        self.catalogue, self.owner, self.where = catalogue, owner, where
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> bool:
-        if error is None or not isinstance(error, Exception | SystemExit):
-            return False
-        where = f"in {self.where}: " if self.where else ""
-        broken = Broken(self.owner, where + sentence(error), "".join(traceback.format_exception(error)))
-        self.catalogue.broken.append(broken)
-        warnings.warn(f"plugin {broken.owner} is broken: {broken.error}", PluginWarning, stacklevel=2)
-        return True
-
-
 class Catalogue:
     """All plugins that this process knows. One instance, :data:`parface_bench.registry.catalogue`, serves everybody."""
 
@@ -96,6 +69,8 @@ class Catalogue:
         self._owner = ""
         self._owners: dict[int, str] = {}
         self._files: dict[Path, ModuleType] = {}
+        self._modules: dict[str, str] = {}
+        self._read: list[EntryPoint] = []
         self._manager = _Manager(hookspecs.GROUP)
         self._manager.add_hookspecs(hookspecs)
 
@@ -125,9 +100,9 @@ class Catalogue:
             for one in plugins
         ]
 
-    def noting(self, owner: str, where: str = "") -> _Noting:
+    def noting(self, owner: str, where: str = "") -> Noting:
         """A context in which a failure is noted in :attr:`broken` as the owner's fault instead of being raised."""
-        return _Noting(self, owner, where)
+        return Noting(self.broken, owner, where)
 
     def add(self, spec: Spec) -> None:
         """Take a plugin in.
@@ -144,15 +119,25 @@ class Catalogue:
         """Load all entry points once, and take in what was declared since the last look."""
         if not self._discovered:
             self._discovered = True
-            points = [
-                (f"{p.dist.name} {p.dist.version}" if p.dist else p.value, p)
-                for p in entry_points(group=hookspecs.GROUP)
-            ]
+            points = [(_owner_of(p), p) for p in entry_points(group=hookspecs.GROUP)]
+            self._modules = {p.module: owner for owner, p in points}
             for owner, point in sorted(points, key=lambda pair: (pair[1].name != "builtin", pair[0], pair[1].name)):
                 with self.noting(owner):
-                    self._load(owner, point.load)
+                    plain = not point.attr and point.module not in sys.modules
+                    specs = read_declarations(point.module) if plain else None
+                    self._load(owner, point.load if specs is None else partial(self._take_read, point, specs))
         elif DECLARED and not self._owner:
             self._take_declared()
+
+    def import_all(self) -> None:
+        """Import the installed plugins that were only read so far; one that fails is noted in :attr:`broken`."""
+        self.discover()
+        while self._read:
+            point = self._read.pop()
+            owner = _owner_of(point)
+            with self.noting(owner):
+                point.load()
+        self._take_declared()
 
     def load_file(self, path: str | Path) -> ModuleType:
         """Load a single-file plugin (``--plugin FILE``); a file that was loaded before is loaded afresh.
@@ -202,7 +187,7 @@ class Catalogue:
                 for kind in self.kinds.values():
                     kind._drop(self._owners[id(instead_of)])
             module = load()
-            if not self._manager.is_registered(module):
+            if module is not None and not self._manager.is_registered(module):
                 self._owners[id(module)] = owner
                 self._register(module)
             self._take_declared()
@@ -218,6 +203,11 @@ class Catalogue:
             raise
         finally:
             self._owner = ""
+
+    def _take_read(self, point: EntryPoint, specs: list[Spec]) -> None:
+        for spec in specs:
+            self.add(spec)
+        self._read.append(point)
 
     def _register(self, module: Any) -> None:
         self._manager.register(module)
@@ -238,19 +228,11 @@ class Catalogue:
             known = self.kinds[spec.kind]._specs.get(spec.name)
             if known is not None and known.target == f"{module}:{getattr(spec.target, '__qualname__', '')}":
                 continue  # a lazy plugin's module, imported now, says again what its entry point has said
-            self.add(replace(spec, owner=module))
+            self.add(replace(spec, owner=self._modules.get(module, module)))
 
 
-def sentence(error: BaseException) -> str:
-    """One line for a plugin's failure: our own errors' sentence, else type, message, file and line."""
-    if isinstance(error, PfError):
-        return str(error)
-    said = str(error).strip().replace("\n", " ")
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
-    # the last frame outside this file: where the plugin, or what it called, went wrong
-    own = [f for f in frames if Path(f.filename).resolve() != Path(__file__).resolve()]
-    place = f" ({own[-1].filename}, line {own[-1].lineno})" if own and not isinstance(error, SyntaxError) else ""
-    return f"{type(error).__name__}: {said}{place}" if said else f"{type(error).__name__}{place}"
+def _owner_of(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
 
 
 catalogue = Catalogue()

@@ -7,7 +7,7 @@ next look-up when it was made in a notebook.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from parface_bench.registry.specs import SPEC_TYPES, Spec
@@ -16,19 +16,32 @@ T = TypeVar("T")
 DECLARED: list[tuple[str, Spec]] = []
 
 
+def make_spec(kind: str, name: str, target: Any, doc: str, facts: Mapping[str, Any]) -> Spec:
+    """The specification that a decorator states; the summary defaults to the first line of the docstring.
+
+    Raises:
+        TypeError: a fact that plugins of this kind do not have.
+        ValueError: a fact that cannot be.
+    """
+    stated = {"summary": inspect.cleandoc(doc).split("\n", 1)[0].rstrip("."), **facts}
+    for key in ("splits", "train_splits", "test_splits", "trained_on"):
+        if key in stated:
+            given = stated[key]
+            stated[key] = (given,) if isinstance(given, str) else tuple(given)
+    try:
+        return SPEC_TYPES[kind](name=name, target=target, **stated)
+    except TypeError as error:
+        raise TypeError(f"@{kind}({name!r}): {str(error).split('__init__() ')[-1]}") from None
+
+
 def _decorator(kind: str) -> Callable[..., Callable[[T], T]]:
     def declare(name: str, **facts: Any) -> Callable[[T], T]:
         def note(target: T) -> T:
-            doc = inspect.getdoc(target) or ""
-            stated = {"summary": doc.split("\n", 1)[0].rstrip("."), **facts}
-            for key in ("splits", "train_splits", "test_splits", "trained_on"):
-                if key in stated:
-                    given = stated[key]
-                    stated[key] = (given,) if isinstance(given, str) else tuple(given)
-            try:
-                spec = SPEC_TYPES[kind](name=name, target=target, **stated)
-            except TypeError as error:
-                raise TypeError(f"@{kind}({name!r}): {str(error).split('__init__() ')[-1]}") from None
+            told: dict[str, Any] = {}
+            if kind == "method":  # what the class itself says need not be said again
+                schema = getattr(target, "schema", "")
+                told = {"trainable": hasattr(target, "stages"), "schema": schema if isinstance(schema, str) else ""}
+            spec = make_spec(kind, name, target, target.__doc__ or "", {**told, **facts})
             DECLARED.append((getattr(target, "__module__", "__main__"), spec))
             return target
 

@@ -41,7 +41,7 @@ def test_imported_before_discovery(catalogue: Catalogue, install: Callable[..., 
     """A notebook that imports the plugin's module first finds the plugin too."""
     install("tiny-early", DECLARES.format("early"))
     __import__("tiny_early")
-    assert "early" in catalogue["metric"]
+    assert catalogue["metric"].spec("early").owner == "tiny-early 1.2"
     assert catalogue.broken == []
 
 
@@ -113,3 +113,65 @@ def test_needs_of_a_file_is_a_requirement() -> None:
 def test_extra_of_the_toolkit_itself(catalogue: Catalogue) -> None:
     spec = MethodSpec(name="m", target="x:y", needs="dlib", owner=catalogue["backbone"].spec("timm").owner)
     assert install_command(spec) == "pip install 'parface-bench[dlib]'"
+
+
+def test_installed_plugin_is_listed_without_being_imported(
+    catalogue: Catalogue, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = """
+'''A method.'''
+import torch as _
+import parface_bench as pf
+from parface_bench import TrainableMethod as Base, TrainableMethod
+from parface_bench.registry import metric as measure
+
+SIZE = 3
+
+@pf.method("tiny-net", reference="a test", trained_on="300w:train")
+class Net(TrainableMethod):
+    '''A net. It is small.
+
+    More.'''
+    schema = "wflw98"
+
+@measure("tiny-measure", unit="px", higher_is_better=True)
+def measure_it(faces):
+    return faces
+"""
+    install("tiny-lazily", source)
+    net = catalogue["method"].spec("tiny-net")
+    assert "tiny_lazily" not in sys.modules
+    assert (net.trainable, net.schema, net.trained_on) == (True, "wflw98", ("300w:train",))
+    assert net.summary == "A net. It is small"
+    assert (net.owner, net.target) == ("tiny-lazily 1.2", "tiny_lazily:Net")
+    assert catalogue["metric"].spec("tiny-measure").unit == "px"
+    assert catalogue["metric"].get("tiny-measure")(5) == 5  # imported now; what it declares again is the same plugin
+    assert catalogue["metric"].spec("tiny-measure").owner == "tiny-lazily 1.2"
+    catalogue.import_all()
+    assert catalogue.broken == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import no_such_module_anywhere",
+        "WIDTH = 1 / 0",
+        "raise RuntimeError('at import')",
+        "def pfbench_misspelt(): ...",
+        "if True:\n    raise RuntimeError('at import')",
+    ],
+)
+def test_broken_modules_are_not_taken_for_fine(catalogue: Catalogue, install: Callable[..., None], line: str) -> None:
+    install("tiny-bad", DECLARES.format("bad") + line + "\n")
+    with pytest.warns(PluginWarning, match="tiny-bad 1.2 is broken"):
+        catalogue.discover()
+    assert "bad" not in catalogue["metric"]
+
+
+def test_importing_all_finds_what_fails_only_then(catalogue: Catalogue, install: Callable[..., None]) -> None:
+    install("tiny-late", DECLARES.format("late") + "class Late:\n    x = 1 / 0\n")
+    assert "late" in catalogue["metric"]
+    with pytest.warns(PluginWarning, match="tiny-late 1.2 is broken: ZeroDivisionError"):
+        catalogue.import_all()
+    with pytest.raises(UserError, match=r"metric 'late' \(from tiny-late 1.2\) cannot be loaded: ZeroDivisionError"):
+        catalogue["metric"].get("late")
