@@ -73,12 +73,24 @@ def plot_tables(
     for table in tables:
         if not table.fingerprint:
             continue
-        for subset in subsets or table.counts:
+        for subset in subsets or subsets_with_errors(table):
             figure = table_figure(table, subset, warn)
             if figure is not None:
                 parts = (table.dataset, table.protocol, f"v{table.protocol_version}", table.fingerprint[:8], subset)
                 made += _save(figure, folder / folder_name("-".join(parts)))
     return made
+
+
+def subsets_with_errors(table: Table) -> list[str]:
+    """The table's subsets that are sets of faces in some row's per-face errors (a mean of subsets is not)."""
+    for row in table.rows:
+        for result in row.results:
+            try:
+                names = set(result.errors().columns)
+            except UserError:
+                continue
+            return [s for s in table.counts if s == "full" or f"subset:{s}" in names]
+    return ["full"]
 
 
 def table_svg(table: Table, subset: str, warn: Callable[[str], None]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from parface_bench.leaderboard.board import build_tables
@@ -116,7 +117,8 @@ def write(text: str, path: Path) -> None:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise UserError(f"cannot write {path} ({error.strerror or error}); name another file with --out") from error
 
 
@@ -125,10 +127,10 @@ def _page(tables: list[Table], plots: bool, subsets: Sequence[str], warn: Warn) 
 
     drawn: dict[int, list[tuple[str, str]]] = {}
     if plots:
-        from parface_bench.leaderboard.plots import table_svg
+        from parface_bench.leaderboard.plots import subsets_with_errors, table_svg
 
         for number, table in enumerate(tables):
             if table.fingerprint:
-                pairs = [(s, table_svg(table, s, warn)) for s in subsets or table.counts]
+                pairs = [(s, table_svg(table, s, warn)) for s in subsets or subsets_with_errors(table)]
                 drawn[number] = [(s, svg) for s, svg in pairs if svg]
     return render_page(tables, drawn)
