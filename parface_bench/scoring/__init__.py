@@ -2,5 +2,15 @@
 
 from parface_bench.scoring.engine import Evaluation, evaluate, metric_direction
 from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names
+from parface_bench.scoring.score import score_index, score_tables
 
-__all__ = ["Evaluation", "Protocol", "evaluate", "load_protocol", "metric_direction", "protocol_names"]
+__all__ = [
+    "Evaluation",
+    "Protocol",
+    "evaluate",
+    "load_protocol",
+    "metric_direction",
+    "protocol_names",
+    "score_index",
+    "score_tables",
+]

@@ -16,7 +16,7 @@ from parface_bench.scoring import bootstrap
 from parface_bench.scoring.columns import Columns, Inputs, compute_columns
 from parface_bench.scoring.metrics import Metric, declared_by_users, resolve_metric, resolve_metrics
 from parface_bench.scoring.protocol import Protocol, load_protocol
-from parface_bench.scoring.subsets import check_subsets, intersections, yaw_subsets
+from parface_bench.scoring.subsets import check_subsets, choose, intersections, yaw_subsets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +59,7 @@ def evaluate(
     yaw: np.ndarray | None = None,
     subsets: Mapping[str, np.ndarray] | None = None,
     metrics: Iterable[str] = (),
+    only: Iterable[str] = (),
     with_intersections: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -78,6 +79,7 @@ def evaluate(
         yaw: [N] degrees, for the protocol's yaw bins.
         subsets: name -> boolean mask [N].
         metrics: names of metrics beside those of the protocol and those that users' plugins declare.
+        only: names of the subsets to report beside ``full``; all where empty.
         with_intersections: also report pair-wise intersections of the subsets.
         resamples, seed: of the bootstrap.
 
@@ -113,6 +115,7 @@ def evaluate(
     masks = check_subsets(masks, n)
     if with_intersections:
         masks.update(intersections(masks))
+    masks = choose(masks, list(only))
     masks = {"full": np.ones(n, dtype=bool), **masks}
 
     inputs = Inputs(face_ids, landmarks, predictions, protocol, schema, with_depth, visible, bbox, box_size, image_size)

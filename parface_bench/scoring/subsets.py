@@ -75,14 +75,15 @@ def intersections(subsets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def choose(subsets: Mapping[str, np.ndarray], wanted: list[str]) -> dict[str, np.ndarray]:
-    """The subsets that were asked for.
+    """The subsets that were asked for, or all.
 
     Raises:
         UserError: one does not exist or has no face.
     """
+    wanted = [name for name in wanted if name != "full"]
     for name in wanted:
         if name not in subsets:
             raise UserError(f"the data have no subset {name!r}{nearest(name, subsets)}")
         if not subsets[name].any():
             raise UserError(f"subset {name!r} is empty: no face of these data belongs to it")
-    return {name: subsets[name] for name in wanted}
+    return {name: subsets[name] for name in wanted or subsets}

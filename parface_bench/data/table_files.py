@@ -1,0 +1,217 @@
+"""The files behind landmark tables: batches of checked numbers from CSV or Parquet, and whose fault a bad file is."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from parface_bench.registry import UserError
+
+BOX = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
+NUMBERS = ("box_size", "image_size", "yaw")
+SUBSET = "subset:"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns are read, in order: coordinates landmark by landmark, then visibility, box, numbers, subsets."""
+
+    points: int
+    dims: int
+    columns: tuple[str, ...]
+    visible: bool = False
+
+    @staticmethod
+    def of(path: Path, names: list[str], truth: bool) -> Layout:
+        """The layout of a table with these column names; UserError where they do not make one."""
+        twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
+        if twice:
+            raise UserError(f"{path}: the column {twice[0]!r} occurs more than once")
+        if "id" not in names:
+            hint = "; is it separated by ';' or tabs instead of commas?" if len(names) == 1 and path.suffix else ""
+            raise UserError(f"{path}: there is no column 'id' (the header must read id, x0, y0, x1, y1, ...){hint}")
+        found: dict[str, set[int]] = {"x": set(), "y": set(), "z": set(), "v": set()}
+        for name in names:
+            match = re.fullmatch(r"([xyzv])(0|[1-9]\d*)", name)
+            if match:
+                found[match[1]].add(int(match[2]))
+        points = max((i + 1 for axis in "xyz" for i in found[axis]), default=0)
+        if not points:
+            raise UserError(f"{path}: there are no landmark columns (x0, y0, x1, y1, ...)")
+        axes = "xyz" if found["z"] else "xy"
+        columns = []
+        for i in range(points):
+            for axis in axes:
+                if i not in found[axis]:
+                    raise UserError(
+                        f"{path}: the column '{axis}{i}' is missing; each landmark, 0 to {points - 1}, needs "
+                        f"{'x and y' if axes == 'xy' else 'x, y and z'}"
+                    )
+                columns.append(f"{axis}{i}")
+        visible = truth and bool(found["v"])
+        if truth:
+            if visible and found["v"] != set(range(points)):
+                raise UserError(f"{path}: visibility needs a column for every landmark, v0 to v{points - 1}")
+            box = [c for c in BOX if c in names]
+            if box and len(box) < 4:
+                raise UserError(f"{path}: a box needs the four columns {', '.join(BOX)}; it has {', '.join(box)}")
+            columns += [f"v{i}" for i in range(points)] if visible else []
+            columns += [*box, *(c for c in NUMBERS if c in names), *(c for c in names if c.startswith(SUBSET))]
+        return Layout(points, len(axes), tuple(columns), visible)
+
+    def fault(self, values: np.ndarray) -> tuple[int, int] | None:
+        """Row and column of the first cell that is wrong."""
+        bad = ~np.isfinite(values)
+        size = self.points * self.dims
+        if self.visible:
+            seen = values[:, size : size + self.points] != 0
+            bad[:, :size] &= np.repeat(seen, self.dims, axis=1)
+        for k, name in enumerate(self.columns):
+            if name.startswith(SUBSET) or (self.visible and size <= k < size + self.points):
+                bad[:, k] |= (values[:, k] != 0) & (values[:, k] != 1)
+        rows = np.flatnonzero(bad.any(axis=1))
+        return (int(rows[0]), int(np.argmax(bad[rows[0]]))) if len(rows) else None
+
+    def wants(self, column: str) -> str:
+        """What a cell of this column must hold."""
+        return "0 or 1" if column.startswith((SUBSET, "v")) else "a finite number"
+
+
+@dataclass(frozen=True)
+class CsvTable:
+    """A CSV file in UTF-8, comma separated, with a header line."""
+
+    path: Path
+    names: list[str]
+
+    def batches(self, layout: Layout) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Ids [n] and checked numbers [n, columns of the layout], batch by batch."""
+        types = {"id": pa.string(), **dict.fromkeys(layout.columns, pa.float64())}
+        try:
+            reader = pa.csv.open_csv(
+                self.path,
+                read_options=pa.csv.ReadOptions(block_size=8 << 20),
+                convert_options=pa.csv.ConvertOptions(column_types=types, include_columns=list(types)),
+            )
+            for batch in reader:
+                if batch.num_rows:
+                    yield _arrays(self.path, batch, layout, self.blame)
+        except pa.ArrowInvalid as error:
+            raise self.blame(layout) or UserError(f"{self.path} cannot be read: {_line(error)}") from error
+
+    def blame(self, layout: Layout) -> UserError | None:
+        """Find the first wrong row with a plain reader, which knows where it is."""
+        at = {name: self.names.index(name) for name in layout.columns}
+        with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+            rows = (row for row in csv.reader(file) if row)
+            next(rows)
+            for number, row in enumerate(rows, 1):
+                where = f"{self.path}, row {number}"
+                if len(row) != len(self.names):
+                    return UserError(f"{where}: it has {len(row)} columns, the header has {len(self.names)}")
+                numbers = np.array([[_number(row[k]) for k in at.values()]])
+                fault = layout.fault(numbers)
+                if fault:
+                    column = layout.columns[fault[1]]
+                    cell, name = row[at[column]], row[self.names.index("id")]
+                    return _bad_cell(self.path, number, name, column, cell, layout)
+        return None
+
+
+@dataclass(frozen=True)
+class ParquetTable:
+    """A Parquet file."""
+
+    path: Path
+    names: list[str]
+    file: pa.parquet.ParquetFile
+
+    def batches(self, layout: Layout) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Ids [n] and checked numbers [n, columns of the layout], batch by batch."""
+        try:
+            first = 0
+            for batch in self.file.iter_batches(batch_size=65536, columns=["id", *layout.columns]):
+                if batch.num_rows:
+                    yield _arrays(self.path, batch, layout, None, first)
+                first += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(f"{self.path} is a damaged Parquet file: {_line(error)}") from error
+
+
+def _arrays(
+    path: Path, batch: pa.RecordBatch, layout: Layout, blame: object = None, first: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    ids = batch.column(batch.schema.get_field_index("id")).cast(pa.string()).to_numpy(zero_copy_only=False)
+    values = np.empty((batch.num_rows, len(layout.columns)))
+    for k, name in enumerate(layout.columns):
+        column = batch.column(batch.schema.get_field_index(name))
+        if pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
+            values[:, k] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        else:
+            cells = column.to_pylist()
+            numbers = [_number(str(c)) for c in cells]
+            values[:, k] = numbers
+            for i, number in enumerate(numbers):
+                if math.isnan(number):
+                    raise _bad_cell(path, first + i + 1, str(ids[i]), name, cells[i], layout)
+    for empty in np.flatnonzero(pd.isna(ids) | (ids == "")):
+        raise UserError(f"{path}, row {first + int(empty) + 1}: the id is empty")
+    fault = layout.fault(values)
+    if fault:
+        row, k = fault
+        found = blame(layout) if callable(blame) else None
+        if isinstance(found, UserError):
+            raise found
+        name = layout.columns[k]
+        cell = batch.column(batch.schema.get_field_index(name))[row].as_py()
+        raise _bad_cell(path, first + row + 1, str(ids[row]), name, cell, layout)
+    return ids, values
+
+
+def open_table(path: Path) -> CsvTable | ParquetTable:
+    """The reader for a file, with its header read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    if not head:
+        raise UserError(f"{path} is empty")
+    if head == b"PAR1" or path.suffix.lower() in (".parquet", ".pq"):
+        try:
+            parquet = pa.parquet.ParquetFile(path)
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(f"{path} is not a readable Parquet file: {_line(error)}") from error
+        return ParquetTable(path, list(parquet.schema_arrow.names), parquet)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as text:
+            names = next((row for row in csv.reader(text) if row), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is neither CSV in UTF-8 nor Parquet") from error
+    return CsvTable(path, names)
+
+
+def _bad_cell(path: Path, row: int, face: str, column: str, cell: object, layout: Layout) -> UserError:
+    what = "an empty cell" if cell is None or cell == "" else repr(cell)
+    return UserError(f"{path}, row {row} (id {face!r}), column {column!r}: found {what}, needs {layout.wants(column)}")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,143 @@
+"""Landmark tables, CSV or Parquet: a row per face, columns ``id, x0, y0[, z0], x1, ...``; checked whole.
+
+A table of true landmarks may add ``bbox_x1, bbox_y1, bbox_x2, bbox_y2`` and ``box_size`` (pixels), ``image_size`` (side
+of the crop, pixels), ``yaw`` (degrees), ``v0, v1, ...`` (1: the landmark is visible, else 0; then its cells may be
+empty) and 0/1 columns named ``subset:NAME``. Other columns are not read. Ids are text: ``001`` and ``1`` are two faces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from parface_bench.data.table_files import BOX, NUMBERS, SUBSET, Layout, open_table
+from parface_bench.registry import UserError
+
+SHOWN = 5
+
+
+@dataclass
+class LandmarkTable:
+    """A table of landmarks as read.
+
+    Attributes:
+        path: where it was read.
+        ids: [N] names, unique text.
+        points: float64 [N, L, 2|3], pixels.
+        visible: bool [N, L] or None.
+        bbox: float64 [N, 4] or None.
+        numbers: the columns ``box_size``, ``image_size`` and ``yaw`` that there are, float64 [N].
+        subsets: name -> bool [N].
+    """
+
+    path: Path
+    ids: np.ndarray
+    points: np.ndarray
+    visible: np.ndarray | None = None
+    bbox: np.ndarray | None = None
+    numbers: dict[str, np.ndarray] = field(default_factory=dict)
+    subsets: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def fingerprint(self) -> str:
+        """Hash of the content, whatever the order of the rows."""
+        order = np.argsort(self.ids)
+        digest = hashlib.sha256("\n".join(self.ids[order]).encode())
+        extra = {**self.numbers, **{SUBSET + k: v for k, v in self.subsets.items()}}
+        arrays = {"points": self.points, "visible": self.visible, "bbox": self.bbox, **dict(sorted(extra.items()))}
+        for name, array in arrays.items():
+            if array is not None:
+                digest.update(f"{name}{array.shape}".encode())
+                for start in range(0, len(order), 65536):
+                    digest.update(np.ascontiguousarray(array[order[start : start + 65536]]).tobytes())
+        return digest.hexdigest()[:16]
+
+
+def read_table(path: str | Path, *, truth: bool = False) -> LandmarkTable:
+    """Read a landmark table.
+
+    Args:
+        path: CSV (with a header line) or Parquet, told apart by content.
+        truth: also read what only a table of true landmarks has.
+
+    Raises:
+        UserError: the file cannot be read or a cell is wrong; the sentence names file, row and column.
+    """
+    path = Path(path)
+    source = open_table(path)
+    layout = Layout.of(path, source.names, truth)
+    ids: list[np.ndarray] = []
+    blocks: list[np.ndarray] = []
+    for batch in source.batches(layout):
+        ids.append(batch[0])
+        blocks.append(batch[1])
+    if not ids:
+        raise UserError(f"{path} holds a header and no faces")
+    names = np.concatenate(ids)
+    values = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    twice = pd.Index(names).duplicated()
+    if twice.any():
+        raise UserError(f"{path}: {_count(names[twice], 'id')} more than once; every face needs one row of its own")
+    return _table(path, layout, names, values)
+
+
+def align(predictions: LandmarkTable, ids: np.ndarray, truth: str) -> np.ndarray:
+    """Row of each face of ``ids`` in the predictions.
+
+    Raises:
+        UserError: faces without prediction, or predictions of unknown faces; how many, and the first five.
+    """
+    index = pd.Index(predictions.ids)
+    rows = index.get_indexer(pd.Index(ids))
+    missing = ids[rows < 0]
+    extra = predictions.ids[~index.isin(ids)]
+    if len(missing) == len(ids):
+        raise UserError(
+            f"{predictions.path}: none of its ids is in {truth}: it has {predictions.ids[0]!r}, ..., "
+            f"the truth has {ids[0]!r}, ...; ids are compared as text"
+        )
+    if len(missing):
+        raise UserError(
+            f"{predictions.path}: {len(missing)} of the {len(ids)} faces of {truth} have no prediction: "
+            f"{_first(missing)}; add a row for each"
+        )
+    if len(extra):
+        raise UserError(
+            f"{predictions.path}: {len(extra)} extra id{'s are' if len(extra) > 1 else ' is'} not in {truth}: "
+            f"{_first(extra)}; remove their rows"
+        )
+    return rows
+
+
+def _table(path: Path, layout: Layout, ids: np.ndarray, values: np.ndarray) -> LandmarkTable:
+    size = layout.points * layout.dims
+    points = np.ascontiguousarray(values[:, :size]).reshape(len(values), layout.points, layout.dims)
+    rest = {name: values[:, k] for k, name in enumerate(layout.columns) if k >= size}
+    visible = None
+    if layout.visible:
+        visible = np.stack([rest[f"v{i}"] != 0 for i in range(layout.points)], axis=1)
+        points = np.where(visible[..., None] | np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)
+    return LandmarkTable(
+        path,
+        ids,
+        points,
+        visible,
+        np.stack([rest[c] for c in BOX], axis=1) if BOX[0] in rest else None,
+        {c: rest[c].copy() for c in NUMBERS if c in rest},
+        {c.removeprefix(SUBSET): v != 0 for c, v in rest.items() if c.startswith(SUBSET)},
+    )
+
+
+def _first(names: np.ndarray) -> str:
+    return ", ".join(str(n) for n in names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+
+
+def _count(names: np.ndarray, what: str) -> str:
+    names = pd.unique(names)
+    return f"{len(names)} {what}{'s occur' if len(names) > 1 else ' occurs'} ({_first(names)})"

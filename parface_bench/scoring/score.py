@@ -1,0 +1,191 @@
+"""Scoring of tables: an index with predictions of a method, or two files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parface_bench.registry import UserError
+from parface_bench.scoring.engine import RESAMPLES, Evaluation, evaluate
+from parface_bench.scoring.protocol import Protocol, load_protocol
+from parface_bench.scoring.subsets import index_subsets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from parface_bench.data.tables import LandmarkTable
+
+
+def score_index(
+    index: pd.DataFrame,
+    predictions: np.ndarray,
+    protocol: str | Path | Protocol,
+    *,
+    only: Iterable[str] = (),
+    with_intersections: bool = False,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Evaluation:
+    """Score predictions for the faces of an index table.
+
+    Args:
+        index: as :mod:`parface_bench.data.index` describes it; its tags, its yaw and the plugins make the subsets.
+        predictions: [N, L, 2|3] in the rows' order, pixels of the stored image.
+        protocol: name, file or object.
+        only: names of the subsets to report; all where empty.
+        with_intersections, resamples, seed: see :func:`evaluate`.
+
+    Raises:
+        UserError: see :func:`evaluate`; or the index has no landmarks.
+    """
+    from parface_bench.data.index import stack
+
+    protocol = load_protocol(protocol)
+    truth = stack(index)
+    columns = set(index.columns)
+
+    def numbers(name: str) -> np.ndarray | None:
+        if name not in columns:
+            return None
+        return index[name].to_numpy(dtype=np.float64, na_value=np.nan)
+
+    visible = bbox = None
+    if "visible" in columns and index["visible"].notna().any():
+        seen = [np.ones(truth.shape[1], dtype=bool) if v is None else v for v in index["visible"]]
+        visible = np.stack(seen).astype(bool)
+    if "bbox" in columns and index["bbox"].notna().any():
+        bbox = np.stack([np.full(4, np.nan) if b is None else b for b in index["bbox"]])
+    return evaluate(
+        truth,
+        np.asarray(predictions),
+        protocol,
+        ids=index["id"].to_numpy(dtype=object),
+        visible=visible,
+        bbox=bbox,
+        box_size=numbers("box_size"),
+        image_size=numbers("image_size"),
+        subsets=index_subsets(index, protocol),
+        only=only,
+        with_intersections=with_intersections,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def score_tables(
+    pred: str | Path,
+    gt: str | Path | None = None,
+    *,
+    dataset: str | None = None,
+    protocol: str | Path | Protocol | None = None,
+    split: str | None = None,
+    data_root: str | Path | None = None,
+    without_depth: bool = False,
+    only: Iterable[str] = (),
+    with_intersections: bool = False,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Evaluation:
+    """Score a table of predictions against a table of true landmarks or a data set; rows are matched by id.
+
+    Args:
+        pred: CSV or Parquet, see :mod:`parface_bench.data.tables`.
+        gt: the same with the true landmarks; or
+        dataset: name of a data set, with its ``split`` (default: its test splits) and ``data_root``.
+        protocol: name, file or object; default that of the data set.
+        without_depth: leave out the metrics of depth where the protocol compares depth and the predictions have none.
+        only, with_intersections, resamples, seed: see :func:`score_index`.
+
+    Returns:
+        The evaluation; its document also names ``dataset`` and ``data_fingerprint``.
+
+    Raises:
+        UserError: a file is wrong, ids do not match, the landmarks do not fit the protocol.
+    """
+    from parface_bench.data.index import stack
+    from parface_bench.data.tables import align, read_table
+
+    if (gt is None) == (dataset is None):
+        raise UserError("say what to score against: either a table (--gt) or a data set (--dataset)")
+    options: dict[str, Any] = {
+        "only": only,
+        "with_intersections": with_intersections,
+        "resamples": resamples,
+        "seed": seed,
+    }
+    if dataset is not None:
+        index, protocol = _dataset(dataset, split, data_root, protocol)
+        predicted = read_table(pred)
+        shape = stack(index).shape
+        _check_fit(predicted, load_protocol(protocol), shape, f"data set {dataset!r}", without_depth)
+        rows = align(predicted, index["id"].to_numpy(dtype=object), f"data set {dataset!r}")
+        evaluation = score_index(index, _ordered(predicted, rows), protocol, **options)
+        facts = {key: index.attrs[key] for key in ("dataset", "data_fingerprint", "split")}
+    else:
+        assert gt is not None
+        if protocol is None:
+            raise UserError("say how to score with --protocol NAME ('pfbench score --help' lists them)")
+        protocol = load_protocol(protocol)
+        truth = read_table(gt, truth=True)
+        protocol.schema_for(truth.points.shape[1])
+        predicted = read_table(pred)
+        _check_fit(predicted, protocol, truth.points.shape, str(gt), without_depth)
+        rows = align(predicted, truth.ids, str(gt))
+        evaluation = evaluate(
+            truth.points,
+            _ordered(predicted, rows),
+            protocol,
+            ids=truth.ids,
+            visible=truth.visible,
+            bbox=truth.bbox,
+            box_size=truth.numbers.get("box_size"),
+            image_size=truth.numbers.get("image_size"),
+            yaw=truth.numbers.get("yaw"),
+            subsets=truth.subsets,
+            **options,
+        )
+        facts = {"dataset": Path(gt).stem, "data_fingerprint": truth.fingerprint()}
+    evaluation.document.update(facts)
+    return evaluation
+
+
+def _dataset(
+    name: str, split: str | None, root: str | Path | None, protocol: str | Path | Protocol | None
+) -> tuple[pd.DataFrame, str | Path | Protocol]:
+    from parface_bench.data.index import fingerprint, join
+    from parface_bench.data.source import load_index
+    from parface_bench.registry import DATASETS
+
+    spec = DATASETS.spec(name)
+    splits = [split] if split else list(spec.test_splits)
+    frames = [load_index(name, s, root=root) for s in splits]
+    index = join(frames) if len(frames) > 1 else frames[0]
+    index.attrs.update(dataset=frames[0].attrs.get("dataset", name), data_fingerprint=fingerprint(index), split=splits)
+    if protocol is None and not spec.protocol:
+        raise UserError(f"data set {name!r} names no protocol: give one with --protocol")
+    return index, protocol if protocol is not None else spec.protocol
+
+
+def _check_fit(
+    predicted: LandmarkTable, protocol: Protocol, shape: tuple[int, ...], truth: str, without_depth: bool
+) -> None:
+    found, (_, points, dims) = predicted.points.shape, shape
+    protocol.schema_for(points)
+    if found[1] != points:
+        raise UserError(
+            f"{predicted.path} has {found[1]} landmarks a face (x0 to x{found[1] - 1}), {truth} has {points}: "
+            "predict the same landmarks, or convert them with parface_bench.faces.convert"
+        )
+    if protocol.dims == 3 and dims == 3 and found[2] == 2 and not without_depth:
+        raise UserError(
+            f"{predicted.path} has no depth (columns z0 to z{points - 1}), which protocol {protocol.name!r} compares: "
+            "add them, or say --without-depth to score x and y only"
+        )
+
+
+def _ordered(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray:
+    in_order = np.array_equal(rows, np.arange(len(predicted)))
+    return predicted.points if in_order else predicted.points[rows]
