@@ -2,8 +2,77 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
+
+from parface_bench.cli.options import Json, Plugins
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+
+    @app.command("score")
+    def score(
+        pred: Path = typer.Option(..., "--pred", help="Predictions: CSV or Parquet, columns id, x0, y0[, z0], x1, ..."),
+        gt: Path | None = typer.Option(
+            None, "--gt", help="True landmarks, likewise; may add bbox_x1..bbox_y2, yaw, v0.., subset:NAME."
+        ),
+        dataset: str | None = typer.Option(None, "--dataset", help="Score against a data set instead of a table."),
+        protocol: str | None = typer.Option(
+            None, "--protocol", help="Protocol name or .yaml file (default: the data set's)."
+        ),
+        name: str | None = typer.Option(None, "--name", help="Name of the method (default: the file's)."),
+        record: bool = typer.Option(False, "--record", help="Add the result to the leaderboard store."),
+        store: Path = typer.Option(Path("leaderboards"), "--store", help="Folder of recorded results."),
+        out: Path | None = typer.Option(None, "--out", help="Write result.json and errors.parquet into this folder."),
+        split: str | None = typer.Option(None, "--split", help="Split of the data set (default: its test splits)."),
+        data_root: Path | None = typer.Option(None, "--data-root", help="Folder of the data set."),
+        subset: list[str] = typer.Option([], "--subset", help="Report these subsets only (repeatable)."),
+        intersections: bool = typer.Option(False, "--intersections", help="Add pair-wise intersections of subsets."),
+        without_depth: bool = typer.Option(False, "--without-depth", help="Score x and y of a 3D protocol only."),
+        resamples: int = typer.Option(1000, "--resamples", min=1, help="Bootstrap resamples."),
+        seed: int = typer.Option(0, "--seed", min=0, help="Seed of the bootstrap."),
+        plugin: Plugins = None,
+        json: Json = False,
+    ) -> None:
+        """Score predictions that were made anywhere: per-subset metrics with 95 % bootstrap intervals."""
+        from parface_bench.registry import catalogue
+        from parface_bench.scoring.report import remarks, subset_table
+        from parface_bench.scoring.score import score_tables
+
+        evaluation = score_tables(
+            pred,
+            gt,
+            dataset=dataset,
+            protocol=protocol,
+            split=split,
+            data_root=data_root,
+            without_depth=without_depth,
+            only=subset,
+            with_intersections=intersections,
+            resamples=resamples,
+            seed=seed,
+        )
+        document = evaluation.document
+        document["method"] = name or pred.stem
+        document["seed"] = None
+        catalogue.hook.pfbench_after_score(result=document)
+        for line in remarks(document):
+            typer.echo(f"pfbench: {line}", err=True)
+        if out is not None:
+            from parface_bench.leaderboard.record import write_result
+
+            write_result(document, evaluation.errors, out)
+            typer.echo(f"pfbench: result written to {out}", err=True)
+        if json:
+            import json as codec
+
+            typer.echo(codec.dumps(document, indent=2, allow_nan=False))
+        else:
+            typer.echo(subset_table(document))
+        if record:
+            from parface_bench.leaderboard.record import record as add_record
+
+            place = add_record(document, evaluation.errors, store, keep=out)
+            typer.echo(f"pfbench: recorded in {place}", err=True)

@@ -1,0 +1,67 @@
+"""A result document as text for the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SHOWN = 20
+_DIGITS = {"fraction": 4}
+
+
+def subset_table(document: Mapping[str, Any], metrics: list[str] | None = None) -> str:
+    """The per-subset table: value ± half the width of its 95 % interval, failures counted in brackets.
+
+    It has a row per subset, or a row per metric where that is narrower.
+
+    Args:
+        document: what :func:`parface_bench.scoring.evaluate` makes.
+        metrics: names of the metrics; all where None.
+    """
+    from tabulate import tabulate
+
+    facts, subsets = document.get("metrics", {}), document["subsets"]
+    names = metrics or list(facts) or [k for k in subsets["full"] if k != "n"]
+    names = [name for name in names if any(name in row for row in subsets.values())]
+    heads = [f"{name} {_arrow(facts.get(name, {}))}".strip() for name in names]
+    table = [["subset", "faces", *heads]]
+    for subset, row in subsets.items():
+        cells = [_cell(row, name, facts.get(name, {}), counted=subset != "balanced") for name in names]
+        table.append([subset, str(row["n"]), *cells])
+    if len(names) > len(subsets):
+        table = [list(column) for column in zip(*table, strict=True)]
+    align = ("left", *("right" for _ in table[0][1:]))
+    title = f"protocol {document['protocol']} version {document['protocol_version']}"
+    if document.get("norm"):
+        title += f", errors over {document['norm']}"
+    return f"{title}\n{tabulate(table[1:], headers=table[0], disable_numparse=True, colalign=align)}"
+
+
+def remarks(document: Mapping[str, Any]) -> list[str]:
+    """What a reader of the table must know besides: excluded faces by name, and warnings."""
+    lines = []
+    excluded = document["excluded"]
+    if excluded:
+        lines.append(f"{len(excluded)} face{'s' if len(excluded) > 1 else ''} excluded from all numbers:")
+        lines += [f"  {entry['id']}: {entry['reason']}" for entry in excluded[:SHOWN]]
+        if len(excluded) > SHOWN:
+            lines.append(f"  and {len(excluded) - SHOWN} more, all named under 'excluded' of the JSON document")
+    return lines + list(document.get("warnings", []))
+
+
+def _arrow(facts: Mapping[str, Any]) -> str:
+    return {True: "↑", False: "↓"}.get(facts.get("higher_is_better"), "")  # type: ignore[arg-type]
+
+
+def _cell(row: Mapping[str, Any], name: str, facts: Mapping[str, Any], counted: bool) -> str:
+    estimate = row.get(name)
+    if estimate is None:
+        return ""
+    digits = _DIGITS.get(facts.get("unit", ""), 3)
+    text = f"{estimate['value']:.{digits}f}"
+    if counted and name.startswith("FR@"):
+        text += f" ({round(estimate['value'] * row['n'] / 100)})"
+    if estimate.get("ci95") and row["n"] > 1:
+        low, high = estimate["ci95"]
+        text += f" ±{(high - low) / 2:.{digits}f}"
+    return text
