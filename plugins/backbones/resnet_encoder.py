@@ -51,15 +51,19 @@ class ResNetEncoder(nn.Module):
         initialise(self)
 
     def stages(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Name and output [B, C, H, W] of each stage, for an input [B, in_channels, S, S]."""
-        x = F.leaky_relu(self.bn1(self.conv1(x)), self.slope, inplace=True)
+        """Name and output [B, C, H, W] of each stage, for what the first convolution gave."""
+        x = F.leaky_relu(self.bn1(x), self.slope, inplace=True)
         x = F.max_pool2d(x, 3, 2, 1)
         for name in self.stage_names:
             x = getattr(self, name)(x)
             yield name, x
 
+    def features(self, x: Tensor) -> Tensor:
+        """What the first convolution gave -> code [B, code_size]."""
+        for _, out in self.stages(x):
+            x = out
+        return self.fc(x.mean((2, 3)))
+
     def forward(self, x: Tensor) -> Tensor:
         """[B, in_channels, S, S] -> code [B, code_size]."""
-        for _, features in self.stages(x):
-            x = features
-        return self.fc(x.mean((2, 3)))
+        return self.features(self.conv1(x))

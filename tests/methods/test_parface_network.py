@@ -66,7 +66,7 @@ def test_intermediate_features_equal_the_original(network, arrays):
         np.testing.assert_allclose(taps.detach(), arrays[f"tame256_{name}_strided"], rtol=1e-5, atol=1e-5)
 
     with torch.no_grad():
-        stages = dict(network.Q.stages(waves(2)))
+        stages = dict(network.Q.stages(network.Q.conv1(waves(2))))
         near_tap("Q_x1", stages["layer1"])
         near_tap("Q_x2", stages["layer2"])
         near_tap("Q_ft", stages["layer4"])

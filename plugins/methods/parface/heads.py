@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from parface_bench.plugins.backbones.blocks import conv3x3, deconv4x4, initialise
@@ -64,7 +67,30 @@ class DepthHead(ResNetEncoder):
     ) -> None:
         super().__init__(num_landmarks, 2 * heatmap_size, num_landmarks + code_size, width, slope)
 
+        self.num_landmarks = num_landmarks
+
     def forward(self, heatmaps: Tensor, z: Tensor) -> Tensor:
         """Heatmaps [B, L, H, H] and codes [B, code_size] -> depths [B, L] in units of 256 px."""
-        planes = z[:, :, None, None].expand(-1, -1, *heatmaps.shape[2:])
-        return super().forward(torch.cat([heatmaps, planes], 1))
+        return self.features(self.enter(heatmaps, z))
+
+    def enter(self, heatmaps: Tensor, z: Tensor) -> Tensor:
+        """The first convolution of heatmaps and repeated code: [B, C, H / 2, H / 2].
+
+        The planes of repeated code need no convolution: what they give depends only on the code and on which taps
+        hang over the border, so it is looked up in a table of a few kinds of rows and columns.
+        """
+        conv, landmarks = self.conv1, self.num_landmarks
+        kinds, which = _rows_over_border(heatmaps.shape[-1], conv.kernel_size[0], conv.stride[0], conv.padding[0])
+        kinds, which = kinds.to(conv.weight), which.to(conv.weight.device)
+        per_kind = torch.einsum("ocuv,ru,sv->cors", conv.weight[:, landmarks:], kinds, kinds)
+        planes = torch.einsum("bc,cors->bors", z, per_kind)[:, :, which[:, None], which]
+        return F.conv2d(heatmaps, conv.weight[:, :landmarks], conv.bias, conv.stride, conv.padding) + planes
+
+
+@lru_cache(maxsize=16)
+def _rows_over_border(size: int, taps: int, stride: int, padding: int) -> tuple[Tensor, Tensor]:
+    """Kinds of output rows by which taps fall inside the input, 0 or 1 [kinds, taps]; and each row's kind."""
+    with torch.inference_mode(False):  # kept for later calls, which may need gradients
+        first = torch.arange(0, size + 2 * padding - taps + 1, stride) - padding
+        pixels = first[:, None] + torch.arange(taps)
+        return ((pixels >= 0) & (pixels < size)).unique(dim=0, return_inverse=True)

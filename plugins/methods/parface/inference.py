@@ -1,8 +1,7 @@
 """The network prepared for inference: the same numbers, to within rounding, in less than half the time.
 
-Batch norms are folded into their convolutions, arrays are channels-last, the decoder stops where the landmarks leave
-it, and the depth head does not convolve the planes of repeated code: their contribution to its first convolution
-depends only on the code and on how many taps hang over the border, so it is looked up in a small table.
+Batch norms are folded into their convolutions, arrays are channels-last, and the decoder stops where the landmarks
+leave it.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from parface_bench.plugins.backbones.blocks import BasicBlock, InverseBlock
 from parface_bench.plugins.backbones.inverse_resnet import InverseResNet
 from parface_bench.plugins.backbones.resnet_encoder import ResNetEncoder
-from parface_bench.plugins.methods.parface.heads import DepthHead
 from parface_bench.plugins.methods.parface.network import Output, ParFaceNetwork
 
 _FOLDED: WeakKeyDictionary[nn.Module, tuple[tuple, FoldedNetwork]] = WeakKeyDictionary()
@@ -62,51 +59,13 @@ def _fold(module: Any) -> Any:
     return module.to(memory_format=torch.channels_last)
 
 
-class _CodePlanes(nn.Module):
-    """First convolution of the depth head, as a convolution of the heatmaps plus a table for the code's planes."""
-
-    table: Tensor
-    rows: Tensor
-
-    def __init__(self, conv: nn.Conv2d, num_landmarks: int, heatmap_size: int) -> None:
-        super().__init__()
-        weight = conv.weight.detach()
-        self.weight = nn.Parameter(weight[:, :num_landmarks].contiguous(memory_format=torch.channels_last))
-        self.bias = conv.bias
-        self.stride, self.padding = conv.stride, conv.padding
-        taps, stride, padding = conv.kernel_size[0], int(conv.stride[0]), int(conv.padding[0])
-        first = torch.arange(0, heatmap_size + 2 * padding - taps + 1, stride, device=weight.device) - padding
-        pixels = first[:, None] + torch.arange(taps, device=weight.device)
-        inside = (pixels >= 0) & (pixels < heatmap_size)
-        kinds, rows = inside.unique(dim=0, return_inverse=True)
-        kinds = kinds.to(weight.dtype)
-        self.register_buffer("table", torch.einsum("ocuv,ru,sv->cors", weight[:, num_landmarks:], kinds, kinds))
-        self.register_buffer("rows", rows)
-
-    def forward(self, heatmaps: Tensor, z: Tensor) -> Tensor:
-        planes = torch.einsum("bc,cors->bors", z, self.table)[:, :, self.rows[:, None], self.rows]
-        return F.conv2d(heatmaps, self.weight, self.bias, self.stride, self.padding) + planes
-
-
-class _FoldedDepthHead(nn.Module):
-    def __init__(self, head: DepthHead, heatmap_size: int) -> None:
-        super().__init__()
-        self.body = _fold(head)
-        self.entry = _CodePlanes(self.body.conv1, self.body.fc.out_features, heatmap_size)
-        self.body.conv1 = nn.Identity()
-
-    def forward(self, heatmaps: Tensor, z: Tensor) -> Tensor:
-        return ResNetEncoder.forward(self.body, self.entry(heatmaps, z))
-
-
 class FoldedNetwork(nn.Module):
     """A :class:`ParFaceNetwork` for inference only; it does not follow later changes of the weights."""
 
     def __init__(self, network: ParFaceNetwork) -> None:
         super().__init__()
         self.Q, self.P, self.LMH = _fold(network.Q), _fold(network.P), _fold(network.LMH)
-        depth = network.LMH_3D
-        self.LMH_3D = None if depth is None else _FoldedDepthHead(depth, network.heatmap_size)
+        self.LMH_3D = None if network.LMH_3D is None else _fold(network.LMH_3D)
 
     def forward(self, x: Tensor, reconstruct: bool = False) -> Output:
         """As :meth:`ParFaceNetwork.forward`."""
