@@ -83,7 +83,8 @@ class Batch:
         """A part of the batch."""
         if not isinstance(rows, slice):
             raise TypeError("take a slice of a batch, for example batch[0:1]")
-        return replace(self, ids=self.ids[rows], **{k: t[rows] for k, t in self._tensors()})
+        cut: dict[str, Any] = {k: t[rows] for k, t in self._tensors()}
+        return replace(self, ids=self.ids[rows], **cut)
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
         for f in fields(self):
@@ -92,5 +93,5 @@ class Batch:
                 yield f.name, value
 
     def _map(self, how: Any, images: Tensor) -> Batch:
-        moved = {k: how(t) for k, t in self._tensors() if k != "images"}
+        moved: dict[str, Any] = {k: how(t) for k, t in self._tensors() if k != "images"}
         return replace(self, images=images, **moved)

@@ -37,7 +37,7 @@ def smoothed_argmax(heatmaps: Tensor, radius: int) -> Tensor:
 
 
 def smooth(heatmaps: Tensor, radius: int = 4) -> Tensor:
-    """Maps [B, L, H, W] smoothed with a box of 2 radius + 1 pixels, zeros beyond the border; the input stays as it is."""
+    """Maps [B, L, H, W] smoothed with a box of 2 radius + 1 pixels, zeros outside; the input stays as it is."""
     side = 2 * radius + 1
     # in double, so that equal plateaus stay equal
     rows = F.avg_pool2d(heatmaps.double(), (1, side), 1, (0, radius))
@@ -102,10 +102,8 @@ def newton_on_log(heatmaps: Tensor) -> Tensor:
     log, _ = window(heatmaps, centre, radius=2)
     g = log.clamp_min(_TINY).log().unflatten(-1, (5, 5))
     dx, dy = (g[..., 2, 3] - g[..., 2, 1]) / 2, (g[..., 3, 2] - g[..., 1, 2]) / 2
-    dxx, dyy = (
-        (g[..., 2, 4] - 2 * g[..., 2, 2] + g[..., 2, 0]) / 4,
-        (g[..., 4, 2] - 2 * g[..., 2, 2] + g[..., 0, 2]) / 4,
-    )
+    twice = 2 * g[..., 2, 2]
+    dxx, dyy = (g[..., 2, 4] - twice + g[..., 2, 0]) / 4, (g[..., 4, 2] - twice + g[..., 0, 2]) / 4
     dxy = (g[..., 3, 3] - g[..., 1, 3] - g[..., 3, 1] + g[..., 1, 1]) / 4
     return _vertex(peak, centre, 1.0, dx, dy, dxx, dxy, dyy)
 

@@ -1,12 +1,13 @@
 """The highest point of box-smoothed heatmaps on the CPU, exactly and without smoothing what cannot hold it.
 
-Smoothing all of a batch costs many times what reading it does. A row's sum of absolute values bounds every smoothed value
-near that row, so one pass over memory leaves few rows to look at, and the same bound leaves few columns.
+Smoothing all of a batch costs many times what reading it does. A row's sum of absolute values bounds every smoothed
+value near that row, so one pass over memory leaves few rows to look at, and the same bound leaves few columns.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -56,7 +57,7 @@ def _search(heatmaps: np.ndarray, radius: int, place: np.ndarray, height: np.nda
             if row_bound[y] > row_bound[start]:
                 start = y
         # the row that looks best gives a value that others must beat ...
-        best, best_at = -np.inf, 0
+        best, best_at = np.float32(-np.inf), 0
         first, last, left, right = start, start, 0, columns - 1
         for sweep in range(2):
             if sweep == 1:
@@ -121,7 +122,7 @@ def smoothed_peaks(heatmaps: np.ndarray, radius: int = 4, threads: int = 1) -> t
     heatmaps = np.ascontiguousarray(heatmaps, dtype=np.float32)
     place, height = np.empty(len(heatmaps), np.int64), np.empty(len(heatmaps), np.float32)
     bounds = np.linspace(0, len(heatmaps), max(threads, 1) + 1).astype(int)
-    parts = [(heatmaps[a:b], radius, place[a:b], height[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    parts = [(heatmaps[a:b], radius, place[a:b], height[a:b]) for a, b in pairwise(bounds)]
     if len(parts) == 1:
         _search(*parts[0])
     else:
