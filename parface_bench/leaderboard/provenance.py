@@ -17,7 +17,7 @@ from typing import Any
 
 PACKAGES = ("torch", "torchvision", "timm", "mmengine-lite", "numpy", "scipy", "pandas", "opencv-python-headless")
 # Configuration entries that say where and how a run was made, not what was computed.
-NOT_IDENTITY = frozenset({"seed", "out", "data_root", "device", "workers", "resume", "store"})
+NOT_IDENTITY = frozenset({"seed", "out", "data_root", "device", "resume", "store", "loading", "log"})
 
 
 @cache

@@ -13,6 +13,8 @@ from parface_bench.registry import UserError, WorkError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from parface_bench.leaderboard.worst import Worst
+
 
 @dataclass(frozen=True)
 class Result:
@@ -51,6 +53,18 @@ class Result:
             for name, row in self.document["subsets"].items()
         }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("subset")
+
+    def worst(self, k: int = 8, subset: str = "full") -> Worst:
+        """The ``k`` faces of a subset with the largest error; ``.draw()`` draws them.
+
+        Raises:
+            UserError: no per-face errors, or no such subset.
+        """
+        from parface_bench.leaderboard.worst import Worst
+
+        errors = self.errors()
+        chosen = errors.loc[self.mask(subset, errors), ["id", "nme"]]
+        return Worst(self, chosen.sort_values("nme", ascending=False, kind="stable").head(k).reset_index(drop=True))
 
     def mask(self, subset: str, errors: pd.DataFrame | None = None) -> pd.Series:
         """Which rows of :meth:`errors` belong to a subset.
