@@ -1,0 +1,139 @@
+"""Comparing two methods on the same faces: paired differences, which are far tighter than two separate intervals."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from parface_bench.registry import UserError
+from parface_bench.scoring import bootstrap
+from parface_bench.scoring.engine import RESAMPLES
+
+COMPARED = {"NME": "nme", "GTE": "gte"}
+
+
+class Recorded(Protocol):
+    """A recorded result: :class:`parface_bench.leaderboard.result.Result`."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The result document."""
+
+    def errors(self) -> Any:
+        """Per-face errors, a table."""
+
+
+def paired_difference(
+    a: np.ndarray, b: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0, name: str = "full"
+) -> dict[str, Any]:
+    """Mean of ``a - b`` over faces with its bootstrap interval, and the Wilcoxon signed-rank test of no difference.
+
+    Args:
+        a, b: [N] errors of the same faces.
+        resamples, seed, name: of the bootstrap (see :func:`parface_bench.scoring.bootstrap.generator`).
+
+    Returns:
+        ``n``, ``a`` and ``b`` (means), ``difference`` with ``value`` and ``ci95``, ``p`` (two-sided; 1 where all faces
+        are equal) and ``a_better`` (fraction of faces with a smaller error of ``a``).
+    """
+    from scipy.stats import wilcoxon
+
+    d = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    if not len(d):
+        return {"n": 0}
+    draws = bootstrap.resampled_means(d[:, None], resamples, bootstrap.generator(seed, name))[:, 0]
+    p = float(wilcoxon(d).pvalue) if np.any(d != 0) else 1.0
+    return {
+        "n": len(d),
+        "a": float(np.mean(a)),
+        "b": float(np.mean(b)),
+        "difference": {"value": float(d.mean()), "ci95": bootstrap.interval(draws)},
+        "p": p,
+        "a_better": float(np.mean(d < 0)),
+    }
+
+
+def compare_results(a: Recorded, b: Recorded, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
+    """Paired differences A - B per subset and error, of two results on the same faces under the same protocol.
+
+    Returns:
+        ``a``, ``b`` (method, run_id), ``protocol``, ``protocol_version``, ``dataset``, ``n`` (faces in both),
+        ``only_a``, ``only_b`` (numbers of faces that the other one lacks), ``subsets`` {name: {'NME': see
+        :func:`paired_difference`}}, ``bootstrap``. The p-values are not corrected for the number of subsets.
+
+    Raises:
+        UserError: the results were scored on other data or under another protocol, or share no face.
+    """
+    _check_same(a.document, b.document)
+    left, right = a.errors().set_index("id"), b.errors().set_index("id")
+    common = left.index[left.index.isin(right.index)]
+    if not len(common):
+        raise UserError("the two results have no face in common")
+    lack_b, lack_a = len(left) - len(common), len(right) - len(common)
+    left, right = left.loc[common], right.loc[common]
+    columns = {metric: c for metric, c in COMPARED.items() if c in left and c in right}
+    subsets: dict[str, Any] = {}
+    for name in ["full", *(s for s in a.document["subsets"] if s != "full" and s in b.document["subsets"])]:
+        column = f"subset:{name}"
+        if column in left and column in right:
+            mask = left[column].to_numpy(dtype=bool) & right[column].to_numpy(dtype=bool)
+        elif name == "full":
+            mask = np.ones(len(common), dtype=bool)
+        else:
+            continue
+        subsets[name] = {
+            metric: paired_difference(
+                left[c].to_numpy()[mask], right[c].to_numpy()[mask], resamples=resamples, seed=seed, name=name
+            )
+            for metric, c in columns.items()
+        }
+    return {
+        "a": {key: a.document.get(key) for key in ("method", "run_id")},
+        "b": {key: b.document.get(key) for key in ("method", "run_id")},
+        **{key: a.document.get(key) for key in ("protocol", "protocol_version", "dataset")},
+        "n": len(common),
+        "only_a": lack_b,
+        "only_b": lack_a,
+        "subsets": subsets,
+        "bootstrap": {"resamples": resamples, "seed": seed, "level": bootstrap.LEVEL},
+    }
+
+
+def comparison_table(document: dict[str, Any]) -> str:
+    """What :func:`compare_results` gives, as text for the screen."""
+    from tabulate import tabulate
+
+    a, b = document["a"]["method"], document["b"]["method"]
+    rows = []
+    for subset, found in document["subsets"].items():
+        for metric, d in found.items():
+            if d["n"] == 0:
+                rows.append([subset, metric, 0, "", "", "", "", "", ""])
+                continue
+            low, high = d["difference"]["ci95"]
+            rows.append(
+                [
+                    *(subset, metric, d["n"], f"{d['a']:.3f}", f"{d['b']:.3f}", f"{d['difference']['value']:+.3f}"),
+                    *(f"[{low:+.3f}, {high:+.3f}]", f"{d['p']:.2g}", f"{100 * d['a_better']:.1f} %"),
+                ]
+            )
+    heads = ["subset", "error", "faces", "A", "B", "A - B", "95 % interval", "Wilcoxon p", "A better on"]
+    align = ("left", "left", *("right",) * 7)
+    return (
+        f"A = {a}, B = {b}: {document['dataset']}, protocol {document['protocol']} version "
+        f"{document['protocol_version']}\n" + tabulate(rows, headers=heads, disable_numparse=True, colalign=align)
+    )
+
+
+def _check_same(a: dict[str, Any], b: dict[str, Any]) -> None:
+    for key, what, remedy in (
+        ("protocol", "protocols", "score both under one"),
+        ("protocol_version", "versions of the protocol", "score the older one again"),
+        ("data_fingerprint", "data (fingerprints)", "score both on the same faces"),
+    ):
+        if a.get(key) != b.get(key):
+            raise UserError(
+                f"the results cannot be compared: they have different {what}, {a.get(key)!r} and {b.get(key)!r}; "
+                f"{remedy}"
+            )
