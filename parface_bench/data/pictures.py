@@ -8,11 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from parface_bench.data.archive import read_bytes
+from parface_bench.data.archive import locate, read_bytes
+from parface_bench.data.readers import hdf
 from parface_bench.registry.errors import UserError
 
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-cv2.setLogLevel(0)  # our one sentence about a bad picture replaces OpenCV's pages
+# our one sentence about a bad picture replaces OpenCV's pages
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def read_image(root: str | Path, ref: str) -> np.ndarray:
@@ -20,7 +22,7 @@ def read_image(root: str | Path, ref: str) -> np.ndarray:
 
     Args:
         root: the data set's folder.
-        ref: path relative to it, or ``archive.tar::member``.
+        ref: path relative to it, or ``archive.tar::member`` (for COFW's pictures ``file.mat::VARIABLE/NUMBER``).
 
     Returns:
         uint8 [H, W, 3], RGB, stored pixels. Grey, palette, RGBA (alpha dropped), CMYK and 16-bit are converted.
@@ -28,6 +30,9 @@ def read_image(root: str | Path, ref: str) -> np.ndarray:
     Raises:
         UserError: missing, empty, cut off or no picture (the sentence names the file).
     """
+    path, member = locate(root, ref)
+    if member is not None and path.suffix.lower() == ".mat":
+        return hdf.picture(path, member)
     return decode_image(read_bytes(root, ref), str(Path(root) / ref))
 
 

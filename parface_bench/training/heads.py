@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench.data.codecs import decode_local_fit
 from parface_bench.registry import UserError
 
 if TYPE_CHECKING:
@@ -143,3 +144,14 @@ def known(predicted: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         raise UserError(f"faces without landmarks ({', '.join(batch.ids[:3])}, ...) in a stage that needs landmarks")
     missing = target.isnan()
     return torch.where(missing, 0.0, predicted), torch.where(missing, 0.0, target)
+
+
+def subpixel_argmax(heatmaps: Tensor, stride: int = 4, sigma: float = 2.0) -> Tensor:
+    """Sub-pixel peaks of heatmaps [B, L, H, W] in crop pixels [B, L, 2], by a local fit of a Gaussian.
+
+    Args:
+        heatmaps: as ``batch.heatmaps``, a quarter of the crop's side unless ``stride`` says otherwise.
+        stride: crop pixels a heatmap pixel.
+        sigma: of the Gaussians that the maps were trained on, heatmap pixels.
+    """
+    return (decode_local_fit(heatmaps, sigma) + 0.5) * stride - 0.5

@@ -101,6 +101,8 @@ def set_modes(method: nn.Module, stage: Stage) -> None:
 def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> dict[str, SharedOptimizer]:
     """The stage's optimizers by name. Norms' and biases' weights do not decay.
 
+    ``rates`` gives parts of an optimizer their own learning rate: ``{lr: 1e-4, rates: {encoder: 2e-5}}``.
+
     Raises:
         UserError: an unknown optimizer, argument or part, or a stage in which nothing would learn.
     """
@@ -118,9 +120,19 @@ def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> d
         if not parameters:
             raise UserError(f"{where}: nothing to learn; check 'trains' and 'modules'")
         decay = float(own.pop("weight_decay", 0.0))
+        rates = {
+            id(p): float(rate)
+            for part, rate in dict(own.pop("rates", {})).items()
+            for p in modules(method, [part], where)[0].parameters()
+        }
         groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+            {
+                "params": [p for p in parameters if rates.get(id(p)) == rate and (p.ndim > 1) == wide],
+                "weight_decay": decay if wide else 0.0,
+                **({} if rate is None else {"lr": rate}),
+            }
+            for rate in [None, *sorted(set(rates.values()))]
+            for wide in (True, False)
         ]
         if "betas" in own:
             own["betas"] = tuple(own["betas"])

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from parface_bench.registry import UserError
+from parface_bench.training.heads import DepthHead
 from parface_bench.training.method import Method
 from parface_bench.training.stage import Stage
 
@@ -39,7 +41,7 @@ class TrainableMethod(Method, nn.Module):
     landmark_schema: Schema
     image_size: int
     crop: Crop
-    depth_head: nn.Module | None = None
+    depth_head: DepthHead | None = None
 
     def forward(self, images: Tensor) -> Any:
         """Run the network on crops, float [B, 3, S, S], RGB in 0..1."""
@@ -73,6 +75,14 @@ class TrainableMethod(Method, nn.Module):
             total = torch.stack([t.float() for t in terms.values()]).sum() if terms else losses
         optimizer.update_params(total)
         return {**terms, "loss": total}
+
+    def depth_loss(self, batch: Batch) -> Tensor:
+        """The loss of the shared depth head, on the landmarks that the finished method finds in the batch."""
+        if self.depth_head is None or batch.depth is None:
+            raise UserError(f"faces without depth ({', '.join(batch.ids[:3])}, ...) in the stage of the depth head")
+        with torch.no_grad():
+            points = self.decode(self(batch.images))
+        return self.depth_head.loss(points, batch.depth)
 
     def predict_crops(self, images: Tensor) -> Tensor:
         """Landmarks in crops: float [B, 3, S, S] -> [B, L, 2 or 3] crop pixels. Called in evaluation mode."""

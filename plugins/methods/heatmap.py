@@ -26,7 +26,7 @@ class Heatmap(TrainableMethod):
         stride: crop pixels a heatmap pixel.
         sigma: of the target Gaussians, in heatmap pixels.
         loss, loss_options: 'adaptive_wing' (with its weight map by ``{weight: 10}``), 'heatmap_mse', ...
-        decoder: how peaks are read: 'argmax', 'subpixel' or 'dark'.
+        decoder: how peaks are read, a name of `parface_bench.data.codecs.DECODERS` (argmax, local-fit, dark, ...).
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Heatmap(TrainableMethod):
         sigma: float = 1.5,
         loss: str = "adaptive_wing",
         loss_options: Mapping[str, Any] | None = None,
-        decoder: str = "subpixel",
+        decoder: str = "local-fit",
     ) -> None:
         super().__init__()
         self.features = BACKBONES.build(backbone, **(backbone_options or {}), features_only=True)

@@ -1,0 +1,27 @@
+"""Models ready to use: a trained method from its checkpoint, or a detector by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from parface_bench.registry import METHODS, MethodSpec, UserError, nearest
+from parface_bench.runs import CHECKPOINT
+from parface_bench.training import distributed
+from parface_bench.training.checkpoint import load_method
+from parface_bench.training.method import Method
+
+
+def open_model(checkpoint_or_name: str | Path, device: str = "auto", **options: Any) -> Method:
+    """See :func:`parface_bench.api.load_model`."""
+    text = str(checkpoint_or_name)
+    if text in METHODS:
+        spec: MethodSpec = METHODS.spec(text)
+        if spec.trainable:
+            raise UserError(f"method {text!r} has to learn first: 'pfbench run {text}', then give its checkpoint.pt")
+        return METHODS.build(text, **options)
+    path = Path(text)
+    if not path.exists():
+        raise UserError(f"{text}: neither a checkpoint file nor a method{nearest(text, METHODS.names())}")
+    method, _ = load_method(path / CHECKPOINT if path.is_dir() else path)
+    return method.to(distributed.start(device))

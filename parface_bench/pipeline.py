@@ -1,0 +1,158 @@
+"""The way of a run: faces, training, predictions, score, result. Every step leaves a file that a person can open."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from parface_bench.data.crop import Crop
+from parface_bench.leaderboard.record import record, write_result
+from parface_bench.leaderboard.result import Result, load_result
+from parface_bench.plan import Plan, Settings
+from parface_bench.predictions import predict_all, prediction_table, score_faces
+from parface_bench.registry import catalogue
+from parface_bench.runs import CHECKPOINT, RunFolder, claim, open_log
+from parface_bench.training import distributed
+from parface_bench.training.build import build_method
+from parface_bench.training.checkpoint import load_method, load_weights, read_checkpoint, save_atomic
+from parface_bench.training.progress import Progress
+from parface_bench.training.training import Training, chosen_stages
+
+PREDICTIONS = "predictions.parquet"
+
+
+def execute(settings: Settings) -> Result:
+    """Train (or load), predict, score, record.
+
+    Returns:
+        The result in the run's own folder, in every process of a distributed run.
+    """
+    started = time.perf_counter()
+    plan = Plan.of(settings, distributed.start(settings.device))
+    progress = Progress()
+    progress.say(plan.headline)
+    set_randomness(plan)
+    method, trained_on = build(plan)
+    folder = _claim(plan, progress)
+    if folder.finished:
+        progress.say(f"already finished: {folder.path}")
+        return load_result(folder.path)
+    log = open_log(folder.path if distributed.rank() == 0 else None)
+    log.info("%s", settings.command())
+    try:
+        notes: list[str] = []
+        if plan.learns:
+            trained_on, notes = _learn(plan, method, trained_on, folder.path, progress, log)
+        predictions = predict_all(method, plan.test, plan.recipe, progress)
+        if distributed.rank() == 0:
+            prediction_table(plan.test, predictions).to_parquet(folder.path / PREDICTIONS, index=False)
+            evaluation = score_faces(plan.test, predictions, plan.protocol, str(getattr(method, "schema", "") or ""))
+            document = {
+                **evaluation.document,
+                **plan.identity(),
+                "run_id": folder.path.name,
+                "trained_on": trained_on,
+                "command": settings.command(),
+                "cost": {"parameters": _parameters(method), "device": plan.device.type},
+                "seconds": round(time.perf_counter() - started, 1),
+                "run_dir": str(folder.path),
+                "notes": [*plan.test.attrs.get("notes", []), *notes],
+            }
+            catalogue.hook.pfbench_after_score(result=document)
+            full = write_result(document, evaluation.errors, folder.path)
+            _draw(folder.path, plan, progress)
+            if settings.store is not None:
+                place = record(full, evaluation.errors, settings.store, keep=folder.path)
+                progress.say(f"recorded in {place}")
+            log.info("finished")
+        distributed.wait()
+        return load_result(folder.path)
+    except BaseException as error:
+        log.info("stopped: %s: %s", type(error).__name__, error)
+        raise
+    finally:
+        folder.release()
+
+
+def set_randomness(plan: Plan) -> None:
+    """Seed everything, and ask for deterministic algorithms as the recipe says."""
+    seed = plan.settings.seed
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries of methods may draw from it
+    torch.manual_seed(seed)
+    wanted = plan.recipe["speed"]["deterministic"]
+    exact = plan.device.type == "cpu" if wanted == "auto" else bool(wanted)
+    torch.use_deterministic_algorithms(exact, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = not exact
+
+
+def build(plan: Plan) -> tuple[Any, list[str]]:
+    """The method of a plan on its device, with the weights that it starts from, and the data that these have seen."""
+    trained_on = list(plan.spec.trained_on)
+    method: Any
+    if plan.checkpoint is not None:
+        method, content = load_method(plan.checkpoint[0])
+        trained_on = list(content.get("trained_on", []))
+    else:
+        selection = plan.selection
+        method = build_method(plan.name, selection.schema, plan.recipe, selection.dims, Crop(mode=plan.protocol.crop))
+    start = plan.settings.from_checkpoint
+    if start is not None and plan.learns:
+        content = read_checkpoint(start)
+        load_weights(method, content["state_dict"], str(start))
+        trained_on = list(content.get("trained_on", []))
+    if isinstance(method, torch.nn.Module):
+        method.to(plan.device)
+    return method, trained_on
+
+
+def _learn(
+    plan: Plan, method: Any, trained_on: list[str], folder: Path, progress: Progress, log: logging.Logger
+) -> tuple[list[str], list[str]]:
+    """Train; returns the data that the weights have seen, and what the result should note."""
+    selection = plan.selection
+    selection.used = list(trained_on)
+    training = Training(
+        method=method,
+        name=plan.name,
+        recipe=plan.recipe,
+        selection=selection,
+        protocol=plan.protocol,
+        folder=folder,
+        device=plan.device,
+        seed=plan.settings.seed,
+        progress=progress,
+        log=log,
+    )
+    training.run(chosen_stages(plan.settings.stages))
+    if distributed.rank() == 0:
+        save_atomic(training.checkpoint(), folder / CHECKPOINT)
+    notes = [f"training data left out, since no root is set: {name}" for name in selection.skipped]
+    for note in notes:
+        progress.say(note)
+    return list(selection.used), notes
+
+
+def _draw(folder: Path, plan: Plan, progress: Progress) -> None:
+    """Figures of the finished run; a run is not lost for a figure."""
+
+
+def _claim(plan: Plan, progress: Progress) -> RunFolder:
+    resume = plan.settings.resume
+    folder = claim(plan.settings.out, plan.config(), resume=resume) if distributed.rank() == 0 else None
+    path, finished, found = distributed.share((str(folder.path), folder.finished, folder.found) if folder else None)
+    if resume and not found:
+        progress.say("nothing to resume: there is no unfinished run of this configuration and seed; starting one")
+    progress.say(f"{'going on in' if found else 'run folder'} {path}")
+    return folder or RunFolder(Path(path), finished=finished, found=found)
+
+
+def _parameters(method: Any) -> int | None:
+    return sum(p.numel() for p in method.parameters()) if isinstance(method, torch.nn.Module) else None

@@ -1,0 +1,110 @@
+"""Predictions of a method for all faces of an index table, as a table, and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from parface_bench.data.index import stack
+from parface_bench.faces import convert
+from parface_bench.registry import UserError
+from parface_bench.scoring import Evaluation, Protocol
+from parface_bench.scoring.score import score_index
+from parface_bench.training import distributed
+from parface_bench.training.inference import predict_index
+from parface_bench.training.method import Method
+from parface_bench.training.progress import Progress
+
+
+def predict_all(method: Method, frame: pd.DataFrame, recipe: Mapping[str, Any], progress: Progress) -> np.ndarray:
+    """Predictions [N, L, 2|3] for all faces of a table; each process does its share, and all get the whole."""
+    mine = np.arange(distributed.rank(), len(frame), distributed.world())
+    settings = recipe["predict"]
+    part = None
+    if len(mine):
+        with progress.task("predict", len(mine)):
+            part = predict_index(
+                method,
+                frame,
+                batch_size=int(settings["batch_size"]),
+                flip_test=bool(settings["flip_test"]),
+                rows=mine.tolist(),
+                tick=progress.advance,
+            )
+    parts = distributed.gather(part)
+    shape = next(p.shape[1:] for p in parts if p is not None)
+    whole = np.empty((len(frame), *shape))
+    for rank, rows in enumerate(parts):
+        if rows is not None:
+            whole[rank :: distributed.world()] = rows
+    return whole
+
+
+def prediction_table(frame: pd.DataFrame, predictions: np.ndarray) -> pd.DataFrame:
+    """Predictions as the table of docs/running.md: ``id, x0, y0[, z0], x1, ...``, pixels of the pictures."""
+    axes = "xyz"[: predictions.shape[2]]
+    names = [f"{axis}{i}" for i in range(predictions.shape[1]) for axis in axes]
+    table = pd.DataFrame(predictions.reshape(len(predictions), -1), columns=names)
+    table.insert(0, "id", frame["id"].to_numpy())
+    return table
+
+
+def score_faces(
+    frame: pd.DataFrame, predictions: np.ndarray, protocol: Protocol, schema: str = "", **options: Any
+) -> Evaluation:
+    """Score predictions for an index table.
+
+    Faces that the method has not found (NaN) are excluded and named; landmarks that its schema has not, for which it
+    has NaN in every face, are left out of the truth and named.
+
+    Args:
+        frame: index table.
+        predictions: [N, L, 2|3], pixels of the pictures, in ``schema``; never changed.
+        protocol: how to score.
+        schema: the predictions' schema, '' where it is the table's.
+        options: further arguments of :func:`parface_bench.scoring.score.score_index`.
+
+    Raises:
+        UserError: no face was found, or see :func:`score_index`.
+    """
+    own = frame.attrs["schema"]
+    if schema and schema != own:
+        predictions = convert(predictions, schema, own)
+    known = np.isfinite(predictions[..., :2]).all(axis=-1)
+    if not known.any():
+        raise UserError(f"the method found none of the {len(frame)} faces, so there is nothing to score")
+    unmapped = ~known.any(axis=0)
+    found = (known | unmapped).all(axis=1)
+    part = frame[found].reset_index(drop=True)
+    part.attrs = dict(frame.attrs)
+    predictions = predictions[found]
+    if unmapped.any():
+        predictions = np.where(unmapped[None, :, None], 0.0, predictions)
+        _leave_out(part, unmapped)
+    evaluation = score_index(part, predictions, protocol, **options)
+    document = evaluation.document
+    lost = [str(name) for name in frame["id"][~found]]
+    document["excluded"] += [{"id": name, "reason": "the method did not find this face"} for name in lost]
+    if lost:
+        document.setdefault("warnings", []).append(f"{len(lost)} of {len(frame)} faces were not found by the method")
+    if unmapped.any():
+        document["unmapped"] = np.flatnonzero(unmapped).tolist()
+        document.setdefault("warnings", []).append(
+            f"{int(unmapped.sum())} landmarks that the method's own schema has not are left out of its scores"
+        )
+    return evaluation
+
+
+def _leave_out(frame: pd.DataFrame, landmarks: np.ndarray) -> None:
+    """Take landmarks out of the truth of a table, in place."""
+    truth = stack(frame)
+    truth[:, landmarks] = np.nan
+    seen = np.ones(truth.shape[:2], dtype=bool)
+    if "visible" in frame:
+        seen = np.stack([np.ones(truth.shape[1], dtype=bool) if v is None else v for v in frame["visible"]])
+    seen = seen & ~landmarks
+    frame["landmarks"] = pd.Series(list(truth), index=frame.index, dtype=object)
+    frame["visible"] = pd.Series(list(seen), index=frame.index, dtype=object)

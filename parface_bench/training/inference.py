@@ -1,0 +1,134 @@
+"""Predictions of a method for the faces of an index table, or for photographs with boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from parface_bench.data.crop import Crop, restore, warp
+from parface_bench.data.pictures import read_image
+from parface_bench.faces.geometry import extend_box, tight_box
+from parface_bench.registry import UserError
+from parface_bench.training.method import Method
+from parface_bench.training.trainable import TrainableMethod
+
+# What a tight landmark box grows by, in shares of its height, to stand for a face detector's box.
+_ABOVE, _BELOW = 0.05, 0.10
+
+
+def predict_photographs(
+    method: TrainableMethod, images: Sequence[np.ndarray], boxes: np.ndarray, batch_size: int = 32
+) -> np.ndarray:
+    """Landmarks [B, L, 2|3] in pixels of each photograph, from face boxes; see :meth:`Method.predict`.
+
+    The box takes the place of the one that the method's crop was made from in training.
+    """
+    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    if len(boxes) != len(images):
+        raise UserError(f"{len(images)} photographs need as many boxes, found {len(boxes)}")
+    mode = "given" if method.crop.mode == "given" else "bb_ground_truth"
+    crop = Crop.from_config(method.crop, mode=mode, align=False)
+    rows = [{"id": str(i), "bbox": box} for i, box in enumerate(boxes)]
+    out = []
+    for at in range(0, len(rows), batch_size):
+        part = list(zip(rows[at : at + batch_size], images[at : at + batch_size], strict=True))
+        crops = np.stack([_cut(crop, image, row) for row, image in part])
+        matrices = np.stack([crop.matrix(row) for row, _ in part])
+        out.append(restore(predict_crops(method, crops), matrices))
+    return np.concatenate(out) if out else np.zeros((0, len(method.landmark_schema), method.dims))
+
+
+def predict_crops(method: TrainableMethod, crops: np.ndarray, flip_test: bool = False) -> np.ndarray:
+    """Landmarks in crop pixels, float64 [B, L, 2|3], of crops uint8 [B, S, S, 3].
+
+    With ``flip_test`` the mean of those found in the crop and in its mirror image.
+    """
+    device = next((t.device for t in (*method.parameters(), *method.buffers())), torch.device("cpu"))
+    images = torch.from_numpy(np.ascontiguousarray(crops)).to(device).permute(0, 3, 1, 2)
+    images = images.float().div_(255.0).contiguous(memory_format=torch.channels_last)
+    with evaluating(method), torch.inference_mode():
+        points = method.predict_crops(images).double()
+        if flip_test:
+            mirrored = method.predict_crops(images.flip(-1)).double()
+            mirrored[..., 0] = images.shape[-1] - 1 - mirrored[..., 0]
+            points = (points + mirrored[:, torch.as_tensor(method.landmark_schema.flip)]) / 2
+    return points.cpu().numpy()
+
+
+@contextmanager
+def evaluating(method: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode, then the mode of each part as it was."""
+    modes = [(m, m.training) for m in method.modules() if m.training]
+    method.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def predict_index(
+    method: Method,
+    frame: pd.DataFrame,
+    *,
+    batch_size: int,
+    flip_test: bool = False,
+    rows: Sequence[int] | None = None,
+    tick: Callable[[int], Any] = lambda faces: None,
+) -> np.ndarray:
+    """Landmarks of the faces of an index table, in pixels of their pictures.
+
+    Args:
+        method: trainable methods get the crops of their crop geometry, others photographs and boxes.
+        frame: the table; ``frame.attrs["root"]`` is where its pictures are.
+        batch_size: faces at a time.
+        flip_test: trainable methods only, see :func:`predict_crops`.
+        rows: positions of the faces to do; None = all.
+        tick: called with the number of faces done since the last call.
+
+    Returns:
+        float64 [N, L, 2|3], one entry for each of ``rows``.
+    """
+    faces = frame.iloc[list(rows)] if rows is not None else frame
+    out: list[np.ndarray] = []
+    for at in range(0, len(faces), batch_size):
+        part = list(faces.iloc[at : at + batch_size].itertuples(index=False))
+        images = [read_image(frame.attrs["root"], row.image) for row in part]
+        if isinstance(method, TrainableMethod):
+            crops = np.stack([_cut(method.crop, image, row) for row, image in zip(part, images, strict=True)])
+            found = predict_crops(method, crops, flip_test)
+            out.append(restore(found, np.stack([method.crop.matrix(row) for row in part])))
+        else:
+            out.append(_checked(method.predict(images, np.stack([face_box(row) for row in part])), method, len(part)))
+        tick(len(part))
+    return np.concatenate(out)
+
+
+def face_box(row: Any) -> np.ndarray:
+    """The box [4] that a detector of landmarks gets: the annotated one, else the landmarks' own, grown to a face's."""
+    box = getattr(row, "bbox", None)
+    if isinstance(box, np.ndarray):
+        return box.astype(np.float64)
+    points = getattr(row, "landmarks", None)
+    if points is None:
+        raise UserError(f"face {row.id!r}: neither a box nor landmarks tell where it is; run 'pfbench data prepare'")
+    return extend_box(tight_box(points), top=_ABOVE, bottom=_BELOW)
+
+
+def _cut(crop: Crop, image: np.ndarray, row: Any) -> np.ndarray:
+    return warp(image, crop.pixel_matrix(row), crop.full_size, interpolation=crop.interpolation)
+
+
+def _checked(found: Any, method: Method, faces: int) -> np.ndarray:
+    found = np.asarray(found, dtype=np.float64)
+    if found.ndim != 3 or len(found) != faces or found.shape[2] not in (2, 3):
+        raise UserError(
+            f"method {type(method).__name__}: predict must return [{faces}, landmarks, 2 or 3] for {faces} faces, "
+            f"it returned {list(found.shape)}"
+        )
+    return found

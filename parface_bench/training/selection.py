@@ -1,0 +1,204 @@
+"""Which faces a run trains on, validates on and is scored on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from parface_bench.data.index import fingerprint, join
+from parface_bench.data.roots import find_root
+from parface_bench.data.source import Source, open_source
+from parface_bench.faces import convert, get_schema
+from parface_bench.registry import DATASETS, DatasetSpec, UserError
+from parface_bench.training.stage import Stage
+
+# In a recipe's `data`: the target data set's own training splits.
+TARGET = "target"
+
+
+@dataclass
+class Selection:
+    """The faces of a run on one target data set.
+
+    Attributes:
+        source: the target data set (the set that is really read, ``palsy-twin`` where it stands in for ``palsy``).
+        schema: landmark schema that everything is converted to.
+        dims: 3 where the depth is trained and scored.
+        limit: at most so many faces of every table; None = all.
+        used: ``DATASET:SPLIT`` of all training data that were read, in order.
+        skipped: training data that a stage names and no root is set for.
+    """
+
+    source: Source
+    schema: str
+    dims: int
+    limit: int | None = None
+    used: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    _tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, dataset: str, root: str | Path | None, dims: int, limit: int | None = None) -> Selection:
+        """The faces of a data set.
+
+        Raises:
+            UserError: unknown data set, or its files are not there.
+        """
+        source = open_source(dataset, root)
+        return cls(source, source.spec.schema, min(dims, source.spec.dims), limit)
+
+    def test(self, split: str | None = None) -> pd.DataFrame:
+        """The faces to score: those of the set's test splits, or of one split."""
+        splits = [split] if split else list(self.source.spec.test_splits)
+        return self._limited(joined([self.source.index(name) for name in splits]))
+
+    def training(self, stage: Stage) -> list[pd.DataFrame]:
+        """The training faces of a stage, one table for each data set, in the target's schema.
+
+        Raises:
+            UserError: none of the named data are configured, or the stage needs landmarks that they have not.
+        """
+        own = [f"{self.source.name}:{split}" for split in self.source.spec.train_splits]
+        names = list(dict.fromkeys(n for name in stage.data or (TARGET,) for n in (own if name == TARGET else [name])))
+        tables = []
+        for name in names:
+            try:
+                tables += self._read(name)
+            except UserError:
+                if name in own or name.partition(":")[0] not in DATASETS or _is_set(name):
+                    raise
+                self.skipped.append(name)
+        self.skipped = list(dict.fromkeys(self.skipped))
+        if not tables and own:
+            tables = [table for name in own for table in self._read(name)]
+        if not tables and not names:
+            raise UserError(
+                f"data set {self.source.name!r} has no training split: name training data with "
+                "--set train.data=[NAME] (see 'pfbench list dataset')"
+            )
+        if not tables:
+            raise UserError(
+                f"stage {stage.name!r}: no data root is set for any of {', '.join(names)}; "
+                f"set one with 'pfbench data path {names[0].partition(':')[0]} DIR', or name other data with train.data"
+            )
+        if stage.needs_landmarks:
+            tables = [table for table in map(annotated, tables) if len(table)]
+        if not tables:
+            raise UserError(
+                f"stage {stage.name!r} learns from landmarks, but {', '.join(names)} has none; "
+                "leave the stage out with --stages, or name annotated data with train.data"
+            )
+        return tables
+
+    def _read(self, name: str) -> list[pd.DataFrame]:
+        dataset, _, split = name.partition(":")
+        source = self.source if dataset == self.source.name else open_source(dataset)
+        spec: DatasetSpec = source.spec
+        splits = [split] if split and split in spec.splits else list(spec.train_splits)
+        if split and split not in spec.splits and dataset == source.name:
+            splits = [split]  # source.index names the nearest
+        tables = []
+        for part in splits:
+            key = f"{source.name}:{part}"
+            if key not in self._tables:
+                self._tables[key] = self._limited(in_schema(source.index(part), self.schema, key))
+            if key not in self.used:
+                self.used.append(key)
+            tables.append(self._tables[key])
+        return tables
+
+    def _limited(self, frame: pd.DataFrame) -> pd.DataFrame:
+        if self.limit is None or len(frame) <= self.limit:
+            return frame
+        rows = np.linspace(0, len(frame) - 1, self.limit).round().astype(int)
+        part = frame.iloc[rows].reset_index(drop=True)
+        part.attrs = {**frame.attrs, "fingerprint": fingerprint(part)}
+        return part
+
+
+def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One table of several splits of one data set, with the attributes of the first and a fingerprint of the whole."""
+    if len(frames) == 1:
+        return frames[0]
+    whole = join(frames)
+    tags = list(dict.fromkeys(tag for frame in frames for tag in frame.attrs["tags"]))
+    whole.attrs = {**frames[0].attrs, "tags": tags}
+    whole.attrs["fingerprint"] = fingerprint(whole)
+    return whole
+
+
+def annotated(frame: pd.DataFrame) -> pd.DataFrame:
+    """The faces that have landmarks."""
+    known = frame["landmarks"].map(lambda points: points is not None).to_numpy(dtype=bool)
+    if known.all():
+        return frame
+    part = frame[known].reset_index(drop=True)
+    part.attrs = dict(frame.attrs)
+    return part
+
+
+def in_schema(frame: pd.DataFrame, schema: str, name: str) -> pd.DataFrame:
+    """The table with its landmarks in another schema.
+
+    Raises:
+        UserError: there is no conversion (the sentence names both schemas).
+    """
+    own = frame.attrs.get("schema", "")
+    if own == schema or not own:
+        return frame
+    try:
+        get_schema(own)
+        changed = [None if p is None else convert(p, own, schema) for p in frame["landmarks"]]
+    except UserError as error:
+        raise UserError(f"{name} cannot be used for training on {schema!r}: {error}") from None
+    out = frame.copy()
+    out["landmarks"] = pd.Series(changed, index=out.index, dtype=object)
+    out = out.drop(columns=[c for c in ("visible", "landmarks_2d") if c in out])
+    out.attrs = {**frame.attrs, "schema": schema}
+    return out
+
+
+def hold_out(frames: Sequence[pd.DataFrame], settings: Mapping[str, Any]) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+    """Split training faces into those to learn from and those to validate on.
+
+    A face's identity (column ``identity``, else its picture) is hashed, and the identities with the smallest hashes are
+    held out: the same ones in every run, whatever the seed, and never two pictures of one identity on both sides.
+
+    Args:
+        frames: training tables; the held-out faces come from the first (the target's own data where it has any).
+        settings: ``fraction`` and ``most`` of the recipe's ``validation``.
+
+    Returns:
+        The tables to learn from, and the table to validate on (empty where ``fraction`` is 0).
+    """
+    first = frames[0]
+    wanted = min(round(float(settings["fraction"]) * len(first)), int(settings["most"]))
+    who = (first["identity"] if "identity" in first else first["image"]).astype(str)
+    order = sorted(set(who), key=lambda name: hashlib.sha1(name.encode()).digest())
+    sizes = who.value_counts()
+    held: set[str] = set()
+    count = 0
+    for name in order:
+        if count >= wanted or len(held) == len(order) - 1:
+            break
+        held.add(name)
+        count += int(sizes[name])
+    mask = who.isin(held).to_numpy(dtype=bool)
+    parts = []
+    for rows in (~mask, mask):
+        part = first[rows].reset_index(drop=True)
+        part.attrs = dict(first.attrs)
+        parts.append(part)
+    return [parts[0], *frames[1:]], parts[1]
+
+
+def _is_set(name: str) -> bool:
+    """Whether a data set's root is set, so that an error of it is a fault and not an absence."""
+    spec = DATASETS.spec(name.partition(":")[0])
+    return find_root(spec, None) is not None or spec.make_root is not None

@@ -1,0 +1,146 @@
+"""Training a method: its stages one after the other, each leaving a checkpoint, so that any of them can be resumed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from parface_bench.registry import UserError
+from parface_bench.training import distributed
+from parface_bench.training.checkpoint import describe, load_weights, read_checkpoint, save_atomic
+from parface_bench.training.faces import face_arrays
+from parface_bench.training.progress import Progress
+from parface_bench.training.selection import Selection, hold_out
+from parface_bench.training.stage import Stage
+from parface_bench.training.trainable import TrainableMethod
+
+
+@dataclass
+class Training:
+    """One training of one method.
+
+    Attributes:
+        method: as built, on the CPU.
+        name: its registered name.
+        recipe: resolved.
+        selection: where the faces come from.
+        protocol: under which the held-out faces are scored.
+        folder: the run's folder; stages leave ``stages/NUMBER-NAME.pt`` there.
+        device: where to train.
+        seed: of everything random.
+        progress, log: where to tell.
+    """
+
+    method: TrainableMethod
+    name: str
+    recipe: Mapping[str, Any]
+    selection: Selection
+    protocol: Any
+    folder: Path
+    device: torch.device
+    seed: int
+    progress: Progress
+    log: logging.Logger
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def stages(self) -> list[Stage]:
+        """The method's stages, and the shared depth head's where it has been given one."""
+        stages = self.method.stages(self.recipe)
+        if self.method.depth_head is not None:
+            own = self.recipe["depth"]
+            stages.append(
+                Stage.from_recipe(
+                    self.recipe,
+                    name="depth",
+                    trains=("depth_head",),
+                    loss="depth_loss",
+                    epochs=own["epochs"],
+                    batch_size=own["batch_size"],
+                    optimizers={"main": {"type": "AdamW", "lr": own["lr"]}},
+                )
+            )
+        return stages
+
+    def run(self, only: Sequence[int] | None = None) -> None:
+        """Go through the stages (those numbered in ``only``, from 1), skipping what an interrupted run had finished."""
+        stages = self.stages()
+        chosen = list(range(1, len(stages) + 1)) if only is None else list(only)
+        for number in chosen:
+            if number > len(stages):
+                names = ", ".join(f"{i} {stage.name}" for i, stage in enumerate(stages, 1))
+                raise UserError(f"--stages: {self.name} has no stage {number}; its stages: {names}")
+        self.method.to(self.device)
+        for number in chosen:
+            stage = stages[number - 1]
+            done = self.folder / "stages" / f"{number}-{stage.name}.pt"
+            if done.is_file():
+                content = read_checkpoint(done)
+                load_weights(self.method, content["state_dict"], str(done))
+                self.selection.used = list(dict.fromkeys([*self.selection.used, *content["trained_on"]]))
+                self.progress.say(f"stage {number} {stage.name}: done before")
+                continue
+            self.progress.say(f"stage {number} of {len(stages)}, {stage.name}: {_what(stage)}")
+            self.method.eval()
+            if stage.kind == "closed-form":
+                faces = face_arrays(self.selection.training(stage), self.method.crop)
+                getattr(self.method, stage.loss)(faces)
+            elif stage.kind == "gradient":
+                self._descend(number, stage)
+            else:
+                raise UserError(f"stage {stage.name!r}: kind {stage.kind!r}; must be 'gradient' or 'closed-form'")
+            self.method.eval()
+            if distributed.rank() == 0:
+                save_atomic(self.checkpoint(stage.name), done)
+            distributed.wait()
+
+    def checkpoint(self, stage: str = "") -> dict[str, Any]:
+        """What is saved of the method as it is now."""
+        return describe(
+            self.method,
+            self.name,
+            self.recipe,
+            dataset=self.selection.source.name,
+            trained_on=list(self.selection.used),
+            seed=self.seed,
+            stage=stage,
+            **self.facts,
+        )
+
+    def _descend(self, number: int, stage: Stage) -> None:
+        learn, held = hold_out(self.selection.training(stage), self.recipe["validation"])
+        raise NotImplementedError((number, learn, held))
+
+
+def _what(stage: Stage) -> str:
+    if stage.kind == "closed-form":
+        return "solved in closed form"
+    parts = ", ".join(stage.trains) or "the whole network"
+    return f"{stage.epochs} epochs, {parts}"
+
+
+def chosen_stages(text: str | None) -> list[int] | None:
+    """``"1-3,5"`` -> [1, 2, 3, 5].
+
+    Raises:
+        UserError: not such a list.
+    """
+    if not text:
+        return None
+    out: list[int] = []
+    for piece in text.split(","):
+        first, dash, last = piece.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()) or int(first) < 1:
+            raise UserError(f"--stages {text}: write numbers and ranges from 1, for example 1-3,5")
+        out += range(int(first), int(last or first) + 1)
+    if not out:
+        raise UserError(f"--stages {text}: names no stage")
+    return sorted(set(out))
+
+
+__all__ = ["Training", "chosen_stages", "pd"]
