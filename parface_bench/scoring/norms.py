@@ -62,8 +62,8 @@ def normalising_distance(
             raise UserError(f"the normalising distance {norm!r} needs a landmark schema, and these have none")
         return _EYES[norm](landmarks, schema)
     if norm.startswith("bbox"):
-        xy = landmarks[..., :2]
-        w, h = (np.fmax.reduce(xy, axis=1) - np.fmin.reduce(xy, axis=1)).T
+        # one axis after the other: numpy reduces a strided [N, L, 2] ten times slower
+        w, h = (np.fmax.reduce(landmarks[..., k], axis=1) - np.fmin.reduce(landmarks[..., k], axis=1) for k in (0, 1))
         if norm == "bbox":
             return np.sqrt(w * h)
         return np.maximum(w, h) if norm == "bbox-max" else np.hypot(w, h)
