@@ -69,6 +69,13 @@ def rank(table: Table) -> None:
             cell.tied = not cell.best and low <= cell.value <= high  # type: ignore[operator]
 
 
+def faults(values: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the audit finds impossible in a row: subset -> metric -> percent or its text; empty where nothing."""
+    from parface_bench.scoring.audit import impossible
+
+    return "; ".join(f"{subset}: {fault}" for subset, metrics in values.items() for fault in impossible(metrics))
+
+
 def _table(
     key: tuple[str, str, str, str], results: list[Result], selection: Selection, extra: Sequence[Extra]
 ) -> Table:
@@ -153,6 +160,7 @@ def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -
         row.cells[column.subset, column.metric] = _cell(entries)
     for name in COST:
         row.cost[name] = _mean([d.get("cost", {}).get(name) for d in documents])
+    row.impossible = faults(_values(newest))
     for heading, function in extra:
         row.extra[heading] = _extra(heading, function, documents)
     return row
@@ -191,6 +199,14 @@ def _name_configs(rows: list[Row]) -> None:
     for row in rows:
         if named[row.method, row.config] > 1:
             row.config = f"{row.config} {row.results[0].document['config_hash'][:6]}".strip()
+
+
+def _values(document: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Subset -> metric -> value of a document, without what is missing."""
+    return {
+        subset: {name: e["value"] for name, e in row.items() if name != "n" and e["value"] is not None}
+        for subset, row in document["subsets"].items()
+    }
 
 
 def _value(row: Row, column: Column) -> float | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from parface_bench import __version__
 from parface_bench.leaderboard.provenance import now
-from parface_bench.leaderboard.render import column_title, cost_value, extra_value, faces, notes, number
+from parface_bench.leaderboard.render import cell_text, column_title, cost_value, extra_value, faces, notes, number
 from parface_bench.leaderboard.table import COST, Cell, Table
 
 MARKS = {"plus_minus": "±", "tie": "≈", "seen": "†", "": ""}
@@ -37,7 +37,7 @@ def _context(table: Table, plots: Sequence[tuple[str, str]]) -> dict[str, Any]:
             cells.append(
                 {
                     "sort": "" if cell.value is None else repr(cell.value),
-                    "text": number(cell.value, column.unit),
+                    "text": cell_text(cell, column.unit),
                     "spread": "" if cell.spread is None else number(cell.spread, column.unit),
                     "interval": ""
                     if cell.interval is None
@@ -60,7 +60,6 @@ def _context(table: Table, plots: Sequence[tuple[str, str]]) -> dict[str, Any]:
         "rows": rows,
         "configs": any(r.config for r in table.rows),
         "seeds": any(r.seeds > 1 for r in table.rows),
-        "reported": any(r.source for r in table.rows),
         "notes": [(MARKS[mark], text) for mark, text in notes(table)],
         "plots": plots,
     }

@@ -7,7 +7,9 @@ import json
 import os
 import platform
 import secrets
+import shlex
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("torch", "torchvision", "timm", "mmengine-lite", "numpy", "scipy", "pandas", "opencv-python-headless")
-# Configuration entries that say where and how a run was made, not what was computed.
+# Entries of a configuration, or of the recipe in it, that say where and how a run was made, not what was computed.
 NOT_IDENTITY = frozenset({"seed", "out", "data_root", "device", "resume", "store", "loading", "log"})
 
 
@@ -52,15 +54,26 @@ def environment() -> dict[str, Any]:
 
 def config_hash(config: Mapping[str, Any]) -> str:
     """Sixteen hex digits that name a configuration; the seed and places (``NOT_IDENTITY``) do not count."""
-    kept = {key: value for key, value in config.items() if key not in NOT_IDENTITY}
+    kept = _identity(config)
+    if isinstance(kept.get("recipe"), Mapping):
+        kept["recipe"] = _identity(kept["recipe"])
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), default=plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in NOT_IDENTITY}
 
 
 def new_run_id(seed: int | None = None) -> str:
     """A run's name, sortable by time and unique between processes: ``20260131-235959-s0-1a2b3c4d``."""
     middle = "" if seed is None else f"s{seed}-"
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{middle}{secrets.token_hex(4)}"
+
+
+def command() -> str:
+    """The ``pfbench`` command that this process is, as it was typed; '' in a notebook."""
+    return shlex.join(["pfbench", *sys.argv[1:]]) if Path(sys.argv[0]).stem == "pfbench" else ""
 
 
 def now() -> str:

@@ -53,7 +53,7 @@ def complete(document: Mapping[str, Any], run_id: str | None = None) -> dict[str
         "contaminated": provenance.contaminated(seen, dataset, splits),
         "code_version": provenance.code_version(),
         "environment": provenance.environment(),
-        "command": "",
+        "command": provenance.command(),
     }
     if "metrics" not in document:
         defaults["metrics"] = metric_facts(name for row in subsets.values() for name in row if name != "n")

@@ -1,16 +1,13 @@
-"""Tables as text: Markdown, LaTeX, CSV and JSON. The HTML page is made in :mod:`parface_bench.leaderboard.page`."""
+"""Tables as text to read: Markdown and LaTeX. The HTML page is made in :mod:`parface_bench.leaderboard.page`."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parface_bench.leaderboard.provenance import plain
+from parface_bench.leaderboard.export import as_csv, as_json
 from parface_bench.leaderboard.table import COST, Cell, Column, Row, Table
 
 FORMATS = ("md", "csv", "html", "latex", "json")
@@ -57,10 +54,15 @@ LATEX = Style(
 def render(tables: Sequence[Table], form: str) -> str:
     """The tables in one of the text formats ``md``, ``csv``, ``latex`` or ``json``."""
     if form == "csv":
-        return _csv(tables)
+        return as_csv(tables)
     if form == "json":
-        return json.dumps([as_json(t) for t in tables], indent=2, ensure_ascii=False, default=plain) + "\n"
+        return as_json(tables)
     return "\n".join(_latex(t) if form == "latex" else _markdown(t) for t in tables)
+
+
+def cell_text(cell: Cell, unit: str) -> str:
+    """A cell's value: as printed by its source, else with the digits usual for its unit."""
+    return cell.printed or number(cell.value, unit)
 
 
 def number(value: float | None, unit: str) -> str:
@@ -87,6 +89,11 @@ def faces(row: Row) -> str:
     return f"{row.n} ({row.excluded} excluded)" if row.excluded else str(row.n)
 
 
+def seed_count(row: Row) -> str:
+    """Number of seeds of a measured row."""
+    return "–" if row.source else str(row.seeds)
+
+
 def subset_counts(table: Table) -> str:
     """``full 689, common 554, challenging 135``."""
     return ", ".join(f"{name} {n}" for name, n in table.counts.items())
@@ -110,7 +117,7 @@ def notes(table: Table) -> list[tuple[str, str]]:
         lines.append(("tie", "within the best one's 95 % interval."))
     if any(r.contaminated for r in rows):
         lines.append(("seen", "has seen these faces in training: not ranked."))
-    lines += [("", f"{r.method}: IMPOSSIBLE AS REPORTED: {r.impossible}") for r in rows if r.impossible]
+    lines += [("", f"{r.method}: these numbers cannot be true together: {r.impossible}") for r in rows if r.impossible]
     if table.note:
         lines.append(("", table.note))
     if any(r.source for r in rows):
@@ -140,13 +147,14 @@ def text_grid(table: Table, style: Style) -> tuple[list[str], list[list[str]]]:
         if row.source:
             name = style.italic.format(name) + " (reported)"
         if row.impossible:
-            name = f"{name} {style.bold.format('impossible')}"
+            name = f"{name} {style.bold.format('IMPOSSIBLE')}"
         line = [str(row.rank or "–"), name + (style.seen if row.contaminated else "")]
         line += [style.escape(row.config)] if configs else []
         line += [_cell(row.cells.get((c.subset, c.metric), Cell()), c.unit, style) for c in table.columns]
         line += [cost_value(name, row.cost.get(name)) for name in table.cost]
         line += [style.escape(extra_value(row.extra.get(h))) for h in table.extra]
-        line += [faces(row), *([str(row.seeds)] if seeds else []), *([style.escape(row.source)] if reported else [])]
+        line += [faces(row), *([seed_count(row)] if seeds else [])]
+        line += [style.escape(row.reference or "measured")] if reported else []
         body.append(line)
     return head, body
 
@@ -158,51 +166,10 @@ def extra_value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def as_json(table: Table) -> dict[str, Any]:
-    """A table as plain data with full precision."""
-    return {
-        "dataset": table.dataset,
-        "protocol": table.protocol,
-        "protocol_version": table.protocol_version,
-        "data_fingerprint": table.fingerprint,
-        "faces": table.counts,
-        "columns": [vars(c) for c in table.columns],
-        "older_runs_not_shown": table.older,
-        "rows": [
-            {
-                "rank": row.rank,
-                "method": row.method,
-                "config": row.config,
-                "kind": "reported" if row.source else "measured",
-                "source": row.source,
-                "impossible": row.impossible,
-                "n": row.n,
-                "excluded": row.excluded,
-                "seeds": row.seeds,
-                "contaminated": row.contaminated,
-                "values": _nested(row),
-                "cost": {k: row.cost.get(k) for k in table.cost},
-                "extra": {k: row.extra.get(k) for k in table.extra},
-                "runs": row.runs,
-                "command": row.command,
-                "created": row.created,
-            }
-            for row in table.rows
-        ],
-    }
-
-
-def _nested(row: Row) -> dict[str, dict[str, Any]]:
-    values: dict[str, dict[str, Any]] = {}
-    for (subset, metric), cell in row.cells.items():
-        values.setdefault(subset, {})[metric] = vars(cell)
-    return values
-
-
 def _cell(cell: Cell, unit: str, style: Style) -> str:
     if cell.value is None:
         return "–"
-    text = number(cell.value, unit)
+    text = cell_text(cell, unit)
     if cell.best:
         text = style.bold.format(text)
     if cell.spread is not None:
@@ -251,42 +218,3 @@ def _note(mark: str, text: str, style: Style) -> str:
 def _alignment(head: list[str]) -> list[str]:
     words = {"Method", "Config", "Source"}
     return ["left" if title in words else "right" for title in head]
-
-
-def _csv(tables: Sequence[Table]) -> str:
-    """One sheet: a line per row of each table, full precision, columns united over the tables."""
-    lines = []
-    for table in tables:
-        for row in table.rows:
-            line: dict[str, Any] = {
-                "dataset": table.dataset,
-                "protocol": table.protocol,
-                "protocol_version": table.protocol_version,
-                "data_fingerprint": table.fingerprint,
-                "rank": row.rank,
-                "method": row.method,
-                "config": row.config,
-                "kind": "reported" if row.source else "measured",
-                "faces": row.n,
-                "excluded": row.excluded,
-                "seeds": row.seeds if not row.source else None,
-                "contaminated": int(row.contaminated),
-            }
-            for column in table.columns:
-                cell = row.cells.get((column.subset, column.metric), Cell())
-                title = f"{column.subset}:{column.metric}"
-                line[title] = cell.value
-                line[f"{title} ±"] = cell.spread
-                low, high = cell.interval or (None, None)
-                line[f"{title} ci95 low"], line[f"{title} ci95 high"] = low, high
-                line[f"{title} mark"] = "best" if cell.best else "tied" if cell.tied else None
-            line |= {name: row.cost.get(name) for name in table.cost}
-            line |= {heading: row.extra.get(heading) for heading in table.extra}
-            line |= {"source": row.source, "impossible": row.impossible}
-            line |= {"runs": " ".join(row.runs), "command": row.command}
-            lines.append(line)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(dict.fromkeys(k for line in lines for k in line)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return out.getvalue()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from parface_bench.leaderboard.board import choose_columns, rank
+from parface_bench.leaderboard.board import choose_columns, faults, rank
 from parface_bench.leaderboard.record import metric_facts
 from parface_bench.leaderboard.table import Cell, Row, Selection, Table
 
@@ -49,16 +49,6 @@ def add_reported(tables: Sequence[Table], reported: Sequence[dict[str, Any]], se
     return sorted(tables, key=lambda t: (t.dataset, t.protocol))
 
 
-def audit_values(values: dict[str, dict[str, float]]) -> str:
-    """What is impossible about a row of subset -> metric -> percent; empty where nothing is."""
-    from parface_bench.scoring.audit import impossible
-
-    found = []
-    for subset, metrics in values.items():
-        found += [f"{subset}: {fault}" for fault in impossible(metrics)]
-    return "; ".join(found)
-
-
 def _own_table(entry: dict[str, Any], selection: Selection) -> Table:
     names = {metric for row in entry["rows"] for values in row["values"].values() for metric in values}
     facts = metric_facts(names)
@@ -68,9 +58,10 @@ def _own_table(entry: dict[str, Any], selection: Selection) -> Table:
 
 def _row(row: dict[str, Any]) -> Row:
     cells = {
-        (subset, metric): Cell(float(value))
+        (subset, metric): Cell(float(value), printed=str(value))
         for subset, metrics in row["values"].items()
         for metric, value in metrics.items()
     }
-    source = row["source"] + (f", {row['url']}" if row.get("url") else "")
-    return Row(row["method"], source=source, impossible=audit_values(row["values"]), cells=cells)
+    return Row(
+        row["method"], source=row["source"], url=row.get("url", ""), impossible=faults(row["values"]), cells=cells
+    )

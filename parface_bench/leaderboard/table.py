@@ -30,13 +30,17 @@ class Column:
 
 @dataclass
 class Cell:
-    """A value and its spread: half the 95 % interval over faces or, over several seeds, the standard deviation."""
+    """A value and its spread: half the 95 % interval over faces or, over several seeds, the standard deviation.
+
+    ``printed`` is the value as its source prints it, where it was not measured here.
+    """
 
     value: float | None = None
     spread: float | None = None
     interval: tuple[float, float] | None = None
     best: bool = False
     tied: bool = False
+    printed: str = ""
 
 
 @dataclass
@@ -52,6 +56,7 @@ class Row:
     seeds: int = 1
     contaminated: bool = False
     source: str = ""
+    url: str = ""
     impossible: str = ""
     cost: dict[str, float | None] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
@@ -59,6 +64,11 @@ class Row:
     command: str = ""
     created: str = ""
     results: list[Result] = field(default_factory=list)
+
+    @property
+    def reference(self) -> str:
+        """Source and address of reported numbers; '' for measured ones."""
+        return f"{self.source}, {self.url}" if self.url else self.source
 
 
 @dataclass

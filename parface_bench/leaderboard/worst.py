@@ -114,7 +114,7 @@ def _wireframe(axes: Axes, points: np.ndarray, schema: Schema, colour: str) -> N
     if len(xy) == len(schema):
         for a, b in schema.edges:
             axes.plot(*xy[[a, b]].T, color=colour, lw=0.9)
-    axes.scatter(*xy.T, s=3, color=colour, zorder=3)
+    axes.scatter(xy[:, 0], xy[:, 1], s=3, color=colour, zorder=3)
 
 
 def _zoom(axes: Axes, *points: Any) -> None:

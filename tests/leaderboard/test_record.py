@@ -60,6 +60,8 @@ def test_config_hash_ignores_seed_and_places_only():
     config = {"lr": 0.1, "model": {"depth": 18}, "seed": 1, "out": "runs"}
     assert provenance.config_hash(config) == provenance.config_hash({"model": {"depth": 18}, "lr": 0.1, "seed": 2})
     assert provenance.config_hash(config) != provenance.config_hash({**config, "lr": 0.2})
+    nested = {"recipe": {"lr": 0.1, "loading": {"workers": 4}}, "device": "cpu"}
+    assert provenance.config_hash(nested) == provenance.config_hash({"recipe": {"lr": 0.1}, "device": "cuda:0"})
     assert provenance.config_hash(config) != provenance.config_hash({**config, "model": {"depth": 18, "seed": 1}})
 
 
