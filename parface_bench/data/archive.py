@@ -69,9 +69,9 @@ def read_bytes(root: str | Path, ref: str) -> bytes:
 
 
 def exists(root: str | Path, ref: str) -> bool:
-    """Whether a file or a tar's member is there."""
+    """Whether a file or a tar's member is there (of pictures inside a ``.mat``: whether the ``.mat`` is)."""
     path, member = locate(root, ref)
-    return path.is_file() and (member is None or member in tar_contents(path))
+    return path.is_file() and (member is None or path.suffix.lower() == ".mat" or member in tar_contents(path))
 
 
 def tar_contents(path: Path) -> dict[str, tuple[int, int]]:

@@ -76,10 +76,11 @@ class Source:
         frame = self.spec.load()(self.root, split, **self.options)
         where = f"{self.name} {split} in {self.root}"
         schema = frame.attrs.get("schema", self.spec.schema)
-        dims = next((v.shape[1] for v in frame.get("landmarks", []) if v is not None), self.spec.dims)
+        marks = next((v for v in frame.get("landmarks", []) if v is not None), None)
+        dims = self.spec.dims if marks is None or marks.ndim != 2 else marks.shape[1]
         if not len(frame):
             raise UserError(f"{where}: no faces found; is this the folder of the data set, whole and unpacked?")
-        validate(frame, where, points=_points(schema), dims=self.spec.dims if self.spec.schema else dims)
+        validate(frame, where, points=_points(schema), dims=dims)
         frame.attrs.update(schema=schema, dims=dims, tags=list(frame.attrs.get("tags", [])))
         return frame
 

@@ -1,6 +1,6 @@
 """The built-in datasets: facts only, so that listing them imports none of them."""
 
-from parface_bench.plugins.datasets import facts_aligned, facts_clinical
+from parface_bench.plugins.datasets import facts_aligned, facts_clinical, facts_unlabelled
 from parface_bench.registry.specs import DatasetSpec
 
 _HERE = "parface_bench.plugins.datasets"
@@ -8,6 +8,7 @@ _HERE = "parface_bench.plugins.datasets"
 PLUGINS: list[DatasetSpec] = [
     *facts_aligned.SPECS,
     *facts_clinical.SPECS,
+    *facts_unlabelled.SPECS,
     DatasetSpec(
         name="palsy-twin",
         target=f"{_HERE}.palsy_twin.dataset:palsy_twin",
@@ -26,7 +27,8 @@ PLUGINS: list[DatasetSpec] = [
             "severe": "House-Brackmann V and VI",
             "flaccid": "palsy without synkinesis",
             "synkinetic": "palsy with synkinesis and contracture",
-            "occluded": "a hand, scarf, mask or dark glasses hide part of the face",
+            "occluded": "a hand, scarf, mask, object or dark glasses hide part of the face",
+            "clean": "nothing before the face, a fair photograph, light from the front or side",
         },
         counts={"train": 4000, "val": 500, "test": 1000},
         how_to_get="made on first use",

@@ -4,7 +4,7 @@ from parface_bench.registry.specs import DatasetSpec
 
 _HERE = "parface_bench.plugins.datasets"
 
-SPECS = [
+SPECS: list[DatasetSpec] = [
     DatasetSpec(
         name="palsy",
         target=f"{_HERE}.palsy:palsy",
@@ -20,5 +20,36 @@ SPECS = [
         citation="Díaz Barros et al., In-Domain Inversion for 3D Face Alignment on Asymmetrical Expressions, FG 2024",
         how_to_get="write to the authors (address in the README of the ParFace repository); it is given for research",
         fallback="palsy-twin",
+    ),
+    DatasetSpec(
+        name="neuroface",
+        target=f"{_HERE}.neuroface:neuroface",
+        summary="Toronto NeuroFace: orofacial gestures after stroke, with ALS and of healthy controls, 68 landmarks",
+        reference="https://doi.org/10.1109/ACCESS.2020.3015762",
+        licence="on request, for research",
+        schema="ibug68",
+        splits=("all",),
+        train_splits=("all",),
+        test_splits=("all",),
+        protocol="300w",
+        subsets={"ALS": "patients with ALS", "stroke": "patients after a stroke", "healthy": "controls"},
+        citation="Bandini et al., A New Dataset for Facial Motion Analysis in ... Neurological Disorders, 2021",
+        how_to_get="on request from its authors (University Health Network, Toronto), under a data transfer agreement",
+    ),
+    DatasetSpec(
+        name="meei",
+        target=f"{_HERE}.unlabelled:meei",
+        summary="MEEI standard set: photographs and videos over the whole range of facial palsy, no landmarks",
+        reference="https://doi.org/10.1002/lary.27986",
+        licence="on request, for research",
+        splits=("all",),
+        train_splits=("all",),
+        test_splits=(),
+        subsets={
+            "kind=...": "normal, flaccid, synkinetic",
+            "grade=...": "near-normal, mild, moderate, severe, complete",
+        },
+        citation="Greene et al., The spectrum of facial palsy: the MEEI ... photo and video standard set, 2020",
+        how_to_get="on request from the Sir Charles Bell Society; ParFace's MEEI_annotations.csv goes to csv/",
     ),
 ]

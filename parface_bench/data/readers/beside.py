@@ -10,12 +10,13 @@ from parface_bench.data.faults import tolerant
 from parface_bench.registry.errors import UserError
 
 
-def pairs(root: Path, suffix: str) -> list[tuple[str, str, str]]:
+def pairs(root: Path, suffix: str, *, lone: bool = False) -> list[tuple[str, str, str]]:
     """Faces whose annotation lies beside their picture.
 
     Args:
         root: the data set's folder.
         suffix: ending of the annotation files, in lower case, such as ``.pts`` or ``.lmk2d.txt``.
+        lone: files with this ending in folders without any picture are something else (models, other tables).
 
     Returns:
         (name, picture, annotation) of every pair, sorted by name: references relative to the root, the name without
@@ -34,6 +35,9 @@ def pairs(root: Path, suffix: str) -> list[tuple[str, str, str]]:
             pictures[_place(str(PurePosixPath(ref).with_suffix("")))] = ref
     result = []
     folders = {str(PurePosixPath(n).parent) for n in notes}
+    if lone:
+        pictured = {str(PurePosixPath(n).parent) for n in pictures}
+        notes = {n: ref for n, ref in notes.items() if str(PurePosixPath(n).parent) in pictured}
     for name in sorted(notes.keys() | pictures.keys()):
         with tolerant():
             if name in notes and name in pictures:

@@ -24,8 +24,10 @@ class Pictures:
     def find(self, name: str) -> str:
         """The reference, relative to the root, of a picture that an annotation calls ``name``.
 
+        One that is not there gets the place where it should be; the index table's check then names it.
+
         Raises:
-            UserError: it leaves the root, or no picture or more than one fits.
+            UserError: it leaves the root, or more than one picture fits.
         """
         name = safe_name(name, str(self.root))
         for folder in self.folders:
@@ -38,7 +40,7 @@ class Pictures:
                 return refs[0]
             if refs:
                 raise UserError(f"{self.root}: {name!r} may be {refs[0]} or {refs[1]}; put the pictures where it says")
-        raise UserError(f"{self.root}: the picture {name!r} is missing; copy it there, or a tar that holds it")
+        return f"{self.folders[-1]}/{name}".lstrip("/")
 
     @cached_property
     def _known(self) -> dict[str, list[str]]:

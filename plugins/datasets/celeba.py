@@ -1,0 +1,77 @@
+"""CelebA: 202,599 photographs with boxes and five landmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from parface_bench.data.archive import read_bytes, walk
+from parface_bench.data.index import index
+from parface_bench.data.readers.boxes import detected
+from parface_bench.data.readers.pose3d import corners
+from parface_bench.data.readers.tables import lines
+from parface_bench.registry.errors import UserError
+
+PARTS = {"train": "0", "val": "1", "test": "2"}
+LISTS = {"img_celeba": "list_landmarks_celeba.txt", "img_align_celeba": "list_landmarks_align_celeba.txt"}
+
+
+def celeba(root: Path, split: str) -> pd.DataFrame:
+    """CelebA from its lists (in the wild if ``img_celeba`` is there, else aligned), or from ParFace's boxes."""
+    found = detected(root, "celeba_annotations.csv", folders=("img_align_celeba", "img_celeba"))
+    if found is not None:
+        return index(found, image="image", bbox="bbox", split=split)
+    texts = {ref.rsplit("/", 1)[-1]: ref for ref in walk(root, {".txt"})}
+    folder = next((d for n in LISTS for d in _folders(root, n)), None)
+    if folder is None:
+        raise UserError(f"{root}: neither img_celeba nor img_align_celeba is there; unpack the pictures below it")
+    partition = _rows(root, texts, "list_eval_partition.txt", 1)
+    marks = _rows(root, texts, LISTS[folder.name], 10)
+    boxes = _rows(root, texts, "list_bbox_celeba.txt", 4) if folder.name == "img_celeba" else {}
+    names = [n for n, part in partition.items() if split == "all" or str(int(part[0])) == PARTS[split]]
+    missing = [n for n in names if n not in marks or (boxes and n not in boxes)]
+    if missing:
+        raise UserError(f"{root}: the lists have no landmarks or box of {missing[0]!r}; get the lists again")
+    inside = folder.relative_to(root).as_posix()
+    return index(
+        pd.DataFrame({"name": names}),
+        image=lambda row: f"{inside}/{row.name}",
+        landmarks=lambda row: marks[row.name].reshape(5, 2),
+        bbox=lambda row: corners(boxes[row.name]) if boxes else None,
+        id=lambda row: row.name.rsplit(".", 1)[0],
+        split=split,
+    )
+
+
+def parse_list(data: bytes, where: str, width: int) -> dict[str, np.ndarray]:
+    """A list of CelebA: picture and ``width`` numbers per line, after a count and a heading that may be absent.
+
+    Raises:
+        UserError: a line of another shape (named by its number).
+    """
+    rows = [(n, line.split()) for n, line in lines(data)]
+    while rows and (len(rows[0][1]) == 1 or "." not in rows[0][1][0]):
+        rows.pop(0)
+    table = {}
+    for number, fields in rows:
+        try:
+            values = np.array([float(f) for f in fields[1:]])
+        except ValueError:
+            values = np.array([np.nan])
+        if len(values) != width or not np.isfinite(values).all():
+            found = " ".join(fields)[:40]
+            raise UserError(f"{where}:{number}: expected a picture and {width} numbers, found {found!r}; get it again")
+        table[fields[0]] = values
+    return table
+
+
+def _rows(root: Path, texts: dict[str, str], name: str, width: int) -> dict[str, np.ndarray]:
+    if name not in texts:
+        raise UserError(f"{root}: {name} is not there; put CelebA's Anno and Eval folders below it")
+    return parse_list(read_bytes(root, texts[name]), str(root / texts[name]), width)
+
+
+def _folders(root: Path, name: str) -> list[Path]:
+    return [f for f in (root / name, root / "Img" / name, root / "img" / name) if f.is_dir()]

@@ -1,0 +1,99 @@
+"""COFW: occluded faces with 29 landmarks (``cofw``) or the 68 of its re-annotation (``cofw68``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from parface_bench.data.archive import read_bytes, walk
+from parface_bench.data.faults import tolerant
+from parface_bench.data.index import index
+from parface_bench.data.readers import hdf
+from parface_bench.data.readers.mat import load_mat, variable
+from parface_bench.data.readers.pose3d import corners
+from parface_bench.registry.errors import UserError
+
+SUFFIX = {"train": "Tr", "test": "T"}
+
+
+def cofw(root: Path, split: str) -> pd.DataFrame:
+    """COFW from ``COFW_{train,test}_color.mat``, which hold the pictures too; 1-based there."""
+    ref, kind = _colour(root, split), SUFFIX[split]
+    phis = hdf.matrix(root / ref, f"phis{kind}", 87)
+    boxes = hdf.matrix(root / ref, f"bboxes{kind}", 4)
+    _same(root / ref, len(phis), len(boxes), hdf.count(root / ref, f"Is{kind}"))
+    labels = pd.DataFrame({"number": range(len(phis))})
+    return index(
+        labels,
+        image=lambda row: f"{ref}::Is{kind}/{row.number}",
+        landmarks=lambda row: np.stack([phis[row.number, :29], phis[row.number, 29:58]], axis=1) - 1,
+        visible=lambda row: phis[row.number, 58:] == 0,
+        bbox=lambda row: corners(boxes[row.number]) - 1,
+        id=lambda row: f"{split}/{row.number + 1:06d}",
+        split=split,
+    )
+
+
+def cofw68(root: Path, split: str) -> pd.DataFrame:
+    """COFW's test pictures with the 68 points of ``test_annotations/N_points.mat``; 1-based there."""
+    ref = _colour(root, "test")
+    points = {Path(r).name: r for r in walk(root, {".mat"}) if r.endswith("_points.mat")}
+    boxes = _boxes(root)
+    rows = []
+    for number in range(hdf.count(root / ref, "IsT")):
+        with tolerant():
+            name = f"{number + 1}_points.mat"
+            if name not in points:
+                raise UserError(f"{root}: {name} is not there; unpack cofw68-benchmark below it")
+            rows.append((number, *parse_points(read_bytes(root, points[name]), str(root / points[name]))))
+    if boxes is not None:
+        _same(root, len(boxes), len(rows))
+
+    def box(row: Any) -> np.ndarray | None:
+        return None if boxes is None else corners(boxes[row.number]) - 1
+
+    return index(
+        pd.DataFrame(rows, columns=["number", "landmarks", "visible"]),
+        image=lambda row: f"{ref}::IsT/{row.number}",
+        landmarks="landmarks",
+        visible="visible",
+        bbox=box,
+        id=lambda row: f"{split}/{row.number + 1:06d}",
+        split=split,
+    )
+
+
+def parse_points(data: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks float64 [68, 2], 0-based, and visibility bool [68] of one ``N_points.mat``."""
+    mat = load_mat(data, where, ["Points", "Occ"])
+    landmarks = variable(mat, "Points", where, (68, 2)) - 1
+    occluded = mat.get("Occ")
+    if not isinstance(occluded, np.ndarray) or occluded.size != 68 or occluded.dtype.kind not in "fiub":
+        raise UserError(f"{where}: holds no 'Occ' of 68 points; is it a file of cofw68-benchmark?")
+    if not np.isfinite(landmarks).all():
+        raise UserError(f"{where}: 'Points' holds NaN or infinity; get it again")
+    return landmarks, occluded.ravel() == 0
+
+
+def _boxes(root: Path) -> np.ndarray | None:
+    """x, y, width, height of every test picture, or None without ``cofw68_test_bboxes.mat``."""
+    for ref in walk(root, {".mat"}):
+        if ref.endswith("cofw68_test_bboxes.mat"):
+            return variable(load_mat(read_bytes(root, ref), str(root / ref)), "bboxes", str(root / ref), (None, 4))
+    return None
+
+
+def _colour(root: Path, split: str) -> str:
+    name = f"COFW_{split}_color.mat"
+    found = [ref for ref in walk(root, {".mat"}) if ref.rsplit("/", 1)[-1] == name]
+    if not found:
+        raise UserError(f"{root}: {name} is not there; unpack COFW_color.zip below it")
+    return found[0]
+
+
+def _same(where: Path, *sizes: int) -> None:
+    if len(set(sizes)) > 1:
+        raise UserError(f"{where}: pictures, landmarks and boxes differ in number {sizes}; get the files again")

@@ -1,0 +1,104 @@
+"""Data sets that need no code: a table of landmarks, COCO-style keypoints, a folder of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from parface_bench.data.archive import read_bytes, walk
+from parface_bench.data.index import index
+from parface_bench.data.readers.boxes import all_pictures
+from parface_bench.data.readers.coco import parse_coco
+from parface_bench.data.readers.landmark_table import parse_table
+from parface_bench.data.readers.lookup import Pictures
+from parface_bench.faces import schemas_with
+from parface_bench.registry.errors import UserError
+
+
+def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFrame:
+    """A CSV or Parquet table ``id, image, x0, y0[, z0], x1, ...``, optional ``bbox_x1`` ..., ``yaw``, ``subset:NAME``.
+
+    Args:
+        root: the table, or a folder with ``SPLIT.csv`` or ``.parquet``, or with one table (a column ``split`` selects).
+        split: rows to keep; ``all`` keeps every row.
+        base: what the table calls the first pixel.
+        schema: landmark schema; by the number of points if not given.
+    """
+    file, chosen = _one(root, split, {".csv", ".parquet"})
+    labels, tags = parse_table(read_bytes(file.parent, file.name), str(file), base)
+    if not chosen and split != "all" and "split" in labels:
+        labels = labels[labels["split"].astype(str) == split]
+    pictures = Pictures(file.parent)
+    columns = {c: c for c in ("yaw", "box_size") if c in labels}
+    if "id" in labels:
+        columns["id"] = "id"
+    frame = index(
+        labels.drop(columns=["split"], errors="ignore"),
+        image=lambda row: pictures.find(row.image),
+        landmarks="landmarks",
+        bbox="bbox",
+        split=split,
+        tags=tags,
+        **columns,
+    )
+    return _schema(frame, schema)
+
+
+def coco(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFrame:
+    """COCO-style keypoints: a JSON with ``images`` and ``annotations`` (``keypoints`` x, y, v; ``bbox`` x, y, w, h).
+
+    Args:
+        root: the JSON, or a folder with one, or with one whose name holds ``split`` (also in ``annotations``).
+        split, base, schema: as for :func:`landmark_table`.
+    """
+    file, _ = _one(root, split, {".json"})
+    labels = parse_coco(read_bytes(file.parent, file.name), str(file), base)
+    folder = root if root.is_dir() else file.parent
+    pictures = Pictures(folder, "images", split, f"images/{split}")
+    frame = index(
+        labels,
+        image=lambda row: pictures.find(row.image),
+        landmarks="landmarks",
+        visible="visible",
+        bbox="bbox",
+        id="id",
+        split=split,
+        **{c: c for c in ("box_size",) if c in labels},
+    )
+    return _schema(frame, schema)
+
+
+def image_folder(root: Path, split: str) -> pd.DataFrame:
+    """Every picture of a folder (and of tars in it), without landmarks; of the split's own folder if there."""
+    folder = split if split != "all" and (root / split).is_dir() else ""
+    return index(all_pictures(root, folder), image="image", bbox="bbox", id=lambda row: row.image, split=split)
+
+
+def _one(root: Path, split: str, suffixes: set[str]) -> tuple[Path, bool]:
+    """The table of a split, and whether its own name says the split.
+
+    Raises:
+        UserError: none, or more than one that fits.
+    """
+    if root.is_file():
+        return root, False
+    files = [ref for ref in walk(root, suffixes) if ref.count("/") < 2]
+    named = [ref for ref in files if split in ref.rsplit("/", 1)[-1].rsplit(".", 1)[0].lower()]
+    fitting = named or files
+    kinds = " or ".join(sorted(suffixes))
+    if not fitting:
+        raise UserError(f"{root}: no {kinds} table there; put one there or give the file itself as --data-root")
+    if len(fitting) > 1:
+        shown = ", ".join(fitting[:3])
+        raise UserError(f"{root}: several {kinds} files fit the split {split!r} ({shown}); give one as --data-root")
+    return root / fitting[0], bool(named)
+
+
+def _schema(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
+    """The schema given, or the one that has this many points."""
+    marks: Any = next((m for m in frame["landmarks"] if m is not None), None)
+    known = [] if schema or marks is None else schemas_with(len(marks))
+    frame.attrs["schema"] = schema or (known[0] if len(known) == 1 else "")
+    return frame

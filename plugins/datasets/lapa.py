@@ -1,0 +1,52 @@
+"""LaPa: 106 landmarks, with a parsing of the face that is not read here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from parface_bench.data.archive import PICTURES, read_bytes, walk
+from parface_bench.data.faults import tolerant
+from parface_bench.data.index import index
+from parface_bench.data.progress import progress
+from parface_bench.data.readers.lookup import Pictures
+from parface_bench.data.readers.tables import lines, text_numbers
+from parface_bench.registry.errors import UserError
+
+
+def lapa(root: Path, split: str) -> pd.DataFrame:
+    """LaPa from ``{train,val,test}/landmarks/*.txt`` and ``{train,val,test}/images/*.jpg``; 0-based there."""
+    folder = next((f for f in (root / split, root / "LaPa" / split) if (f / "landmarks").is_dir()), None)
+    if folder is None:
+        raise UserError(f"{root}: the folder {split}/landmarks is not there; unpack LaPa.tar.gz below it")
+    pictures = Pictures(folder, "images")
+    named = {ref.rsplit("/", 1)[-1].rsplit(".", 1)[0]: ref for ref in walk(folder / "images", PICTURES)}
+    inside = folder.relative_to(root).as_posix()
+    rows = []
+    for ref in progress(list(walk(folder / "landmarks", {".txt"})), "reading landmarks"):
+        with tolerant():
+            stem = ref.rsplit(".", 1)[0]
+            picture = pictures.find(named.pop(stem, f"{stem}.jpg"))
+            file = folder / "landmarks" / ref
+            rows.append(
+                (
+                    f"{split}/{stem}",
+                    f"{inside}/{picture}",
+                    parse_landmarks(read_bytes(file.parent, file.name), str(file)),
+                )
+            )
+    for name in named.values():
+        with tolerant():
+            raise UserError(f"{folder / 'images' / name}: has no file in landmarks; copy it or remove the picture")
+    labels = pd.DataFrame(rows, columns=["id", "image", "landmarks"])
+    return index(labels, image="image", landmarks="landmarks", id="id", split=split)
+
+
+def parse_landmarks(data: bytes, where: str) -> np.ndarray:
+    """A file of LaPa: the number of points, then x and y per line; float64 [106, 2]."""
+    rows = lines(data)
+    if not rows or rows[0][1] != "106" or len(rows) != 107:
+        raise UserError(f"{where}: expected the line 106 and 106 lines of x y, found {len(rows)} lines; get it again")
+    return np.stack([text_numbers(line, f"{where}:{number}", 2) for number, line in rows[1:]])

@@ -1,0 +1,59 @@
+"""WFLW: 98 landmarks and six attributes on faces of the WIDER collection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from parface_bench.data.archive import read_bytes, walk
+from parface_bench.data.faults import tolerant
+from parface_bench.data.index import index
+from parface_bench.data.readers.lookup import Pictures
+from parface_bench.data.readers.wflw import ATTRIBUTES, LISTS, parse_list, parse_subset
+from parface_bench.registry.errors import UserError
+
+
+def wflw(root: Path, split: str) -> pd.DataFrame:
+    """WFLW from its lists; several faces of one picture are told apart by ``#2``, ``#3`` in the order of the list."""
+    texts = {ref.rsplit("/", 1)[-1]: ref for ref in walk(root, {".txt"})}
+    name = f"list_98pt_rect_attr_{split}.txt"
+    if name not in texts:
+        raise UserError(f"{root}: {name} is not there; unpack WFLW_annotations below it")
+    labels = parse_list(read_bytes(root, texts[name]), str(root / texts[name]))
+    if split == "test":
+        for part, attribute in LISTS.items():
+            with tolerant():
+                _compare(root, texts.get(f"list_98pt_test_{part}.txt"), labels, attribute)
+    labels["face"] = labels.groupby("image").cumcount() + 1
+    pictures = Pictures(root, "WFLW_images")
+
+    def face_id(row: Any) -> str:
+        stem = row.image.rsplit(".", 1)[0]
+        return stem if row.face == 1 else f"{stem}#{row.face}"
+
+    return index(
+        labels,
+        image=lambda row: pictures.find(row.image),
+        landmarks="landmarks",
+        bbox="bbox",
+        id=face_id,
+        split=split,
+        tags=ATTRIBUTES,
+    )
+
+
+def _compare(root: Path, ref: str | None, labels: pd.DataFrame, attribute: str) -> None:
+    """The subset's own list must name the faces that have the attribute."""
+    if ref is None:
+        return
+    listed = {(p, np.round(m, 3).tobytes()) for p, m in parse_subset(read_bytes(root, ref), str(root / ref))}
+    chosen = labels[labels[attribute]]
+    tagged = {(p, np.round(m, 3).tobytes()) for p, m in zip(chosen["image"], chosen["landmarks"], strict=True)}
+    odd = sorted(p for p, _ in listed ^ tagged)
+    if odd:
+        raise UserError(
+            f"{root / ref}: {len(odd)} faces disagree with attribute {attribute!r}, first {odd[0]}; get it again"
+        )
