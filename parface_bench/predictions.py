@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from parface_bench.data.index import stack
+from parface_bench.data.loader import FaceLoader
 from parface_bench.faces import convert
 from parface_bench.registry import UserError
 from parface_bench.scoring import Evaluation, Protocol
 from parface_bench.scoring.score import score_index
 from parface_bench.training import distributed
-from parface_bench.training.inference import predict_index
+from parface_bench.training.inference import predict_loader, predict_rows
 from parface_bench.training.method import Method
 from parface_bench.training.progress import Progress
+from parface_bench.training.trainable import TrainableMethod
 
 
 def predict_all(method: Method, frame: pd.DataFrame, recipe: Mapping[str, Any], progress: Progress) -> np.ndarray:
     """Predictions [N, L, 2|3] for all faces of a table; each process does its share, and all get the whole."""
-    mine = np.arange(distributed.rank(), len(frame), distributed.world())
-    settings = recipe["predict"]
+    rank, world = distributed.rank(), distributed.world()
+    settings, mine = recipe["predict"], range(rank, len(frame), world)
     part = None
     if len(mine):
         with progress.task("predict", len(mine)):
-            part = predict_index(
-                method,
-                frame,
-                batch_size=int(settings["batch_size"]),
-                flip_test=bool(settings["flip_test"]),
-                rows=mine.tolist(),
-                tick=progress.advance,
-            )
-    parts = distributed.gather(part)
+            if isinstance(method, TrainableMethod):
+                loader = FaceLoader(
+                    [frame],
+                    method.crop,
+                    int(settings["batch_size"]),
+                    rank=rank,
+                    world=world,
+                    workers=int(recipe["loading"]["workers"]),
+                    cache="off",
+                )
+                flip = bool(settings["flip_test"])
+                part = predict_loader(method, loader, flip_test=flip, tick=progress.advance)
+            else:
+                size = int(settings["batch_size"])
+                part = predict_rows(method, frame, mine, batch_size=size, tick=progress.advance)
+    return interleave(distributed.gather(part), len(frame))
+
+
+def interleave(parts: Sequence[np.ndarray | None], total: int) -> np.ndarray:
+    """The whole of what the processes did: process r has rows r, r + world, ..., or None where it had none."""
     shape = next(p.shape[1:] for p in parts if p is not None)
-    whole = np.empty((len(frame), *shape))
+    whole = np.empty((total, *shape))
     for rank, rows in enumerate(parts):
         if rows is not None:
-            whole[rank :: distributed.world()] = rows
+            whole[rank :: len(parts)] = rows
     return whole
 
 

@@ -24,6 +24,7 @@ def score_index(
     predictions: np.ndarray,
     protocol: str | Path | Protocol,
     *,
+    metrics: Iterable[str] = (),
     only: Iterable[str] = (),
     with_intersections: bool = False,
     resamples: int = RESAMPLES,
@@ -35,6 +36,7 @@ def score_index(
         index: as :mod:`parface_bench.data.index` describes it; its tags, its yaw and the plugins make the subsets.
         predictions: [N, L, 2|3] in the rows' order, pixels of the stored image.
         protocol: name, file or object.
+        metrics: names of metrics beside the protocol's.
         only: names of the subsets to report; all where empty.
         with_intersections, resamples, seed: see :func:`evaluate`.
 
@@ -68,6 +70,7 @@ def score_index(
         box_size=numbers("box_size"),
         image_size=numbers("image_size"),
         subsets=index_subsets(index, protocol),
+        metrics=metrics,
         only=only,
         with_intersections=with_intersections,
         resamples=resamples,

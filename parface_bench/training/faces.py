@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.crop import Crop, apply
+from parface_bench.data.crop import Crop
+from parface_bench.data.loader import FaceSet
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class FaceArrays:
     """Training faces without their pictures.
 
     Attributes:
-        landmarks: float64 [N, L, 2 or 3], crop pixels (depth scaled alike); NaN where not annotated.
+        landmarks: float32 [N, L, 2 or 3], crop pixels (depth scaled alike); NaN where not annotated.
         size: side of the crop in pixels.
     """
 
@@ -24,12 +25,9 @@ class FaceArrays:
     size: int
 
 
-def face_arrays(frames: Sequence[pd.DataFrame], crop: Crop) -> FaceArrays:
-    """The landmarks of these faces in their crops; faces without landmarks are left out."""
-    points = [
-        apply(row.landmarks, crop.matrix(row))
-        for frame in frames
-        for row in frame.itertuples(index=False)
-        if row.landmarks is not None
-    ]
-    return FaceArrays(np.stack(points), crop.size)
+def face_arrays(frames: Sequence[pd.DataFrame], crop: Crop, schema: str, truth: str = "landmarks") -> FaceArrays:
+    """The landmarks of annotated faces in their crops, in one schema; ``truth`` names their column."""
+    known = FaceSet(frames, crop, schema=schema, truth=truth).truth
+    assert known.landmarks is not None
+    points = known.landmarks if known.depth is None else np.dstack([known.landmarks, known.depth])
+    return FaceArrays(points, crop.size)

@@ -1,4 +1,4 @@
-"""Predictions of a method for the faces of an index table, or for photographs with boxes."""
+"""Predictions of a method: for crops of a loader, for rows of an index table, for photographs with boxes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from parface_bench.data.crop import Crop, restore, warp
+from parface_bench.data.loader import FaceLoader
 from parface_bench.data.pictures import read_image
 from parface_bench.faces.geometry import extend_box, tight_box
 from parface_bench.registry import UserError
@@ -19,6 +20,7 @@ from parface_bench.training.trainable import TrainableMethod
 
 # What a tight landmark box grows by, in shares of its height, to stand for a face detector's box.
 _ABOVE, _BELOW = 0.05, 0.10
+Tick = Callable[[int], Any]
 
 
 def predict_photographs(
@@ -44,13 +46,17 @@ def predict_photographs(
 
 
 def predict_crops(method: TrainableMethod, crops: np.ndarray, flip_test: bool = False) -> np.ndarray:
-    """Landmarks in crop pixels, float64 [B, L, 2|3], of crops uint8 [B, S, S, 3].
+    """Landmarks in crop pixels, float64 [B, L, 2|3], of crops uint8 [B, S, S, 3]."""
+    return predict_tensor(method, torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2), flip_test)
+
+
+def predict_tensor(method: TrainableMethod, crops: torch.Tensor, flip_test: bool = False) -> np.ndarray:
+    """As :func:`predict_crops`, of crops uint8 [B, 3, S, S].
 
     With ``flip_test`` the mean of those found in the crop and in its mirror image.
     """
     device = next((t.device for t in (*method.parameters(), *method.buffers())), torch.device("cpu"))
-    images = torch.from_numpy(np.ascontiguousarray(crops)).to(device).permute(0, 3, 1, 2)
-    images = images.float().div_(255.0).contiguous(memory_format=torch.channels_last)
+    images = crops.to(device).float().div_(255.0).contiguous(memory_format=torch.channels_last)
     with evaluating(method), torch.inference_mode():
         points = method.predict_crops(images).double()
         if flip_test:
@@ -72,39 +78,31 @@ def evaluating(method: torch.nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def predict_index(
-    method: Method,
-    frame: pd.DataFrame,
-    *,
-    batch_size: int,
-    flip_test: bool = False,
-    rows: Sequence[int] | None = None,
-    tick: Callable[[int], Any] = lambda faces: None,
+def predict_loader(
+    method: TrainableMethod, loader: FaceLoader, *, flip_test: bool = False, tick: Tick = lambda faces: None
 ) -> np.ndarray:
-    """Landmarks of the faces of an index table, in pixels of their pictures.
+    """Landmarks float64 [N, L, 2|3], in pixels of the pictures, of the faces of this process's loader, in order.
 
-    Args:
-        method: trainable methods get the crops of their crop geometry, others photographs and boxes.
-        frame: the table; ``frame.attrs["root"]`` is where its pictures are.
-        batch_size: faces at a time.
-        flip_test: trainable methods only, see :func:`predict_crops`.
-        rows: positions of the faces to do; None = all.
-        tick: called with the number of faces done since the last call.
-
-    Returns:
-        float64 [N, L, 2|3], one entry for each of ``rows``.
+    ``tick`` is called with the number of faces done since the last call.
     """
-    faces = frame.iloc[list(rows)] if rows is not None else frame
+    out = []
+    for batch in loader:
+        found = predict_tensor(method, batch.images, flip_test)
+        out.append(restore(found, batch.matrices.numpy()))
+        tick(len(batch))
+    return np.concatenate(out)
+
+
+def predict_rows(
+    method: Method, frame: pd.DataFrame, rows: Sequence[int], *, batch_size: int, tick: Tick = lambda faces: None
+) -> np.ndarray:
+    """Landmarks [N, L, 2|3] that a detector finds in the pictures of some rows of an index table, given its boxes."""
     out: list[np.ndarray] = []
+    faces = frame.iloc[list(rows)]
     for at in range(0, len(faces), batch_size):
         part = list(faces.iloc[at : at + batch_size].itertuples(index=False))
         images = [read_image(frame.attrs["root"], row.image) for row in part]
-        if isinstance(method, TrainableMethod):
-            crops = np.stack([_cut(method.crop, image, row) for row, image in zip(part, images, strict=True)])
-            found = predict_crops(method, crops, flip_test)
-            out.append(restore(found, np.stack([method.crop.matrix(row) for row in part])))
-        else:
-            out.append(_checked(method.predict(images, np.stack([face_box(row) for row in part])), method, len(part)))
+        out.append(_checked(method.predict(images, np.stack([face_box(row) for row in part])), method, len(part)))
         tick(len(part))
     return np.concatenate(out)
 

@@ -102,7 +102,7 @@ def check(recipe: Mapping[str, Any], base: Mapping[str, Any], where: str) -> Non
             check(value, base[key], f"{where}: {key}")
 
 
-_STAGE_KEYS = {"crop", "settings", "loss", "trains", "drifts", "needs_landmarks", "name", "kind"}
+_STAGE_KEYS = {"crop", "settings", "loss", "trains", "drifts", "truth", "needs_landmarks", "name", "kind"}
 
 
 def put(recipe: dict[str, Any], pair: str) -> None:

@@ -14,7 +14,6 @@ import pandas as pd
 from parface_bench.data.index import fingerprint, join
 from parface_bench.data.roots import find_root
 from parface_bench.data.source import Source, open_source
-from parface_bench.faces import convert, get_schema
 from parface_bench.registry import DATASETS, DatasetSpec, UserError
 from parface_bench.training.stage import Stage
 
@@ -59,7 +58,7 @@ class Selection:
         return self._limited(joined([self.source.index(name) for name in splits]))
 
     def training(self, stage: Stage) -> list[pd.DataFrame]:
-        """The training faces of a stage, one table for each data set, in the target's schema.
+        """The training faces of a stage, one table for each split of each data set.
 
         Raises:
             UserError: none of the named data are configured, or the stage needs landmarks that they have not.
@@ -107,7 +106,7 @@ class Selection:
         for part in splits:
             key = f"{source.name}:{part}"
             if key not in self._tables:
-                self._tables[key] = self._limited(in_schema(source.index(part), self.schema, key))
+                self._tables[key] = self._limited(source.index(part))
             if key not in self.used:
                 self.used.append(key)
             tables.append(self._tables[key])
@@ -141,27 +140,6 @@ def annotated(frame: pd.DataFrame) -> pd.DataFrame:
     part = frame[known].reset_index(drop=True)
     part.attrs = dict(frame.attrs)
     return part
-
-
-def in_schema(frame: pd.DataFrame, schema: str, name: str) -> pd.DataFrame:
-    """The table with its landmarks in another schema.
-
-    Raises:
-        UserError: there is no conversion (the sentence names both schemas).
-    """
-    own = frame.attrs.get("schema", "")
-    if own == schema or not own:
-        return frame
-    try:
-        get_schema(own)
-        changed = [None if p is None else convert(p, own, schema) for p in frame["landmarks"]]
-    except UserError as error:
-        raise UserError(f"{name} cannot be used for training on {schema!r}: {error}") from None
-    out = frame.copy()
-    out["landmarks"] = pd.Series(changed, index=out.index, dtype=object)
-    out = out.drop(columns=[c for c in ("visible", "landmarks_2d") if c in out])
-    out.attrs = {**frame.attrs, "schema": schema}
-    return out
 
 
 def hold_out(frames: Sequence[pd.DataFrame], settings: Mapping[str, Any]) -> tuple[list[pd.DataFrame], pd.DataFrame]:

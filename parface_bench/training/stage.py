@@ -18,18 +18,21 @@ class Stage:
         kind: 'gradient' (steps on batches) or 'closed-form' (the method's ``loss`` attribute, a function of
             :class:`parface_bench.training.data.FaceArrays`, is called once).
         epochs: passes over the training faces.
-        data: training data, ``NAME`` or ``NAME:SPLIT`` each; () = the target data set's own training splits.
-            Sets whose root is not configured are left out and named on the screen.
+        data: training data, ``NAME`` or ``NAME:SPLIT`` each; 'target' (and (), the default) stands for the target
+            data set's own training splits. Sets whose root is not set are left out and named on the screen; where
+            none is set, the target's own are taken.
         trains: sub-modules of the method that learn ('encoder', 'head.depth', ...); () = all. The others are frozen:
             no gradients, and in evaluation mode, so that batch-norm statistics stay.
         drifts: frozen sub-modules whose batch-norm statistics are nevertheless updated.
         loss: name of the method's function of a batch that gives the loss: a scalar tensor or named terms, summed.
+        truth: column of the landmarks in the index tables: 'landmarks' or 'landmarks_2d' (a second, 2D convention).
         needs_landmarks: False for self-supervised stages, which use faces without landmarks too.
         batch_size: faces a step and process.
         accumulate: batches whose gradients are summed before each step of the optimizer.
         optimizers: name -> {type, lr, ..., modules}; ``modules`` (default all that train) lists sub-modules. One
             optimizer is stepped by the runner; with several the method writes ``training_step``.
-        schedule: {type: constant | cosine | onecycle | multistep, warmup: fraction of the steps, ...}.
+        schedule: {type: constant | cosine | multistep, warmup: share of the steps, ...}, see
+            :func:`parface_bench.training.optimizer.build_schedules`.
         augment: arguments of the shared augmentation, see docs/methods.md.
         crop: overrides of the recipe's ``crop`` for this stage.
         clip_grad: largest norm of the gradient, 0 = no clipping.
@@ -37,7 +40,8 @@ class Stage:
         ema: decay of the averaged weights that are validated and kept, 0 = none.
         validate_every: epochs between validations.
         early_stop: validations without improvement after which the stage ends, 0 = never.
-        keep: 'best' checkpoint by the validation metric, or 'last'.
+        metric: that picks the best weights; '' = the recipe's ``validation.metric``.
+        keep: 'best' weights by that metric, or 'last'.
         settings: anything further that the method wants to know in this stage.
     """
 
@@ -48,6 +52,7 @@ class Stage:
     trains: tuple[str, ...] = ()
     drifts: tuple[str, ...] = ()
     loss: str = "loss"
+    truth: str = "landmarks"
     needs_landmarks: bool = True
     batch_size: int = 32
     accumulate: int = 1
@@ -60,6 +65,7 @@ class Stage:
     ema: float = 0.0
     validate_every: int = 1
     early_stop: int = 0
+    metric: str = ""
     keep: str = "best"
     settings: Mapping[str, Any] = field(default_factory=dict)
 

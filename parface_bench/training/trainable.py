@@ -91,6 +91,10 @@ class TrainableMethod(Method, nn.Module):
             return points
         return torch.cat([points, self.depth_head(points)[..., None]], dim=-1)
 
+    def samples(self, batch: Batch) -> Tensor | None:
+        """Pictures [N, 3, H, W] in 0..1 to keep after a validation (reconstructions, heatmaps), or None."""
+        return None
+
     def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """As :meth:`Method.predict`: crops each face as in training and maps the landmarks back."""
         from parface_bench.training.inference import predict_photographs

@@ -11,14 +11,22 @@ from typing import Any
 import pandas as pd
 import torch
 
+from parface_bench.data.batch import Batch
+from parface_bench.data.crop import Crop
+from parface_bench.data.loader import FaceLoader
 from parface_bench.registry import UserError
+from parface_bench.scoring import Protocol
 from parface_bench.training import distributed
+from parface_bench.training.augmentation import build_augmentation
 from parface_bench.training.checkpoint import describe, load_weights, read_checkpoint, save_atomic
+from parface_bench.training.engine import StageRunner, mix
 from parface_bench.training.faces import face_arrays
+from parface_bench.training.hooks import FiniteLossHook, LogHook
 from parface_bench.training.progress import Progress
 from parface_bench.training.selection import Selection, hold_out
 from parface_bench.training.stage import Stage
 from parface_bench.training.trainable import TrainableMethod
+from parface_bench.training.validation import Validation
 
 
 @dataclass
@@ -41,7 +49,7 @@ class Training:
     name: str
     recipe: Mapping[str, Any]
     selection: Selection
-    protocol: Any
+    protocol: Protocol
     folder: Path
     device: torch.device
     seed: int
@@ -75,6 +83,8 @@ class Training:
             if number > len(stages):
                 names = ", ".join(f"{i} {stage.name}" for i, stage in enumerate(stages, 1))
                 raise UserError(f"--stages: {self.name} has no stage {number}; its stages: {names}")
+        if self.recipe["speed"]["channels_last"]:
+            self.method.to(memory_format=torch.channels_last)
         self.method.to(self.device)
         for number in chosen:
             stage = stages[number - 1]
@@ -88,7 +98,8 @@ class Training:
             self.progress.say(f"stage {number} of {len(stages)}, {stage.name}: {_what(stage)}")
             self.method.eval()
             if stage.kind == "closed-form":
-                faces = face_arrays(self.selection.training(stage), self.method.crop)
+                schema = self.method.landmark_schema.name
+                faces = face_arrays(self.selection.training(stage), self.method.crop, schema, stage.truth)
                 getattr(self.method, stage.loss)(faces)
             elif stage.kind == "gradient":
                 self._descend(number, stage)
@@ -113,8 +124,62 @@ class Training:
         )
 
     def _descend(self, number: int, stage: Stage) -> None:
+        """Train a stage by steps on batches, and put the weights to keep into the method."""
+        learn, held = self._faces(stage)
+        validation = None
+        if len(held) and stage.needs_landmarks:
+            metric = stage.metric or str(self.recipe["validation"]["metric"])
+            validation = Validation(self.method, held, self.protocol, self.recipe, metric, self.folder / "figures")
+        loading = self.recipe["loading"]
+        augment = build_augmentation(stage.augment, self.method.landmark_schema)
+        loader = FaceLoader(
+            learn,
+            Crop.from_config(self.method.crop, **{**stage.crop, "margin": augment.margin(self.method.image_size)}),
+            stage.batch_size,
+            shuffle=True,
+            drop_last=True,
+            seed=mix(self.seed, number, "order"),
+            rank=distributed.rank(),
+            world=distributed.world(),
+            workers=int(loading["workers"]),
+            pin_memory=self.device.type == "cuda",
+            cache=loading["cache"],
+            cache_gib=float(loading["cache_gib"]),
+            schema=self.method.landmark_schema.name,
+            truth=stage.truth,
+            codec=getattr(self.method, "codec", None),
+        )
+        channels_last = bool(self.recipe["speed"]["channels_last"])
+
+        def prepare(batch: Batch) -> Batch:
+            return augment(batch.to(self.device, channels_last=channels_last))
+
+        log = LogHook(
+            self.folder, int(self.recipe["log"]["every"]), self.progress, bool(self.recipe["log"]["tensorboard"])
+        )
+        runner = StageRunner(
+            self.method,
+            stage,
+            loader,
+            folder=self.folder / "stages" / f"{number}-{stage.name}",
+            device=self.device,
+            prepare=prepare,
+            score=None if validation is None else lambda: validation(f"validation-{number}-{stage.name}"),
+            better=(validation.metric, validation.higher_is_better) if validation is not None else ("", False),
+            seed=mix(self.seed, number),
+            hooks=[FiniteLossHook(), log],
+            log=self.log,
+        )
+        with self.progress.task(f"{number} {stage.name}", len(loader) * stage.epochs):
+            runner.train()
+        runner.load_best()
+
+    def _faces(self, stage: Stage) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+        """The faces that a stage learns from, and those that it is validated on."""
         learn, held = hold_out(self.selection.training(stage), self.recipe["validation"])
-        raise NotImplementedError((number, learn, held))
+        faces = sum(map(len, learn))
+        self.progress.say(f"  {faces} faces to learn from, {len(held)} held out to validate on")
+        return learn, held
 
 
 def _what(stage: Stage) -> str:
@@ -141,6 +206,3 @@ def chosen_stages(text: str | None) -> list[int] | None:
     if not out:
         raise UserError(f"--stages {text}: names no stage")
     return sorted(set(out))
-
-
-__all__ = ["Training", "chosen_stages", "pd"]
