@@ -26,6 +26,8 @@ class Batch:
         matrices: float64 [B, 2, 3], picture pixels to crop pixels, augmentation included.
         ids: the faces' ids.
         codec: how ``heatmaps`` are made.
+        margin: pixels on every side of the images beyond the crop proper, for the augmentation to draw on;
+            ``landmarks`` and ``matrices`` count from the corner of the images.
     """
 
     images: Tensor
@@ -35,6 +37,7 @@ class Batch:
     matrices: Tensor
     ids: list[str]
     codec: HeatmapCodec = field(default_factory=HeatmapCodec)
+    margin: int = 0
 
     def __len__(self) -> int:
         return len(self.images)
@@ -74,6 +77,21 @@ class Batch:
         if images.dtype == torch.uint8:
             images = images.to(torch.float32) / 255.0
         return self._map(lambda t: t.to(device, non_blocking=True), images=images)
+
+    def without_margin(self) -> Batch:
+        """The batch cut down to the crops proper."""
+        m = self.margin
+        if m == 0:
+            return self
+        shift = torch.zeros_like(self.matrices)
+        shift[:, :, 2] = m
+        return replace(
+            self,
+            images=self.images[:, :, m:-m, m:-m],
+            landmarks=None if self.landmarks is None else self.landmarks - m,
+            matrices=self.matrices - shift,
+            margin=0,
+        )
 
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory (called by torch's DataLoader)."""

@@ -6,6 +6,7 @@ makes the crop, and ``apply`` and ``restore`` carry landmarks there and back. Co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -223,7 +224,9 @@ def face_box(points: ArrayLike) -> Array:
     return extend_box(tight_box(points), top=BOX_TOP, bottom=BOX_BOTTOM)
 
 
-def warp(image: np.ndarray, matrix: ArrayLike, size: int, *, interpolation: str = "linear") -> np.ndarray:
+def warp(
+    image: np.ndarray, matrix: ArrayLike, size: int, *, interpolation: str = "linear", out: np.ndarray | None = None
+) -> np.ndarray:
     """Cut a square out of a picture; what lies outside the picture is black.
 
     With ``linear``, strong reductions (a picture pixel less than half a crop pixel) are first averaged over whole
@@ -235,26 +238,33 @@ def warp(image: np.ndarray, matrix: ArrayLike, size: int, *, interpolation: str 
         matrix: [2, 3], picture pixels to crop pixels, pixel centres at integers in both.
         size: side of the crop.
         interpolation: ``linear``, or ``cubic`` (no averaging, as the original code).
+        out: where to put the crop; a contiguous array of the result's shape.
 
     Returns:
         uint8 [size, size, 3] (or [size, size]), contiguous.
     """
     m = np.array(matrix, dtype=np.float64)
     height, width = image.shape[:2]
-    corners = np.array([[-1.0, -1.0], [size, -1.0], [size, size], [-1.0, size]])
-    reach = apply(corners, invert(m))
-    x1, y1 = np.floor(np.clip(reach.min(axis=0), 0, [width, height])).astype(int) - 2
-    x2, y2 = np.ceil(np.clip(reach.max(axis=0), 0, [width, height])).astype(int) + 3
-    x1, y1, x2, y2 = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
-    if reach[:, 0].max() < -1 or reach[:, 1].max() < -1 or x2 <= x1 or y2 <= y1:
-        return np.zeros((size, size, *image.shape[2:]), dtype=np.uint8)
+    # plain numbers here: for small crops the arithmetic would take longer in numpy than the warp
+    (a, b, c), (d, e, f) = m.tolist()
+    det = a * e - b * d
+    xs, ys = [], []
+    for u, v in ((-1 - c, -1 - f), (size - c, -1 - f), (size - c, size - f), (-1 - c, size - f)):
+        xs.append((e * u - b * v) / det)
+        ys.append((a * v - d * u) / det)
+    x1, y1 = max(math.floor(max(min(xs), 0)) - 2, 0), max(math.floor(max(min(ys), 0)) - 2, 0)
+    x2, y2 = min(math.ceil(min(max(xs), width)) + 3, width), min(math.ceil(min(max(ys), height)) + 3, height)
+    if x2 <= x1 or y2 <= y1:
+        out = np.empty((size, size, *image.shape[2:]), dtype=np.uint8) if out is None else out
+        out[:] = 0
+        return out
     part = image[y1:y2, x1:x2]
-    m[:, 2] += m[:, :2] @ (x1, y1)
-    scale = np.sqrt(abs(np.linalg.det(m[:, :2])))
-    block = int(1.0 / max(scale, 1e-9) + 1e-9) if interpolation == "linear" else 1
+    m[0, 2] += a * x1 + b * y1
+    m[1, 2] += d * x1 + e * y1
+    block = int(1.0 / max(math.sqrt(abs(det)), 1e-9) + 1e-9) if interpolation == "linear" else 1
     if block > 1:
         part, m = _reduce(part, m, block)
-    return cv2.warpAffine(part, m, (size, size), flags=INTERPOLATION[interpolation], borderMode=cv2.BORDER_CONSTANT)
+    return cv2.warpAffine(part, m, (size, size), dst=out, flags=INTERPOLATION[interpolation])
 
 
 def _reduce(part: np.ndarray, m: Array, block: int) -> tuple[np.ndarray, Array]:
