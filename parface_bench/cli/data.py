@@ -1,9 +1,209 @@
-"""``pfbench data``."""
+"""``pfbench data``: check, look at, describe, locate and prepare data sets."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
+
+from parface_bench.cli.options import Json, Plugins
+
+Name = Annotated[str, typer.Argument(metavar="DATASET", help="Registered name of the data set.")]
+Root = Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Folder of the data set.")]
+Split = Annotated[str | None, typer.Option("--split", help="One split only.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the data set's function (repeatable).")
+]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
+    data = typer.Typer(help="Check, preview, describe, locate and prepare data sets.", no_args_is_help=True)
+    data.command("check")(check)
+    data.command("stats")(stats)
+    data.command("preview")(preview)
+    data.command("path")(path)
+    data.command("prepare")(prepare)
+    app.add_typer(data, name="data")
+
+
+def check(
+    dataset: Name,
+    data_root: Root = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Also write the report here.")] = None,
+    pictures: Annotated[bool, typer.Option(help="Decode every picture.")] = True,
+    setting: Settings = None,
+    json_: Json = False,
+    plugin: Plugins = None,
+) -> None:
+    """Name every missing, unreadable or inconsistent file in one report; exit code 2 if there is any."""
+    import json
+
+    from parface_bench.data.check import check as run_check
+    from parface_bench.registry import UserError
+
+    report = run_check(_source(dataset, data_root, setting), pictures=pictures)
+    text = json.dumps(report.document(), indent=2, ensure_ascii=False) if json_ else report.text()
+    typer.echo(text)
+    if out is not None:
+        _write(out, text + "\n")
+    if report.faults:
+        raise UserError(f"{report.root}: {len(report.faults)} faults in data set {report.dataset!r}; see the report")
+
+
+def stats(
+    dataset: Name,
+    data_root: Root = None,
+    split: Split = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Also write it here, as JSON.")] = None,
+    setting: Settings = None,
+    json_: Json = False,
+    plugin: Plugins = None,
+) -> None:
+    """Faces by split and tag, sizes of their boxes, histogram of the yaw."""
+    import json
+
+    from parface_bench.data.check import statistics
+    from parface_bench.data.faults import Absent
+
+    source = _source(dataset, data_root, setting)
+    found: dict[str, Any] = {"dataset": source.name, "root": str(source.root), "splits": {}}
+    for name in [split] if split else source.spec.splits:
+        try:
+            frame = source.index(name)
+        except Absent as error:
+            if split:
+                raise
+            typer.echo(f"pfbench: {error}", err=True)
+            continue
+        found["splits"][name] = {"fingerprint": frame.attrs["fingerprint"], **statistics(frame)}
+    document = json.dumps(found, indent=2, ensure_ascii=False)
+    typer.echo(document if json_ else "\n".join(_outline(found)))
+    if out is not None:
+        _write(out, document + "\n")
+
+
+def preview(
+    dataset: Name,
+    data_root: Root = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Picture to write (default: DATASET-SPLIT.png).")
+    ] = None,
+    split: Split = None,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, max=600, help="How many faces.")] = 24,
+    crop: Annotated[str, typer.Option("--crop", help="Crop mode whose square is drawn.")] = "lm_ground_truth",
+    setting: Settings = None,
+    plugin: Plugins = None,
+) -> None:
+    """Draw a contact sheet: landmarks, wireframe, annotated box and crop square."""
+    from parface_bench.data.crop import Crop
+    from parface_bench.data.preview import sheet, write
+
+    Crop(mode=crop)
+    source = _source(dataset, data_root, setting)
+    split = split or (source.spec.test_splits or source.spec.splits)[0]
+    frame = source.index(split)
+    file = out or Path(f"{source.name}-{split}.png")
+    write(sheet(frame, number=number, mode=crop), file)
+    typer.echo(str(file))
+
+
+def path(
+    dataset: Name,
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Folder to remember.")] = None,
+    data_root: Root = None,
+    plugin: Plugins = None,
+) -> None:
+    """Remember where a data set lies; without DIR, say where it is looked for."""
+    from parface_bench.data.roots import find_root, how_to_set, remember
+    from parface_bench.registry import DATASETS, UserError
+
+    spec = DATASETS.spec(dataset)
+    folder = folder or data_root
+    if folder is not None:
+        typer.echo(str(remember(dataset, folder)))
+        return
+    root = find_root(spec)
+    if root is None:
+        raise UserError(how_to_set(spec))
+    typer.echo(f"{root.path} (set by {root.said_by})")
+
+
+def prepare(
+    dataset: Name,
+    detector: Annotated[
+        str | None, typer.Option("--detector", metavar="METHOD", help="Face detector (default: the only one).")
+    ] = None,
+    data_root: Root = None,
+    split: Split = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write ParFace's CSV of boxes here instead of keeping it."),
+    ] = None,
+    setting: Settings = None,
+    plugin: Plugins = None,
+) -> None:
+    """Find the faces of a data set with a detector, for sets without boxes and for crops from a detector's box."""
+    from parface_bench.data.boxes import prepare as find_boxes
+    from parface_bench.data.boxes import table_of
+    from parface_bench.data.faults import Absent
+    from parface_bench.registry import METHODS, UserError, nearest
+
+    known = [spec.name for spec in METHODS if getattr(spec, "task", "") == "detection"]
+    chosen = detector or (known[0] if len(known) == 1 else "")
+    if chosen not in known:
+        what = f"{chosen!r} is no face detector" if chosen else "say which face detector with --detector"
+        raise UserError(f"pfbench data prepare: {what}{nearest(chosen, known)}")
+    source = _source(dataset, data_root, setting)
+    frames = []
+    for name in [split] if split else source.spec.splits:
+        try:
+            frames.append(source.index(name))
+        except Absent as error:
+            if split:
+                raise
+            typer.echo(f"pfbench: {error}", err=True)
+    file = out or table_of(source.name)
+    count, missing = find_boxes(frames, METHODS.build(chosen), file)
+    if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        typer.echo(f"pfbench: no face was found for {len(missing)} rows: {shown}", err=True)
+    typer.echo(f"{file}: {count} boxes")
+
+
+def _source(dataset: str, root: Path | None, setting: list[str] | None) -> Any:
+    import yaml
+
+    from parface_bench.data.source import open_source
+    from parface_bench.registry import UserError
+
+    options = {}
+    for text in setting or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise UserError(f"--set {text}: expected KEY=VALUE")
+        options[key] = yaml.safe_load(value)
+    return open_source(dataset, root, **options)
+
+
+def _outline(found: dict[str, Any], depth: int = 0) -> list[str]:
+    lines = []
+    for key, value in found.items():
+        if isinstance(value, dict):
+            lines += ["  " * depth + f"{key}:", *_outline(value, depth + 1)]
+        else:
+            lines.append("  " * depth + f"{key}: {value}")
+    return lines
+
+
+def _write(file: Path, text: str) -> None:
+    from parface_bench.registry import WorkError
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_name(file.name + ".tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    except OSError as error:
+        raise WorkError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None

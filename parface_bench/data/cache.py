@@ -46,6 +46,11 @@ def stamp(places: Iterable[Path], *facts: Any) -> str:
     return digest.hexdigest()
 
 
+def digest(*texts: str) -> str:
+    """Hexadecimal digest of some texts."""
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _state(stat: os.stat_result) -> bytes:
     return f" {stat.st_size} {stat.st_mtime_ns}".encode()
 

@@ -8,6 +8,11 @@ from contextvars import ContextVar
 
 from parface_bench.registry.errors import UserError
 
+
+class Absent(UserError):
+    """A split's own files are not there at all: no fault where other splits of the set are."""
+
+
 _gathered: ContextVar[list[str] | None] = ContextVar("gathered", default=None)
 
 

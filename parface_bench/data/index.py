@@ -22,6 +22,7 @@ import pandas as pd
 
 from parface_bench.registry.errors import UserError
 
+SCORED = ("id", "landmarks", "landmarks_2d", "visible", "bbox", "box_size", "yaw")
 ARRAYS = {"landmarks": 2, "landmarks_2d": 2, "visible": 1, "bbox": 1, "bbox_detector": 1}
 
 
@@ -142,11 +143,11 @@ def fingerprint(frame: pd.DataFrame) -> str:
     """Sixteen hexadecimal digits that are equal for equal faces: ids, landmarks, boxes and tags, whatever their order.
 
     Numbers count to one part in a million, so that the last bits of another machine's arithmetic change nothing; where
-    the pictures lie and what the split is called do not count.
+    the pictures lie, what the split is called and what a face detector found do not count.
     """
     digest = hashlib.sha256(b"index 1")
     order = np.argsort(frame["id"].to_numpy(dtype=object), kind="stable")
-    for column in sorted(set(frame.columns) - {"image", "split"}):
+    for column in sorted(set(frame.columns) & {*SCORED, *frame.attrs.get("tags", [])}):
         values = list(frame[column].iloc[order])
         digest.update(f"\n{column} {len(values)}\n".encode())
         digest.update(_canonical(values))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import sys
 from dataclasses import dataclass, field
@@ -12,8 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from parface_bench.data import cache, readers
+from parface_bench.data import cache, index, readers
 from parface_bench.data.archive import exists
+from parface_bench.data.boxes import attach
+from parface_bench.data.faults import Absent
 from parface_bench.data.index import fingerprint, validate
 from parface_bench.data.readers.sidecar import folders as sidecar_folders
 from parface_bench.data.roots import find_root, how_to_set
@@ -56,20 +57,20 @@ class Source:
         if split not in self.spec.splits:
             raise UserError(f"data set {self.name!r} has no split {split!r}{nearest(split, self.spec.splits)}")
         function = self.spec.load()
-        place = hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:8]
-        prefix = f"{self.name}-{split}-{place}".replace("/", "_")
+        prefix = f"{self.name}-{split}-{cache.digest(str(self.root.resolve()))[:8]}"
         places = [self.root, *sidecar_folders(self.root)]
-        key = cache.stamp(places, self.name, split, sorted(self.options.items()), _code_state(function))
-        frame = cache.load(prefix, key)
+        facts = (self.name, split, sorted(self.options.items()), _code_state(function))
+        frame = cache.load(prefix, cache.stamp(places, *facts))
         if frame is None:
             frame = self.read(split)
             self.check_pictures(frame)
             frame.attrs["fingerprint"] = fingerprint(frame)
-            cache.save(prefix, key, frame)
+            # stamped again: a set that makes its own data has just written them
+            cache.save(prefix, cache.stamp(places, *facts), frame)
         for note in frame.attrs.get("notes", []):
             say(note)
         frame.attrs.update(root=str(self.folder), dataset=self.name)
-        return frame
+        return attach(frame, self.name)
 
     def read(self, split: str) -> pd.DataFrame:
         """Read a split from its files, past the cache, and hold it to the contract of an index table."""
@@ -79,7 +80,7 @@ class Source:
         marks = next((v for v in frame.get("landmarks", []) if v is not None), None)
         dims = self.spec.dims if marks is None or marks.ndim != 2 else marks.shape[1]
         if not len(frame):
-            raise UserError(f"{where}: no faces found; is this the folder of the data set, whole and unpacked?")
+            raise Absent(f"{where}: no faces found; is this the folder of the data set, whole and unpacked?")
         validate(frame, where, points=_points(schema), dims=dims)
         frame.attrs.update(schema=schema, dims=dims, tags=list(frame.attrs.get("tags", [])))
         return frame
@@ -162,7 +163,7 @@ def _target(target: Any) -> Any:
 
 def _code_state(function: Any) -> str:
     """Changes when the code that makes the table does, so that a plugin's author never meets a stale table."""
-    files = sorted(Path(readers.__path__[0]).glob("*.py"))
+    files = [Path(index.__file__), *sorted(Path(readers.__path__[0]).glob("*.py"))]
     own = inspect.getsourcefile(inspect.unwrap(function))
     files += [Path(own)] if own and Path(own).is_file() else []
-    return hashlib.sha256(b"\0".join(f.read_bytes() for f in files)).hexdigest()
+    return cache.digest(*(f.read_text("utf-8", "replace") for f in files))

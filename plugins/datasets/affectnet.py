@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from parface_bench.data.archive import PICTURES, read_bytes, walk
-from parface_bench.data.faults import tolerant
+from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.index import index
 from parface_bench.data.progress import progress
 from parface_bench.data.readers.lookup import Pictures
@@ -37,7 +37,7 @@ def affectnet(root: Path, split: str) -> pd.DataFrame:
 def _from_npy(root: Path, folder: str) -> pd.DataFrame:
     pictures = root / folder / "images"
     if not pictures.is_dir():
-        raise UserError(f"{root}: neither {folder}/images nor a CSV of AffectNet is there; unpack it below")
+        raise Absent(f"{root}: neither {folder}/images nor a CSV of AffectNet is there; unpack it below")
     rows = []
     for ref in progress(list(walk(pictures, PICTURES)), "reading .npy files"):
         stem = f"{folder}/annotations/{ref.rsplit('.', 1)[0]}"

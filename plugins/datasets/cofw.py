@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from parface_bench.data.archive import read_bytes, walk
-from parface_bench.data.faults import tolerant
+from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.index import index
 from parface_bench.data.readers import hdf
 from parface_bench.data.readers.mat import load_mat, variable
@@ -90,7 +90,7 @@ def _colour(root: Path, split: str) -> str:
     name = f"COFW_{split}_color.mat"
     found = [ref for ref in walk(root, {".mat"}) if ref.rsplit("/", 1)[-1] == name]
     if not found:
-        raise UserError(f"{root}: {name} is not there; unpack COFW_color.zip below it")
+        raise Absent(f"{root}: {name} is not there; unpack COFW_color.zip below it")
     return found[0]
 
 

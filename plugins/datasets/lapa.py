@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from parface_bench.data.archive import PICTURES, read_bytes, walk
-from parface_bench.data.faults import tolerant
+from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.index import index
 from parface_bench.data.progress import progress
 from parface_bench.data.readers.lookup import Pictures
@@ -20,7 +20,7 @@ def lapa(root: Path, split: str) -> pd.DataFrame:
     """LaPa from ``{train,val,test}/landmarks/*.txt`` and ``{train,val,test}/images/*.jpg``; 0-based there."""
     folder = next((f for f in (root / split, root / "LaPa" / split) if (f / "landmarks").is_dir()), None)
     if folder is None:
-        raise UserError(f"{root}: the folder {split}/landmarks is not there; unpack LaPa.tar.gz below it")
+        raise Absent(f"{root}: the folder {split}/landmarks is not there; unpack LaPa.tar.gz below it")
     pictures = Pictures(folder, "images")
     named = {ref.rsplit("/", 1)[-1].rsplit(".", 1)[0]: ref for ref in walk(folder / "images", PICTURES)}
     inside = folder.relative_to(root).as_posix()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from parface_bench.data.archive import read_bytes
-from parface_bench.data.faults import tolerant
+from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.index import index
 from parface_bench.data.readers.boxes import all_pictures, detected
 from parface_bench.data.readers.lookup import Pictures
@@ -78,7 +78,7 @@ def vggface2(root: Path, split: str, min_height: float = 0.0) -> pd.DataFrame:
     """VGGFace2 from ``loose_bb_{train,test}.csv``; ``min_height`` leaves out boxes no higher (ParFace: 100)."""
     table = find(root / "bb_landmark", f"loose_bb_{split}.csv") or find(root, f"loose_bb_{split}.csv")
     if table is None:
-        raise UserError(f"{root}: bb_landmark/loose_bb_{split}.csv is not there; unpack BB_Landmark.tar.gz below it")
+        raise Absent(f"{root}: bb_landmark/loose_bb_{split}.csv is not there; unpack BB_Landmark.tar.gz below it")
     faces = parse_csv(read_bytes(table.parent, table.name), str(table), ["NAME_ID", "X", "Y", "W", "H"])
     boxes = numbers(faces, ["X", "Y", "W", "H"], str(table))
     names = faces["NAME_ID"].astype(str)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from parface_bench.data.archive import read_bytes, walk
-from parface_bench.data.faults import tolerant
+from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.index import index
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.wflw import ATTRIBUTES, LISTS, parse_list, parse_subset
@@ -21,7 +21,7 @@ def wflw(root: Path, split: str) -> pd.DataFrame:
     texts = {ref.rsplit("/", 1)[-1]: ref for ref in walk(root, {".txt"})}
     name = f"list_98pt_rect_attr_{split}.txt"
     if name not in texts:
-        raise UserError(f"{root}: {name} is not there; unpack WFLW_annotations below it")
+        raise Absent(f"{root}: {name} is not there; unpack WFLW_annotations below it")
     labels = parse_list(read_bytes(root, texts[name]), str(root / texts[name]))
     if split == "test":
         for part, attribute in LISTS.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from parface_bench.data.archive import PICTURES, read_bytes, walk
@@ -20,16 +19,15 @@ def parse_boxes(data: bytes, where: str) -> pd.DataFrame:
     """Such a table.
 
     Returns:
-        Columns ``name`` (as the table calls the picture), ``bbox`` float64 [4], ``score`` (detector's, NaN if none).
+        Columns ``name`` (as the table calls the picture), ``bbox`` float64 [4], and ``id`` if the table has it.
 
     Raises:
         UserError: no such table, or a box that is no four finite numbers.
     """
-    table = parse_csv(data, where, ["image_path", *COLUMNS], dtype={"image_path": str})
+    table = parse_csv(data, where, ["image_path", *COLUMNS], dtype={"image_path": str, "id": str})
     boxes = numbers(table, COLUMNS, where)
-    scores = pd.to_numeric(table["scale"], errors="coerce") if "scale" in table else np.nan
-    names = table["image_path"].fillna("").tolist()
-    return pd.DataFrame({"name": names, "bbox": pd.Series(list(boxes), dtype=object), "score": scores})
+    faces = pd.DataFrame({"name": table["image_path"].fillna(""), "bbox": pd.Series(list(boxes), dtype=object)})
+    return faces.assign(id=table["id"]) if "id" in table else faces
 
 
 def detected(root: Path, *tables: str, folders: tuple[str, ...] = ()) -> pd.DataFrame | None:

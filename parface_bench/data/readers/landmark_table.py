@@ -21,7 +21,7 @@ def parse_table(data: bytes, where: str, base: float = 0) -> tuple[pd.DataFrame,
 
     Returns:
         The table (columns ``image``, ``landmarks`` float64 [L, 2|3], ``bbox`` float64 [4] or None, and, as far as
-        they are there, ``id``, ``split``, ``yaw``, ``box_size`` and one bool column per ``subset:NAME``), and the subsets' names.
+        they are there, ``id``, ``split``, ``yaw``, ``box_size``, one bool column per ``subset:NAME``) and the subsets.
 
     Raises:
         UserError: no table, columns that do not make whole landmarks, or a cell that is no number.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from parface_bench.registry.errors import UserError
+from parface_bench.data.faults import Absent
 
 
 def folders(root: Path) -> list[Path]:
@@ -26,9 +26,9 @@ def need(root: Path, *names: str) -> Path:
     """As :func:`find`.
 
     Raises:
-        UserError: there is none.
+        Absent: there is none.
     """
     found = find(root, *names)
     if found is None:
-        raise UserError(f"{root}: none of {', '.join(names)} found in it, in its folder csv or in ./csv; put one there")
+        raise Absent(f"{root}: none of {', '.join(names)} found in it, in its folder csv or in ./csv; put one there")
     return found
