@@ -12,7 +12,7 @@ from parface_bench.data.archive import locate, read_bytes
 from parface_bench.data.readers import hdf
 from parface_bench.registry.errors import UserError
 
-_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 # our one sentence about a bad picture replaces OpenCV's pages
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -48,7 +48,7 @@ def decode_image(data: bytes, where: str) -> np.ndarray:
         image = None
     if image is None or image.size == 0:
         return _careful(data, where)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    return image
 
 
 def _ends_well(data: bytes) -> bool:
