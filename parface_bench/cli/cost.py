@@ -4,6 +4,46 @@ from __future__ import annotations
 
 import typer
 
+from parface_bench.cli.options import Json, Plugins
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+
+    @app.command("cost")
+    def cost(
+        method: str = typer.Argument(..., metavar="METHOD", help="A method, a checkpoint or a run's folder."),
+        image_size: int | None = typer.Option(None, "--image-size", min=32, help="Side of the crop in pixels."),
+        profile: str = typer.Option("full", "--profile", help="Recipe to build the method from: quick or full."),
+        schema: str = typer.Option("ibug68", "--schema", help="Landmark schema to build the method for."),
+        three_d: bool = typer.Option(False, "--3d", help="Build the method for 3D data."),
+        device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or cuda:NUMBER."),
+        seconds: float = typer.Option(1.0, "--seconds", min=0.0, help="Time for each of the two timings."),
+        overrides: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="Change a setting (repeatable)."),
+        plugin: Plugins = None,
+        json: Json = False,
+    ) -> None:
+        """Parameters, GFLOPs, milliseconds a face at batch 1 and 32, and peak memory of a method."""
+        from parface_bench.training.cost import build_for_cost, measure
+
+        built = build_for_cost(
+            method,
+            profile=profile,
+            image_size=image_size,
+            schema=schema,
+            dims=3 if three_d else 2,
+            device=device,
+            overrides=overrides,
+        )
+        found = {"method": method, **measure(built, seconds=seconds)}
+        if json:
+            import json as codec
+
+            typer.echo(codec.dumps(found, indent=2))
+            return
+        from parface_bench.leaderboard.render import cost_lines
+
+        size = f", {found['image_size']} px" if found["image_size"] else ""
+        typer.echo(f"{method} on {found['device']}{size}")
+        for line in cost_lines(found):
+            typer.echo(line)

@@ -9,8 +9,17 @@ from typing import Any
 
 from parface_bench import __version__
 from parface_bench.leaderboard.provenance import now
-from parface_bench.leaderboard.render import cell_text, column_title, cost_value, extra_value, faces, notes, number
-from parface_bench.leaderboard.table import COST, Cell, Table
+from parface_bench.leaderboard.render import (
+    cell_text,
+    column_title,
+    cost_title,
+    cost_value,
+    extra_value,
+    faces,
+    notes,
+    number,
+)
+from parface_bench.leaderboard.table import Cell, Table
 
 MARKS = {"plus_minus": "±", "tie": "≈", "seen": "†", "": ""}
 ARROWS = {True: "↑", False: "↓", None: ""}
@@ -50,13 +59,12 @@ def _context(table: Table, plots: Sequence[tuple[str, str]]) -> dict[str, Any]:
         more += [_plain(extra_value(row.extra.get(h)), row.extra.get(h)) for h in table.extra]
         more.append(_plain(faces(row), row.n))
         rows.append({"row": row, "cells": cells, "more": more})
-    more_heads = [f"{COST[n][0]} [{COST[n][1]}]" if COST[n][1] else COST[n][0] for n in table.cost]
     return {
         "table": table,
         "columns": [
             (column_title(c), c.unit, {True: "↑", False: "↓", None: ""}[c.higher_is_better]) for c in table.columns
         ],
-        "more": [*more_heads, *table.extra, "Faces"],
+        "more": [*map(cost_title, table.cost), *table.extra, "Faces"],
         "rows": rows,
         "configs": any(r.config for r in table.rows),
         "seeds": any(r.seeds > 1 for r in table.rows),

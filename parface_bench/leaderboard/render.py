@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,17 @@ def cost_value(name: str, value: float | None) -> str:
     return "–" if value is None else f"{value * COST[name][2]:.4g}"
 
 
+def cost_title(name: str) -> str:
+    """``parameters [M]``."""
+    title, unit, _ = COST[name]
+    return f"{title} [{unit}]" if unit else title
+
+
+def cost_lines(cost: Mapping[str, Any]) -> list[str]:
+    """One line for each known cost, aligned."""
+    return [f"{cost_title(name):<20}{cost_value(name, cost.get(name)):>10}" for name in COST]
+
+
 def faces(row: Row) -> str:
     """Number of scored faces, and how many were left out."""
     if row.n is None:
@@ -137,8 +148,7 @@ def text_grid(table: Table, style: Style) -> tuple[list[str], list[list[str]]]:
         unit = f" [{style.escape(column.unit)}]" if column.unit not in ("", "fraction") else ""
         head.append(style.escape(column_title(column)) + unit + arrow)
     for name in table.cost:
-        title, unit, _ = COST[name]
-        head.append(f"{title} [{unit}]" if unit else title)
+        head.append(cost_title(name))
     head += [style.escape(h) for h in table.extra]
     head += ["Faces", *(["Seeds"] if seeds else []), *(["Source"] if reported else [])]
     body = []

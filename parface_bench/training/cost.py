@@ -26,7 +26,7 @@ from parface_bench.training.trainable import TrainableMethod
 
 BATCH = 32
 PHOTOGRAPH = (480, 640)
-WARM_UP, LEAST = 2, 3
+LEAST = 3
 
 
 def measure(method: Method, *, seconds: float = 1.0) -> dict[str, Any]:
@@ -114,9 +114,8 @@ def _task(method: Method, faces: int) -> Callable[[], Any]:
 
 
 def _milliseconds(task: Callable[[], Any], seconds: float, device: torch.device) -> float:
-    """Median time of a task after warming up."""
-    for _ in range(WARM_UP):
-        task()
+    """Median time of a task after it was done once to warm up."""
+    task()
     taken: list[float] = []
     while len(taken) < LEAST or sum(taken) < seconds:
         _wait(device)
