@@ -21,6 +21,7 @@ from parface_bench.runs import CHECKPOINT, RunFolder, claim, open_log
 from parface_bench.training import distributed
 from parface_bench.training.build import build_method
 from parface_bench.training.checkpoint import load_method, load_weights, read_checkpoint, save_atomic
+from parface_bench.training.cost import measure
 from parface_bench.training.progress import Progress
 from parface_bench.training.training import Training, chosen_stages
 
@@ -59,7 +60,7 @@ def execute(settings: Settings) -> Result:
                 "run_id": folder.path.name,
                 "trained_on": trained_on,
                 "command": settings.command(),
-                "cost": {"parameters": _parameters(method), "device": plan.device.type},
+                "cost": _cost(method, progress),
                 "seconds": round(time.perf_counter() - started, 1),
                 "run_dir": str(folder.path),
                 "notes": [*plan.test.attrs.get("notes", []), *notes],
@@ -154,5 +155,10 @@ def _claim(plan: Plan, progress: Progress) -> RunFolder:
     return folder or RunFolder(Path(path), finished=finished, found=found)
 
 
-def _parameters(method: Any) -> int | None:
-    return sum(p.numel() for p in method.parameters()) if isinstance(method, torch.nn.Module) else None
+def _cost(method: Any, progress: Progress) -> dict[str, Any]:
+    """The method's cost; a run is not lost for it."""
+    try:
+        return measure(method, seconds=0.2)
+    except Exception as error:
+        progress.say(f"the method's cost was not measured: {type(error).__name__}: {error}")
+        return {}
