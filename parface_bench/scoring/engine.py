@@ -136,7 +136,7 @@ def evaluate(
         "excluded": columns.excluded,
         "subsets": rows,
         "breakdown": breakdown,
-        "metrics": {m.name: m.facts() for m in chosen if m.name not in columns.failed},
+        "metrics": {m.name: m.facts() for m in chosen if any(m.name in row for row in rows.values())},
         "bootstrap": {"resamples": resamples, "seed": seed, "level": bootstrap.LEVEL},
     }
     if warnings:

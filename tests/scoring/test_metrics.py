@@ -1,0 +1,158 @@
+"""Metrics as plugins: families by name, and a stranger's metric from declaration to column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parface_bench import metric
+from parface_bench.registry import METRICS, UserError, WorkError
+from parface_bench.scoring import evaluate, metric_direction
+from parface_bench.scoring.metrics import declared_by_users, resolve_metric
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    """Take the metrics that a test declares out of the catalogue again."""
+    before = set(METRICS.names())
+    yield
+    for name in set(METRICS.names()) - before:
+        del METRICS._specs[name]
+
+
+def test_families_resolve_for_any_number() -> None:
+    assert resolve_metric("FR@8").parameter == 8
+    assert resolve_metric("AUC@2.5").parameter == 2.5
+    assert resolve_metric("P99.5").over == "quantile"
+    assert resolve_metric("P90").spec.name == "Pq"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("NMF", "unknown metric 'NMF'; did you mean 'NME'"),
+        ("FR@t", "needs a number in place of 't', as in 'FR@10'"),
+        ("FR@x", "unknown metric 'FR@x'"),
+        ("FR@0", "unknown metric 'FR@0'"),
+        ("P101", "unknown metric 'P101'"),
+    ],
+)
+def test_names_that_do_not_resolve(name: str, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        resolve_metric(name)
+
+
+def test_direction() -> None:
+    assert metric_direction("AUC@8") and metric_direction("auc-sum50")
+    assert not metric_direction("NME") and not metric_direction("P90")
+
+
+def test_a_strangers_metric_is_computed_with_every_score(faces: Callable[..., Any]) -> None:
+    truth, predicted = faces(30)
+
+    @metric("nme-mouth", unit="%", higher_is_better=False, reference="this paper, eq. 3")
+    def nme_mouth(faces: Any) -> np.ndarray:
+        """Mean normalised error over the mouth."""
+        return faces.errors[:, faces.schema.region("mouth")].mean(axis=1)
+
+    assert declared_by_users() == ["nme-mouth"]
+    some = np.arange(30) < 12
+    document = evaluate(truth, predicted, "300w", subsets={"some": some}).document
+    e = 100 * np.linalg.norm(predicted - truth, axis=2) / np.linalg.norm(truth[:, 36] - truth[:, 45], axis=1)[:, None]
+    for subset, mask in (("full", some | True), ("some", some)):
+        found = document["subsets"][subset]["nme-mouth"]
+        assert found["value"] == pytest.approx(e[mask, 48:].mean())
+        assert found["ci95"][0] < found["value"] < found["ci95"][1]
+    assert document["metrics"]["nme-mouth"] == {"higher_is_better": False, "unit": "%"}
+
+
+def test_metric_over_the_whole_set(faces: Callable[..., Any]) -> None:
+    truth, predicted = faces(25)
+
+    @metric("worst", over="set")
+    def worst(faces: Any) -> float:
+        """The worst face's error."""
+        return faces.nme.max()
+
+    @metric("spread", over="set", higher_is_better=True)
+    def spread(faces: Any) -> float:
+        """Mean by another way, to compare its interval with that of NME."""
+        return float(np.mean(faces.nme))
+
+    evaluation = evaluate(truth, predicted, "300w", subsets={"half": np.arange(25) < 12})
+    nme = evaluation.errors["nme"].to_numpy()
+    rows = evaluation.document["subsets"]
+    assert rows["full"]["worst"]["value"] == nme.max() and rows["half"]["worst"]["value"] == nme[:12].max()
+    low, high = rows["full"]["spread"]["ci95"]
+    width = rows["full"]["NME"]["ci95"][1] - rows["full"]["NME"]["ci95"][0]
+    assert high - low == pytest.approx(width, rel=0.15)
+
+
+def test_finish_and_several_columns(faces: Callable[..., Any]) -> None:
+    truth, predicted = faces(10)
+
+    @metric("rms", finish="sqrt")
+    def rms(faces: Any) -> np.ndarray:
+        """Root mean square of the faces' errors."""
+        return faces.nme**2
+
+    @metric("variation", finish=lambda m: np.sqrt(m[..., 1] - m[..., 0] ** 2) / m[..., 0])
+    def variation(faces: Any) -> np.ndarray:
+        """Coefficient of variation."""
+        return np.stack([faces.nme, faces.nme**2], axis=1)
+
+    evaluation = evaluate(truth, predicted, "300w")
+    nme = evaluation.errors["nme"].to_numpy()
+    row = evaluation.document["subsets"]["full"]
+    assert row["rms"]["value"] == pytest.approx(np.sqrt((nme**2).mean()))
+    assert row["variation"]["value"] == pytest.approx(nme.std() / nme.mean())
+
+
+def test_a_broken_stranger_does_not_stop_the_others(faces: Callable[..., Any]) -> None:
+    truth, predicted = faces(5)
+
+    @metric("broken")
+    def broken(faces: Any) -> Any:
+        """Fails."""
+        raise KeyError("oops")
+
+    @metric("wrong-shape")
+    def wrong(faces: Any) -> Any:
+        """One number too many."""
+        return np.zeros(len(faces) + 1)
+
+    @metric("pupils-only")
+    def pupils(faces: Any) -> Any:
+        """Of landmarks that this schema lacks."""
+        return faces.errors[:, faces.schema.region("pupils")].mean(axis=1)
+
+    @metric("broken-set", over="set")
+    def broken_set(faces: Any) -> Any:
+        """Fails too."""
+        return [1.0, 2.0]
+
+    document = evaluate(truth, predicted, "300w").document
+    text = " ".join(document["warnings"])
+    assert "metric 'broken' (from" in text and "KeyError: 'oops'" in text
+    assert "'wrong-shape'" in text and "must return one number a face, shape (5,); it returned (6,)" in text
+    assert "no region 'pupils'" in text
+    assert "'broken-set'" in text and "must return one number" in text
+    assert set(document["subsets"]["full"]) == {"n", *document["metrics"]}
+    assert not {"broken", "wrong-shape", "pupils-only", "broken-set"} & set(document["metrics"])
+    with pytest.raises(WorkError, match="metric 'broken'"):  # asked for by name, it is an error
+        evaluate(truth, predicted, "300w", metrics=["broken"])
+
+
+def test_undefined_faces_are_left_out_of_the_mean(faces: Callable[..., Any]) -> None:
+    truth, predicted = faces(8)
+
+    @metric("first-half")
+    def first_half(faces: Any) -> np.ndarray:
+        """Defined for some faces only."""
+        return np.where(faces.ids.astype(int) < 4, 7.0, np.nan)
+
+    row = evaluate(truth, predicted, "300w").document["subsets"]["full"]
+    assert row["first-half"] == {"value": 7.0, "ci95": [7.0, 7.0]}
