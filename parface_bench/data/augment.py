@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+import cv2
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -199,7 +200,7 @@ class Augmenter:
             landmarks = landmarks @ on[:, :, :2].transpose(1, 2) + on[:, None, :, 2]
             swap = torch.arange(landmarks.shape[1]).expand(faces, -1).clone()
             if isinstance(self.schema, Schema):
-                swap[flip] = torch.as_tensor(self.schema.flip)
+                swap[flip] = torch.tensor(self.schema.flip)
             swap = swap.to(landmarks.device)
             landmarks = landmarks.gather(1, swap[..., None].expand(-1, -1, 2))
             if depth is not None:
@@ -212,7 +213,7 @@ class Augmenter:
 
 
 def affine_matrix(degrees: Tensor, shift: Tensor, scale: Tensor, shear: Tensor, centre: Tensor) -> Tensor:
-    """Rotation, shear and scaling about a point, then a shift, as skimage's AffineTransform (and the original) has them.
+    """Rotation, shear and scaling about a point, then a shift, as the original and skimage's AffineTransform do.
 
     Args:
         degrees: [B], clockwise as seen.
@@ -237,6 +238,10 @@ def affine_matrix(degrees: Tensor, shift: Tensor, scale: Tensor, shear: Tensor, 
 
 def warp_batch(images: Tensor, matrices: Tensor, size: int) -> Tensor:
     """Warp images float [B, 3, F, F] by maps [B, 2, 3] (before -> after) to [B, 3, size, size]; black outside."""
+    if images.device.type == "cpu" and not images.requires_grad:
+        return photometric.each_face(
+            images, size, lambda i, face, out: cv2.warpAffine(face, matrices[i].numpy(), (size, size), dst=out)
+        )
     full = images.shape[-1]
     inverse = torch.linalg.inv(matrices[:, :, :2].double())
     back = torch.cat([inverse, -inverse @ matrices[:, :, 2:].double()], dim=2)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -54,10 +57,8 @@ def change(
     if cover.any():
         images, covered = occlude(images, boxes, cover, fill, landmarks)
     if noise.any():
-        source = torch.Generator(images.device).manual_seed(seed)
-        grain = torch.randn(images.shape, generator=source, device=images.device, dtype=images.dtype)
-        images = images + grain * noise.to(images)[:, None, None, None]
-    return images.clamp(0, 1), covered
+        images = add_noise(images, noise, seed)
+    return images.clamp_(0, 1), covered
 
 
 def colour(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
@@ -75,11 +76,40 @@ def colour(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Ten
     turn = c * torch.eye(3) + (1 - c) * third + s * cross
     wash = saturation[:, None, None] * torch.eye(3) + (1 - saturation)[:, None, None] * grey
     linear = (brightness * contrast)[:, None, None] * (wash @ turn)
-    linear = linear.to(images)
-    mean = torch.einsum("bchw,c->b", images, luma.to(images)) / images[0, 0].numel()
+    mean = images.mean(dim=(2, 3)) @ luma.to(images)
     offset = (brightness * (1 - contrast)).to(images) * mean
-    out = torch.einsum("bij,bjhw->bihw", linear, images)
-    return (out + offset.view(faces, 1, 1, 1)).clamp(0, 1)
+    if images.device.type == "cpu" and not images.requires_grad:
+        whole = torch.cat([linear, offset[:, None, None].expand(-1, 3, 1)], dim=2).numpy()
+        out = each_face(images, images.shape[-1], lambda i, face, to: cv2.transform(face, whole[i], dst=to))
+    else:
+        out = torch.einsum("bij,bjhw->bihw", linear.to(images), images) + offset.view(faces, 1, 1, 1)
+    return out.clamp_(0, 1)
+
+
+def each_face(images: Tensor, size: int, work: Callable[[int, np.ndarray, np.ndarray], Any]) -> Tensor:
+    """OpenCV on every face of a batch on the CPU, where it is several times as fast as torch.
+
+    Args:
+        images: [B, 3, H, W].
+        size: side of the result.
+        work: of position, image [H, W, 3] and where to put the result [size, size, 3].
+
+    Returns:
+        [B, 3, size, size], channels last in memory.
+    """
+    out = np.empty((len(images), size, size, 3), dtype=np.float32)
+    for i, face in enumerate(images.detach().float().permute(0, 2, 3, 1).contiguous().numpy()):
+        work(i, face, out[i])
+    return torch.from_numpy(out).permute(0, 3, 1, 2)
+
+
+def add_noise(images: Tensor, sigma: Tensor, seed: int) -> Tensor:
+    """White Gaussian noise with each image's own standard deviation [B] (0: none), a new batch."""
+    chosen = sigma.nonzero()[:, 0]
+    source = torch.Generator(images.device).manual_seed(seed)
+    grain = torch.randn((len(chosen), *images.shape[1:]), generator=source, device=images.device, dtype=images.dtype)
+    grain = grain * sigma[chosen].to(images)[:, None, None, None]
+    return images.index_add(0, chosen.to(images.device), grain)
 
 
 def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
@@ -110,8 +140,10 @@ def occlude(
     place = torch.arange(images.shape[-1], device=images.device, dtype=images.dtype)
     x1, y1, x2, y2 = (side[:, None] for side in boxes.unbind(dim=1))
     columns, rows = (place >= x1) & (place <= x2), (place >= y1) & (place <= y2)
-    mask = rows[:, :, None] & columns[:, None, :] & cover[:, None, None]
-    images = torch.where(mask[:, None], fill.to(images)[:, :, None, None], images)
+    images = images.clone()
+    for i in cover.nonzero()[:, 0].tolist():
+        mask = rows[i][:, None] & columns[i][None]
+        images[i] = torch.where(mask, fill[i].to(images)[:, None, None], images[i])
     if landmarks is None:
         return images, None
     x, y = landmarks.unbind(dim=-1)
