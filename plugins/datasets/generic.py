@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 from parface_bench.data.archive import read_bytes, walk
+from parface_bench.data.faults import Absent
 from parface_bench.data.index import index
 from parface_bench.data.readers.boxes import all_pictures
 from parface_bench.data.readers.coco import parse_coco
 from parface_bench.data.readers.landmark_table import parse_table
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.faces import schemas_with
-from parface_bench.registry.errors import UserError
 
 
 def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFrame:
@@ -80,7 +80,7 @@ def _one(root: Path, split: str, suffixes: set[str]) -> tuple[Path, bool]:
     """The table of a split, and whether its own name says the split.
 
     Raises:
-        UserError: none, or more than one that fits.
+        Absent: none, or more than one that fits.
     """
     if root.is_file():
         return root, False
@@ -89,10 +89,10 @@ def _one(root: Path, split: str, suffixes: set[str]) -> tuple[Path, bool]:
     fitting = named or files
     kinds = " or ".join(sorted(suffixes))
     if not fitting:
-        raise UserError(f"{root}: no {kinds} table there; put one there or give the file itself as --data-root")
+        raise Absent(f"{root}: no {kinds} table there; put one there or give the file itself as --data-root")
     if len(fitting) > 1:
         shown = ", ".join(fitting[:3])
-        raise UserError(f"{root}: several {kinds} files fit the split {split!r} ({shown}); give one as --data-root")
+        raise Absent(f"{root}: several {kinds} files fit the split {split!r} ({shown}); give one as --data-root")
     return root / fitting[0], bool(named)
 
 
