@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parface_bench.scoring import evaluate, load_protocol, score_tables
+from parface_bench.evaluation import score_tables
+from parface_bench.scoring import evaluate, load_protocol
 
 
 def test_300w(spiga: Any) -> None:
