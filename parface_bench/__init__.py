@@ -41,7 +41,7 @@ _EXPORTS = {
     "load_result": "parface_bench.api",
     "list_plugins": "parface_bench.api",
 }
-__all__ = ["__version__", *sorted(_EXPORTS)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_EXPORTS)]
 
 
 def __getattr__(name: str) -> Any:

@@ -54,8 +54,8 @@ def plan(method: str | Path, dataset: str, **options: Any) -> dict[str, Any]:
 
 
 def score(pred: str | Path, gt: str | Path | None = None, **options: Any) -> Evaluation:
-    """Score a table of predictions: ``pfbench score``; see :func:`parface_bench.scoring.score.score_tables`."""
-    from parface_bench.scoring.score import score_tables
+    """Score a table of predictions: ``pfbench score``; see :func:`parface_bench.evaluation.score_tables`."""
+    from parface_bench.evaluation import score_tables
 
     return score_tables(pred, gt, **options)
 

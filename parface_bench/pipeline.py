@@ -15,13 +15,13 @@ from parface_bench.data.crop import Crop
 from parface_bench.leaderboard.record import record, write_result
 from parface_bench.leaderboard.result import Result, load_result
 from parface_bench.plan import Plan, Settings
-from parface_bench.predictions import predict_all, prediction_table, score_faces
 from parface_bench.registry import catalogue
 from parface_bench.runs import CHECKPOINT, RunFolder, claim, open_log
 from parface_bench.training import distributed
 from parface_bench.training.build import build_method
 from parface_bench.training.checkpoint import load_method, load_weights, read_checkpoint, save_atomic
 from parface_bench.training.cost import measure
+from parface_bench.training.predictions import predict_all, prediction_table, score_faces
 from parface_bench.training.progress import Progress
 from parface_bench.training.training import Training, chosen_stages
 

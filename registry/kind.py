@@ -25,7 +25,7 @@ class Kind:
 
     def __iter__(self) -> Iterator[Spec]:
         self._catalogue.discover()
-        return iter(sorted(self._specs.values(), key=lambda s: s.name))
+        return iter(sorted(self._specs.values(), key=lambda s: (s.name.lower(), s.name)))
 
     def __contains__(self, name: str) -> bool:
         self._catalogue.discover()

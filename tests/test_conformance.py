@@ -12,7 +12,10 @@ def test_everything_loads() -> None:
     assert checks()
     assert catalogue.broken == []
 
+# What cannot be built without a choice that its user must make.
+CHOICES = {"perceptual": {"weights": "random"}}
+
 
 @pytest.mark.parametrize(("kind", "name", "check"), checks())
 def test_conforms(kind: str, name: str, check: str) -> None:
-    CHECKS[check](catalogue[kind].spec(name))
+    CHECKS[check](catalogue[kind].spec(name), **CHOICES.get(name, {}))

@@ -27,6 +27,8 @@ def register(app: typer.Typer) -> None:
         plugin: Plugins = None,
     ) -> None:
         kinds = [catalogue[kind]] if kind else [catalogue[name] for name in KINDS]
+        if verbose:
+            catalogue.import_all()
         if json_:
             typer.echo(json.dumps([facts(spec) for one in kinds for spec in one], indent=2, ensure_ascii=False))
         else:

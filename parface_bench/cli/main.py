@@ -44,14 +44,19 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
-    @app.callback()
-    def root(
-        version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
-        debug: bool = typer.Option(False, "--debug", help="Show tracebacks of errors; may stand anywhere."),
-    ) -> None:
-        if version:
+    def tell_version(asked: bool) -> None:
+        if asked:
             typer.echo(f"parface-bench {__version__}")
             raise typer.Exit
+
+    @app.callback()
+    def root(
+        version: bool = typer.Option(
+            False, "--version", help="Print the version.", is_eager=True, callback=tell_version
+        ),
+        debug: bool = typer.Option(False, "--debug", help="Show tracebacks of errors; may stand anywhere."),
+    ) -> None:
+        pass
 
     for name in COMMANDS:
         import_module(f"parface_bench.cli.{name}").register(app)

@@ -37,9 +37,9 @@ def register(app: typer.Typer) -> None:
         json: Json = False,
     ) -> None:
         """Score predictions that were made anywhere: per-subset metrics with 95 % bootstrap intervals."""
+        from parface_bench.evaluation import score_tables
         from parface_bench.registry import catalogue
         from parface_bench.scoring.report import remarks, subset_table
-        from parface_bench.scoring.score import score_tables
 
         evaluation = score_tables(
             pred,

@@ -2,7 +2,6 @@
 
 from parface_bench.scoring.engine import Evaluation, evaluate, metric_direction
 from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names
-from parface_bench.scoring.score import score_index, score_tables
 
 __all__ = [
     "Evaluation",
@@ -11,6 +10,4 @@ __all__ = [
     "load_protocol",
     "metric_direction",
     "protocol_names",
-    "score_index",
-    "score_tables",
 ]

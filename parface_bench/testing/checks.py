@@ -26,7 +26,8 @@ def check_facts(spec: Spec, **given: Any) -> None:
     assert spec.owner, f"{_who(spec)} has no owner"
     json.dumps(facts(spec))
     if isinstance(spec, DatasetSpec):
-        for fact in ("licence", "citation", "how_to_get"):
+        # a reader of any table or folder has no schema, and the licence is the user's own
+        for fact in ("how_to_get", "licence", "citation") if spec.schema else ("how_to_get",):
             assert getattr(spec, fact), f"{_who(spec)} does not state its {fact}"
     if isinstance(spec, MethodSpec) and (spec.trained_on or spec.needs):
         assert spec.licence, f"{_who(spec)} brings code or weights of others: state their licence"

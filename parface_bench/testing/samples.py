@@ -10,6 +10,7 @@ from parface_bench.faces import get_schema
 
 if TYPE_CHECKING:
     from parface_bench.data.batch import Batch
+    from parface_bench.data.codecs import HeatmapCodec
     from parface_bench.scoring.faces import Faces
 
 
@@ -59,11 +60,17 @@ def sample_photographs(n: int = 3) -> tuple[list[np.ndarray], np.ndarray]:
     return pictures, np.array(boxes)
 
 
-def sample_batch(schema: str = "ibug68", size: int = 64, n: int = 2, dims: int = 2) -> Batch:
-    """A training batch of ``n`` crops of ``size`` pixels with landmarks (and depth where ``dims`` is 3)."""
+def sample_batch(
+    schema: str = "ibug68", size: int = 64, n: int = 2, dims: int = 2, codec: HeatmapCodec | None = None
+) -> Batch:
+    """A training batch of ``n`` crops of ``size`` pixels with landmarks (and depth where ``dims`` is 3).
+
+    Its heatmaps are made by ``codec``, by default those of :class:`parface_bench.data.codecs.HeatmapCodec`.
+    """
     import torch
 
     from parface_bench.data.batch import Batch
+    from parface_bench.data.codecs import HeatmapCodec
 
     points = torch.from_numpy(_points(schema, n, 3, float(size))).float()
     grid = torch.linspace(0, 6, size)
@@ -75,4 +82,5 @@ def sample_batch(schema: str = "ibug68", size: int = 64, n: int = 2, dims: int =
         visible=None,
         matrices=torch.eye(2, 3, dtype=torch.float64).repeat(n, 1, 1),
         ids=[f"face{i}" for i in range(n)],
+        codec=codec or HeatmapCodec(),
     )

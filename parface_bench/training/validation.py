@@ -60,7 +60,7 @@ class Validation:
 
     def __call__(self, name: str) -> dict[str, float]:
         """Metrics of the method as it is now, the same in every process; ``name`` names the overlays."""
-        from parface_bench.predictions import interleave, score_faces
+        from parface_bench.training.predictions import interleave, score_faces
 
         mine = range(distributed.rank(), len(self.frame), distributed.world())
         part = predict_loader(self.method, self.loader, flip_test=self.flip_test) if len(mine) else None

@@ -10,10 +10,10 @@ import pandas as pd
 
 from parface_bench.data.index import stack
 from parface_bench.data.loader import FaceLoader
+from parface_bench.evaluation import score_index
 from parface_bench.faces import convert
 from parface_bench.registry import UserError
 from parface_bench.scoring import Evaluation, Protocol
-from parface_bench.scoring.score import score_index
 from parface_bench.training import distributed
 from parface_bench.training.inference import predict_loader, predict_rows
 from parface_bench.training.method import Method
@@ -78,7 +78,7 @@ def score_faces(
         predictions: [N, L, 2|3], pixels of the pictures, in ``schema``; never changed.
         protocol: how to score.
         schema: the predictions' schema, '' where it is the table's.
-        options: further arguments of :func:`parface_bench.scoring.score.score_index`.
+        options: further arguments of :func:`parface_bench.evaluation.score_index`.
 
     Raises:
         UserError: no face was found, or see :func:`score_index`.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Style, types and the suite: everything that CI checks. Needs the package installed with its `test` extra.
-# Arguments go to pytest: `tests/run -k house`.
+# Arguments go to pytest: `tests/all.sh -k house`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
