@@ -28,9 +28,10 @@ PLUGINS: list[DatasetSpec] = [
             "flaccid": "palsy without synkinesis",
             "synkinetic": "palsy with synkinesis and contracture",
             "occluded": "a hand, scarf, mask, object or dark glasses hide part of the face",
-            "clean": "nothing before the face, a fair photograph, light from the front or side",
+            "clean": "nothing before the face, a fair photograph, light from the front or above",
         },
         counts={"train": 4000, "val": 500, "test": 1000},
+        citation="parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
         how_to_get="made on first use",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Backgrounds made of gradients, soft blobs, edges and noise; linear RGB."""
+"""Backgrounds made of gradients, soft shapes, edges and noise, muted as photographs are; linear RGB."""
 
 from __future__ import annotations
 
@@ -9,32 +9,64 @@ from numpy.typing import NDArray
 from parface_bench.plugins.datasets.palsy_twin.look import linear
 from parface_bench.plugins.datasets.palsy_twin.skin import TILE, noise_tiles
 
+Picture = NDArray[np.float32]
 
-def backdrop(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
-    """A random out-of-focus scene [size, size, 3]."""
+
+def _colours(rng: np.random.Generator, n: int, base: NDArray[np.float64], spread: float) -> NDArray[np.float32]:
+    """Colours [n, 3] about a base: they differ in brightness more than in hue, and now and then one is vivid."""
+    value = base + spread * rng.normal(size=(n, 1)) + 0.35 * spread * rng.normal(size=(n, 3))
+    vivid = rng.random(n) < 0.06
+    value[vivid] = rng.uniform(0, 255, size=(int(vivid.sum()), 3))
+    return linear(np.clip(value, 2, 253)).astype(np.float32)
+
+
+def backdrop(rng: np.random.Generator, size: int) -> Picture:
+    """A random wall, room, street or garden [size, size, 3], mostly out of focus."""
+    base = rng.uniform(15, 230) + rng.exponential(14) * rng.normal(size=3)
+    spread = float(rng.uniform(5, 55))
     kind = rng.random()
-    cells = rng.integers(2, 7, size=2)
-    base = rng.uniform(10, 235, size=3)
-    spread = rng.uniform(5, 80)
-    grid = linear(np.clip(base + spread * rng.normal(size=(int(cells[0]), int(cells[1]), 3)), 0, 255)).astype(
-        np.float32
-    )
-    picture = cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
-    if kind < 0.7:
-        for _ in range(int(rng.integers(2, 9))):
-            colour = [float(c) for c in linear(np.clip(base + 1.5 * spread * rng.normal(size=3), 0, 255))]
-            x, y, w, h = rng.uniform(-0.2, 1.2, size=4) * size
-            if rng.random() < 0.6:
-                cv2.rectangle(picture, (int(x), int(y)), (int(x + w * 0.4), int(y + h * 0.8)), colour, -1)
-            else:
-                axes = (int(1 + abs(w) * 0.25), int(1 + abs(h) * 0.25))
-                cv2.ellipse(picture, (int(x), int(y)), axes, float(w), 0, 360, colour, -1)
-        blur = float(rng.uniform(0.002, 0.03)) * size
-        picture = cv2.GaussianBlur(picture, (0, 0), max(blur, 0.5))
+    rows, columns = (int(v) for v in rng.integers(2, 6, size=2))
+    grid = _colours(rng, rows * columns, base, spread * (0.4 if kind < 0.3 else 1.0)).reshape(rows, columns, 3)
+    picture = np.asarray(cv2.resize(grid, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+    if kind >= 0.3:
+        picture = _shapes(rng, picture, base, spread)
+    texture = _texture(rng, size)
+    picture *= np.exp(rng.uniform(0.0, 0.12 if kind < 0.6 else 0.4) * texture)[..., None]
+    return np.clip(picture, 0.0, 1.5).astype(np.float32)
+
+
+def _shapes(rng: np.random.Generator, picture: Picture, base: NDArray[np.float64], spread: float) -> Picture:
+    """Boxes, poles, discs and lines, blurred by a random depth of field."""
+    size = picture.shape[0]
+    count = int(rng.integers(3, 16))
+    for colour, values in zip(_colours(rng, count, base, spread * 1.3), rng.random((count, 6)), strict=True):
+        tint = [float(c) for c in colour]
+        x, y, w, h = (values[:4] * 1.4 - 0.2) * size
+        if values[4] < 0.45:
+            turn = 0.0 if values[5] < 0.7 else 360 * values[5]
+            corners = cv2.boxPoints(((x, y), (abs(w) * 0.5 + 2, abs(h) + 2), turn))
+            cv2.fillPoly(picture, [corners.astype(np.int32)], tint, cv2.LINE_AA)
+        elif values[4] < 0.7:
+            cv2.ellipse(
+                picture,
+                (int(x), int(y)),
+                (int(2 + abs(w) * 0.2), int(2 + abs(h) * 0.2)),
+                180 * values[5],
+                0,
+                360,
+                tint,
+                -1,
+            )
+        else:
+            thick = int(1 + 0.03 * size * values[5])
+            cv2.line(picture, (int(x), int(y)), (int(w), int(h)), tint, thick, cv2.LINE_AA)
+    blur = float(np.exp(rng.uniform(np.log(0.003), np.log(0.05)))) * size
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), max(blur, 0.4)), np.float32)
+
+
+def _texture(rng: np.random.Generator, size: int) -> Picture:
+    """Noise [size, size] at a random scale."""
     tile = noise_tiles()[int(rng.integers(len(noise_tiles())))]
-    zoom = max(1, int(rng.integers(1, 4)) * TILE // 512)
-    texture = cv2.resize(
-        np.roll(tile, tuple(rng.integers(TILE, size=2)), (0, 1))[: TILE // zoom, : TILE // zoom], (size, size)
-    )
-    picture *= np.exp(rng.uniform(0.0, 0.35) * texture)[..., None]
-    return np.clip(picture, 0, 1.5).astype(np.float32)
+    extent = int(TILE // rng.integers(1, 5))
+    y, x = (int(v) for v in rng.integers(0, TILE - extent + 1, size=2))
+    return np.asarray(cv2.resize(tile[y : y + extent, x : x + extent], (size, size)), np.float32)

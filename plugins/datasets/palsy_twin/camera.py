@@ -99,7 +99,11 @@ def landmarks_3d(head: Head, points: NDArray[np.float64], camera: Camera) -> NDA
 
 
 def landmarks_2d(head: Head, points: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
-    """The 2D annotators' convention, [68, 2]: as 3D, but the jaw slides over the cheek to the silhouette."""
+    """The 2D annotators' convention, [68, 2]: as 3D, but the jaw line slides over the cheek to the silhouette.
+
+    Annotators spread the points evenly along the contour that they see, from the ear to the chin, so the slid points are
+    spread anew on each side.
+    """
     marks = landmarks_3d(head, points, camera)[:, :2]
     rows = camera.project(camera.to_view(on_surface(points, head.jaw_vertex, head.jaw_weight)))[..., :2]
     roll = np.deg2rad(camera.pose.roll)
@@ -108,5 +112,13 @@ def landmarks_2d(head: Head, points: NDArray[np.float64], camera: Camera) -> NDA
     reach = rows[..., 0] * outward[:, None, 0] + rows[..., 1] * outward[:, None, 1]
     slid = rows[np.arange(17), reach.argmax(axis=1)]
     slid[JAW_LIFT] = marks[JAW_LIFT]
-    marks[:17] = slid
+    marks[:17] = np.concatenate([_evenly(slid[:9]), _evenly(slid[8:])[1:]])
     return marks
+
+
+def _evenly(line: NDArray[np.float64]) -> NDArray[np.float64]:
+    """As many points [n, 2] at equal distances along a polyline [n, 2]."""
+    steps = np.sqrt((np.diff(line, axis=0) ** 2).sum(axis=1))
+    along = np.concatenate([[0.0], np.cumsum(steps)])
+    wanted = np.linspace(0, along[-1], len(line))
+    return np.stack([np.interp(wanted, along, line[:, k]) for k in (0, 1)], axis=1)

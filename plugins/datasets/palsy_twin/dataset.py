@@ -10,6 +10,7 @@ import pandas as pd
 
 from parface_bench.data.index import index
 from parface_bench.plugins.datasets.palsy_twin import storage
+from parface_bench.plugins.datasets.palsy_twin.covering import HIDING
 from parface_bench.plugins.datasets.palsy_twin.generate import SIZES, ensure
 
 CATEGORIES = ["palsy_side", "palsy_grade", "palsy_kind", "expression", "skin_tone", "occlusion", "lighting"]
@@ -20,7 +21,8 @@ SUBSETS = {
     "severe": "House-Brackmann V and VI",
     "flaccid": "palsy without synkinesis",
     "synkinetic": "palsy with synkinesis and contracture",
-    "occluded": "a hand, scarf, mask or dark glasses hide part of the face",
+    "occluded": "a hand, scarf, mask, object or dark glasses hide part of the face",
+    "clean": "nothing before the face, a fair photograph, light from the front or above",
 }
 
 
@@ -48,7 +50,7 @@ def palsy_twin(
     labels["mild"] = grade.isin(["II", "III"])
     labels["moderate"] = grade == "IV"
     labels["severe"] = grade.isin(["V", "VI"])
-    labels["occluded"] = labels["occlusion"] != "none"
+    labels["occluded"] = labels["occlusion"].isin(HIDING)
     return index(
         labels,
         image="img_path",
@@ -59,6 +61,10 @@ def palsy_twin(
         landmarks_2d="landmarks_2d",
         visible="visible",
         yaw="yaw",
+        pitch="pitch",
+        roll="roll",
+        palsy_severity="palsy_severity",
+        person="person",
     )
 
 

@@ -77,7 +77,26 @@ EXPRESSION_ODDS = {
     "sad": 0.01,
 }
 SIDE_JITTER = 0.06  # natural left-right difference of a movement, as a share of it
-BACKGROUND_UNITS = ["browInnerUp", "browOuterUp", "browDown", "eyeSquint", "eyeWide", "cheekSquint", "noseSneer", "mouthSmile", "mouthFrown", "mouthPress", "mouthRollLower", "mouthRollUpper", "mouthStretch", "mouthDimple", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "mouthFunnel"]
+BACKGROUND_UNITS = [
+    "browInnerUp",
+    "browOuterUp",
+    "browDown",
+    "eyeSquint",
+    "eyeWide",
+    "cheekSquint",
+    "noseSneer",
+    "mouthSmile",
+    "mouthFrown",
+    "mouthPress",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthStretch",
+    "mouthDimple",
+    "mouthUpperUp",
+    "mouthLowerDown",
+    "mouthShrugUpper",
+    "mouthFunnel",
+]
 
 
 def draw_expression(rng: np.random.Generator, name: str | None = None) -> tuple[str, Sides]:
@@ -94,8 +113,10 @@ def draw_expression(rng: np.random.Generator, name: str | None = None) -> tuple[
     for unit in BACKGROUND_UNITS:
         level = max(0.0, rng.normal() * 0.10 - 0.06)
         sides[unit] = [a + level for a in sides.get(unit, [0.0, 0.0])]
+    lift = float(np.clip(rng.normal(0.14, 0.08), 0, 0.35))  # the base head frowns a little; people do not
+    sides["browInnerUp"] = [a + lift for a in sides["browInnerUp"]]
     if "eyeBlink" not in sides:
-        lids = float(np.clip(rng.normal(0.08, 0.10), -0.05, 0.45))
+        lids = float(np.clip(rng.normal(0.0, 0.11), -0.15, 0.45))
         sides["eyeBlink"] = [lids, lids]
     for axis in ("Horizontal", "Vertical"):
         gaze = float(np.clip(rng.normal() * 0.35, -0.8, 0.8))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parface_bench.plugins.datasets.palsy_twin import photograph
+from parface_bench.plugins.datasets.palsy_twin import creases, photograph
 from parface_bench.plugins.datasets.palsy_twin.asset import Head, load_head
 from parface_bench.plugins.datasets.palsy_twin.backdrop import backdrop
 from parface_bench.plugins.datasets.palsy_twin.camera import (
@@ -21,12 +21,15 @@ from parface_bench.plugins.datasets.palsy_twin.camera import (
     landmarks_3d,
     on_surface,
 )
+from parface_bench.plugins.datasets.palsy_twin.covering import Covering, draw_covering
 from parface_bench.plugins.datasets.palsy_twin.expression import Sides, draw_expression, move
 from parface_bench.plugins.datasets.palsy_twin.identity import Identity, draw_identity
 from parface_bench.plugins.datasets.palsy_twin.light import Light, draw_light
 from parface_bench.plugins.datasets.palsy_twin.look import Look, draw_look
 from parface_bench.plugins.datasets.palsy_twin.palsy import Palsy, apply_palsy, draw_palsy
-from parface_bench.plugins.datasets.palsy_twin.render import head_scene, render, seen
+from parface_bench.plugins.datasets.palsy_twin.render import render, seen
+from parface_bench.plugins.datasets.palsy_twin.scene import head_scene
+from parface_bench.plugins.datasets.palsy_twin.skin import paint, skin_space
 
 FACES_PER_IDENTITY = 2
 DECIMALS = 4  # of stored coordinates: far above rounding noise, so that every machine writes the same numbers
@@ -49,6 +52,7 @@ class Face:
     palsy: Palsy
     camera: Camera
     light: Light
+    covering: Covering
     photo: photograph.Photograph
     background_seed: tuple[int, str, int]
     size: int
@@ -87,6 +91,7 @@ def draw_face(seed: int, split: str, number: int, size: int, pose: Pose | None =
         palsy=draw_palsy(rng("palsy")),
         camera=draw_camera(rng("camera"), head, intended, pose, size),
         light=draw_light(rng("light")),
+        covering=draw_covering(rng("covering"), look.glasses),
         photo=photograph.draw_photograph(rng("photograph")),
         background_seed=(seed, split, number),
         size=size,
@@ -106,9 +111,14 @@ def render_face(face: Face) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     head = load_head()
     points = face.points
     marks_3d, marks_2d = truth(face, head, points)
-    scene = head_scene(head, points, face.look)
+    scene = head_scene(head, points, face.identity.vertices(head), face.look, face.covering)
     background = backdrop(stream(*face.background_seed, "background"), face.size)
-    linear_rgb, nearest = render(head, scene, face.look, face.camera, face.light, background, face.size)
+    made, _ = apply_palsy(face.palsy, face.sides)
+    folds = creases.relief(skin_space(), creases.depths(face.look, made, face.palsy))
+    skin = paint(face.look, head, creases.emboss(folds))
+    linear_rgb, nearest = render(
+        head, scene, face.look, face.covering.colour, skin, face.camera, face.light, background
+    )
     visible = seen(face.camera, on_surface(points, head.landmark_vertex, head.landmark_weight), nearest)
     record = {
         "landmarks_MAL3D": marks_3d.tolist(),
@@ -117,6 +127,12 @@ def render_face(face: Face) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         **tags(face),
     }
     return photograph.develop(linear_rgb, face.photo), record
+
+
+def is_clean(face: Face) -> bool:
+    """Nothing before the face or on the brows, a fair photograph, and light from the front or above."""
+    bare = face.covering.kind == "none" and not face.look.fringe and face.look.hair_style not in ("cap", "beanie")
+    return bare and not face.photo.poor and face.light.kind in ("soft", "studio", "top")
 
 
 def tags(face: Face) -> dict[str, Any]:
@@ -136,5 +152,6 @@ def tags(face: Face) -> dict[str, Any]:
         "expression": face.expression,
         "skin_tone": face.look.skin_tone,
         "lighting": face.light.kind,
-        "occlusion": "none",
+        "occlusion": face.covering.kind,
+        "clean": is_clean(face),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -22,6 +23,7 @@ from parface_bench.plugins.datasets.palsy_twin.face import draw_face, render_fac
 from parface_bench.registry.errors import UserError, WorkError
 
 VERSION = "v1"
+RENDERER = 2  # raised with every change that alters faces within a version
 SIZES = {"train": 4000, "val": 500, "test": 1000}
 LIMITS = {"size": (1, 1_000_000), "image_size": (64, 1024), "seed": (0, 2**31 - 1)}
 POLL = 0.2  # seconds between looks at the workers' progress
@@ -39,12 +41,36 @@ def check(name: str, value: Any, limit: str) -> int:
     return value
 
 
+def facts(seed: int, image_size: int) -> dict[str, Any]:
+    """What decides every face of a set; ``meta.json`` holds it."""
+    asset = load_head().checksum
+    return {"version": VERSION, "renderer": RENDERER, "asset": asset, "seed": seed, "image_size": image_size}
+
+
+def found_facts(root: Path) -> dict[str, Any] | None:
+    """The ``meta.json`` of a folder: None where there is none, {} where it cannot be read."""
+    try:
+        found = json.loads((root / "meta.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def make_root(seed: int = 0, image_size: int = 256, **_: Any) -> Path:
-    """The cache folder of a version, seed and picture size (created; the splits are made when they are read)."""
+    """The cache folder of a version, seed and picture size (created; the splits are made when they are read).
+
+    A folder of that name that another version of the renderer made is left alone: the new one lies beside it.
+    """
     check("seed", seed, "seed")
     check("image_size", image_size, "image_size")
-    folder = VERSION + (f"-seed{seed}" if seed else "") + (f"-{image_size}px" if image_size != 256 else "")
-    root = home() / "palsy-twin" / folder
+    name = VERSION + (f"-seed{seed}" if seed else "") + (f"-{image_size}px" if image_size != 256 else "")
+    root = home() / "palsy-twin" / name
+    wanted = facts(seed, image_size)
+    if found_facts(root) not in (None, wanted):
+        digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+        root = root.with_name(f"{name}-{digest[:8]}")
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -73,10 +99,10 @@ def ensure(
         if split not in storage.LABELS:
             raise UserError(f"palsy-twin has no split {split!r}; it has {', '.join(storage.LABELS)}")
         check(f"the number of {split} faces", size, "size")
+    _claim(root, seed, image_size)
     missing = {s: n for s, n in sizes.items() if len(storage.read_records(storage.label_file(root, s))) < n}
     if not missing:
         return
-    _claim(root, seed, image_size)
     lock = FileLock(root / ".making.lock")
     try:
         lock.acquire(timeout=0)
@@ -94,19 +120,12 @@ def ensure(
 
 def _claim(root: Path, seed: int, image_size: int) -> None:
     """Write ``meta.json``, or refuse a folder that was made otherwise."""
-    facts = {"version": VERSION, "seed": seed, "image_size": image_size, "asset": load_head().checksum}
-    path = root / "meta.json"
-    if path.exists():
-        try:
-            found = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            found = None
-        if found != facts:
-            raise UserError(
-                f"{path}: this twin was made with {found}, not {facts}; choose another folder or delete this one"
-            )
-        return
-    storage.write_atomic(path, (json.dumps(facts, indent=1) + "\n").encode())
+    wanted, found = facts(seed, image_size), found_facts(root)
+    if found is None:
+        storage.write_atomic(root / "meta.json", (json.dumps(wanted, indent=1) + "\n").encode())
+    elif found != wanted:
+        said = ", ".join(f"{k} {found.get(k)!r} instead of {v!r}" for k, v in wanted.items() if found.get(k) != v)
+        raise UserError(f"{root}: this twin was made with {said}; choose another folder or delete this one")
 
 
 def _make_split(root: Path, split: str, size: int, seed: int, image_size: int, workers: int) -> None:

@@ -11,7 +11,7 @@ from parface_bench.plugins.datasets.palsy_twin.asset import Head
 
 ANCESTRY = ("african", "asian", "caucasian")
 ASYMMETRY_PARTS = {"brown": 2, "cheek": 2, "eye": 8, "jaw": 3, "mouth": 2, "nose": 4, "temple": 2}
-ASYMMETRY_SIGMA = 0.10  # weight of an asymmetry target; 0.1 moves a mouth corner by about 0.5 % of the eye distance
+ASYMMETRY_SIGMA = 0.08  # weight of an asymmetry target; 0.1 moves a mouth corner by about 0.5 % of the eye distance
 SIDE_SIGMA = 0.05  # left and right weight of a paired detail differ by this standard deviation
 OUTER_EYE = 0.88  # dm between the outer eye corners of every identity: scale is not identity in a picture
 

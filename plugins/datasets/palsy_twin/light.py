@@ -71,7 +71,7 @@ def draw_light(rng: np.random.Generator) -> Light:
     key = {"soft": 0.35, "studio": 0.85, "side": 1.0, "top": 0.95, "back": 0.8, "dim": 0.3}[kind] * rng.uniform(
         0.7, 1.3
     )
-    ambient = {"soft": 0.62, "studio": 0.38, "side": 0.26, "top": 0.34, "back": 0.42, "dim": 0.22}[kind] * rng.uniform(
+    ambient = {"soft": 0.66, "studio": 0.46, "side": 0.36, "top": 0.44, "back": 0.46, "dim": 0.24}[kind] * rng.uniform(
         0.75, 1.3
     )
     coefficients = np.zeros((9, 3))

@@ -72,6 +72,9 @@ class Look:
     cloth: Colour
     neckline: float
     cover: Colour
+    glasses: bool
+    lid_crease: float
+    fringe: bool
     texture_seed: int
 
     @property
@@ -118,7 +121,7 @@ def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
     adult = identity.age > -0.15
     made_up = (not male) and adult and rng.random() < 0.45
     hair = _hair_colour(rng, identity, melanin)
-    lip = skin * np.array([0.86, 0.56, 0.60]) * np.exp(0.10 * rng.normal()) + [0.02, 0, 0]
+    lip = skin * np.array([0.80, 0.46, 0.50]) * np.exp(0.10 * rng.normal()) + [0.02, 0, 0]
     if made_up and rng.random() < 0.7:
         tint = linear([rng.uniform(120, 200), rng.uniform(20, 80), rng.uniform(40, 90)])
         lip = lip * 0.35 + tint * 0.65
@@ -131,7 +134,7 @@ def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
         melanin=melanin,
         skin=skin,
         lip=lip,
-        lip_amount=float(rng.uniform(0.45, 0.95) + 0.3 * made_up),
+        lip_amount=float(min(1.0, rng.uniform(0.6, 1.0) + 0.3 * made_up)),
         iris=iris,
         sclera=white,
         iris_radius=float(rng.uniform(0.056, 0.064)),
@@ -142,7 +145,7 @@ def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
         hair_volume=float(rng.uniform(0.5, 1.4)),
         hairline=float(rng.normal() * 0.05 + (0.1 * rng.random() * max(identity.age, 0.0) if male else 0.0)),
         brow=np.minimum(hair * rng.uniform(0.5, 1.0), skin * 0.5),
-        brow_thickness=float(rng.uniform(0.036, 0.066) + 0.008 * male),
+        brow_thickness=float(rng.uniform(0.024, 0.046) + 0.010 * male),
         brow_density=float(rng.uniform(0.6, 1.4)),
         stubble=float(rng.uniform(0.1, 1.0)) if male and adult and rng.random() < 0.6 else 0.0,
         stubble_shape=int(rng.integers(4)),
@@ -159,5 +162,8 @@ def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
         cloth=linear(rng.uniform(15, 240, size=3)),
         neckline=float(rng.uniform(-0.25, 0.35)),
         cover=linear(rng.uniform(15, 235, size=3)),
+        glasses=bool(rng.random() < 0.13 + 0.12 * max(identity.age, 0.0)),
+        lid_crease=float(np.clip(0.75 + 0.2 * rng.normal() - 0.6 * asian, 0.05, 1.0)),
+        fringe=bool(rng.random() < 0.18),
         texture_seed=int(rng.integers(2**31)),
     )

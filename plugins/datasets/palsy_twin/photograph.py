@@ -23,6 +23,7 @@ class Photograph:
     noise: float
     quality: int
     noise_seed: int
+    poor: bool = False
 
 
 def draw_photograph(rng: np.random.Generator) -> Photograph:
@@ -37,9 +38,10 @@ def draw_photograph(rng: np.random.Generator) -> Photograph:
         blur=float(values[1] * (1.6 if poor else 0.6)),
         motion=float(values[2] * 6) if poor and values[3] < 0.3 else 0.0,
         motion_angle=float(values[4] * np.pi),
-        noise=float(values[5] * (0.05 if poor else 0.015)),
+        noise=float(values[5] ** 2 * (0.06 if poor else 0.02)),
         quality=int(rng.integers(35, 80) if poor else rng.integers(80, 97)),
         noise_seed=int(rng.integers(2**31)),
+        poor=bool(poor),
     )
 
 

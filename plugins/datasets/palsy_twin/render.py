@@ -1,170 +1,136 @@
-"""One face to one picture: assemble the scene, rasterise at twice the size, shade, average, photograph."""
+"""One scene to one picture in linear light: rasterise at twice the size, shade, blend glass, average down."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from parface_bench.plugins.datasets.palsy_twin import shade as sh
-from parface_bench.plugins.datasets.palsy_twin.asset import EYE, Head
+from parface_bench.plugins.datasets.palsy_twin.asset import EYE, MOUTH, SOCKET, TEETH, TONGUE, Head
 from parface_bench.plugins.datasets.palsy_twin.camera import Camera
-from parface_bench.plugins.datasets.palsy_twin.hair import scalp, volume
+from parface_bench.plugins.datasets.palsy_twin.covering import Piece
 from parface_bench.plugins.datasets.palsy_twin.light import Light, received
 from parface_bench.plugins.datasets.palsy_twin.look import Look, linear
 from parface_bench.plugins.datasets.palsy_twin.raster import rasterise, vertex_normals
-from parface_bench.plugins.datasets.palsy_twin.skin import WINDOW, noise_tiles, paint
+from parface_bench.plugins.datasets.palsy_twin.scene import Scene
+from parface_bench.plugins.datasets.palsy_twin.skin import WINDOW, noise_tiles
 
 SUPERSAMPLE = 2
 HIDDEN_BY = 0.02  # dm: a landmark is hidden when something is at least this much nearer
+EYE_SHADE = 0.9  # eyeballs lie in the lids' shade, which the openness of a closed ball cannot tell
+
+Colour = NDArray[np.float64]
 
 
-@dataclass
-class Scene:
-    """Everything that is drawn: head first, then added pieces."""
-
-    points: NDArray[np.float64]
-    triangles: NDArray[np.int32]
-    material: NDArray[np.uint8]
-    two_sided: NDArray[np.bool_]
-    rest: NDArray[np.float64]
-    openness: NDArray[np.float64]
-    lip: NDArray[np.float64]
-    lash: NDArray[np.float64]
-    scalp: NDArray[np.float64]
-
-    def add(
-        self, points: NDArray[np.float64], triangles: NDArray[np.int32], material: int, openness: float = 0.8
-    ) -> None:
-        """Append a piece; its rest coordinates are its own points."""
-        n = len(points)
-        self.triangles = np.concatenate([self.triangles, (triangles + len(self.points)).astype(np.int32)])
-        self.points = np.concatenate([self.points, points])
-        self.rest = np.concatenate([self.rest, points])
-        self.material = np.concatenate([self.material, np.full(len(triangles), material, np.uint8)])
-        self.two_sided = np.concatenate([self.two_sided, np.ones(len(triangles), bool)])
-        self.openness = np.concatenate([self.openness, np.full(n, openness)])
-        for name in ("lip", "lash", "scalp"):
-            setattr(self, name, np.concatenate([getattr(self, name), np.zeros(n)]))
-
-
-def head_scene(head: Head, points: NDArray[np.float64], look: Look) -> Scene:
-    """The bare head with its hair's volume."""
-    hairy = scalp(head, look)
-    grown = points + vertex_normals(points, head.triangles) * volume(head, look, hairy)[:, None]
-    return Scene(
-        points=grown,
-        triangles=head.triangles,
-        material=head.part.copy(),
-        two_sided=np.zeros(len(head.triangles), bool),
-        rest=head.vertices,
-        openness=head.openness.astype(float),
-        lip=head.lip.astype(float),
-        lash=head.lash.astype(float),
-        scalp=hairy,
-    )
-
-
-def _palette(look: Look) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def palette(look: Look, cover: Colour) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Linear RGB [MATERIALS, 3] and gloss (strength, exponent) [MATERIALS, 2] of every material."""
     colours = np.zeros((sh.MATERIALS, 3), np.float32)
     gloss = np.tile(np.array([0.0, 10.0], np.float32), (sh.MATERIALS, 1))
-    colours[2], colours[3], colours[4], colours[5] = (
-        linear([214, 204, 184]),
+    colours[TEETH], colours[TONGUE], colours[MOUTH] = (
+        linear([206, 196, 176]),
         linear([150, 70, 70]),
         linear([92, 30, 32]),
-        look.skin * 0.6,
     )
-    colours[sh.FABRIC], colours[sh.HAND], colours[sh.PLAIN] = look.cover, look.skin, linear([25, 25, 28])
-    gloss[0], gloss[EYE], gloss[2], gloss[3] = (look.oil * 0.22, 14), (2.2, 160), (0.25, 30), (0.3, 20)
+    colours[SOCKET], colours[sh.HAND] = look.skin * 0.6, look.skin
+    colours[sh.FABRIC], colours[sh.COVER], colours[sh.PLAIN] = look.cover, cover, cover * 0.3
+    gloss[0], gloss[EYE], gloss[TEETH], gloss[TONGUE] = (look.oil * 0.22, 14), (2.2, 160), (0.25, 30), (0.3, 20)
     gloss[sh.HAIR], gloss[sh.HAND], gloss[sh.PLAIN] = (0.05, 12), (0.05, 14), (0.5, 40)
     return colours, gloss
 
 
-def _eye_light(table: NDArray[np.float32], scene: Scene, head: Head) -> None:
-    """Eyeballs lie in the lids' shade, which vertex openness of a closed ball cannot tell: a flat, moderate light."""
-    ball = np.unique(head.triangles[head.part == EYE])
-    table[ball, sh.RECEIVED : sh.RECEIVED + 3] *= 0.9
+def shading_values(look: Look, head: Head) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The arrays ``look`` and ``eyes`` of :func:`shade.shade`."""
+    grain = 150.0 if look.hair_style in ("big", "stubble") else 60.0
+    lash = look.skin * 0.12 + linear([16, 12, 11])
+    rest = [5.75 + look.neckline * 0.4, 0.35, 0.20, grain, look.lip_amount, float(look.hair_style != "bald")]
+    values = np.concatenate([look.lip, look.hair, look.cloth, lash, rest, [0.42 - 0.25 * look.liner]])
+    centre = head.eye_centre
+    eyes = [*look.iris, *look.sclera, look.iris_radius, look.pupil_radius, centre[0], centre[1], look.limbal, 1.25]
+    return values.astype(np.float32), np.array(eyes, np.float32)
 
 
 def render(
-    head: Head, scene: Scene, look: Look, camera: Camera, light: Light, background: NDArray[np.float32], size: int
+    head: Head,
+    scene: Scene,
+    look: Look,
+    cover: Colour,
+    skin: NDArray[np.float32],
+    camera: Camera,
+    light: Light,
+    background: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw a scene.
 
     Args:
-        background: linear RGB float32 [size, size, 3].
+        cover: colour of what covers the face; skin: painted skin, linear RGB [h, w, 3].
+        background: linear RGB float32 [S, S, 3]; its size is the picture's.
 
     Returns:
-        linear RGB float32 [size, size, 3]; nearest depth (dm, toward the viewer) at ``SUPERSAMPLE`` times the size.
+        linear RGB float32 [S, S, 3]; nearest depth (dm, toward the viewer) [kS, kS] with k = ``SUPERSAMPLE``.
     """
+    size = background.shape[0]
     big = size * SUPERSAMPLE
     view = camera.to_view(scene.points)
-    pixel = camera.project(view)
-    screen = ((pixel[:, :2] + 0.5) * SUPERSAMPLE - 0.5).astype(np.float32)
-    nearness = (1 / (camera.distance - view[:, 2])).astype(np.float32)
+    screen = _on_screen(camera, view)
     normal = vertex_normals(view, scene.triangles)
-    owner, weights, nearest = rasterise(
-        screen, view[:, 2].astype(np.float32), scene.triangles, scene.two_sided, big, big
-    )
+    depth = view[:, 2].astype(np.float32)
+    owner, weights, nearest = rasterise(screen, depth, scene.triangles, scene.two_sided, big, big)
     coming, lit = received(light, view, normal, scene.openness, scene.triangles)
+    coming[np.unique(head.triangles[head.part == EYE])] *= EYE_SHADE
     table = np.empty((len(view), sh.COLUMNS), np.float32)
     table[:, sh.NORMAL : sh.NORMAL + 3] = normal
     table[:, sh.RECEIVED : sh.RECEIVED + 3] = coming
     table[:, sh.REST : sh.REST + 3] = scene.rest
     table[:, sh.LIP], table[:, sh.LASH], table[:, sh.SCALP], table[:, sh.KEY] = scene.lip, scene.lash, scene.scalp, lit
-    _eye_light(table, scene, head)
-    colours, gloss = _palette(look)
-    hair_grain = 60.0 if look.hair_style not in ("big", "stubble") else 150.0
-    values = np.concatenate(
-        [
-            look.lip,
-            look.hair,
-            look.cloth,
-            look.skin * 0.12 + linear([16, 12, 11]),
-            [5.75 + look.neckline * 0.4, 0.35, 0.20, hair_grain, look.lip_amount, float(look.hair_style != "bald")],
-        ]
-    ).astype(np.float32)
-    eyes = np.concatenate(
-        [
-            look.iris,
-            look.sclera,
-            [look.iris_radius, look.pupil_radius, head.eye_centre[0], head.eye_centre[1], look.limbal, 1.25],
-        ]
-    ).astype(np.float32)
+    colours, gloss = palette(look, cover)
+    values, eyes = shading_values(look, head)
     picture = cv2.resize(background, (big, big), interpolation=cv2.INTER_LINEAR)
     sh.shade(
-        picture,
-        owner,
-        weights,
-        scene.triangles,
-        scene.material,
-        nearness,
-        table,
-        paint(look, head),
-        WINDOW,
-        noise_tiles()[3],
-        colours,
-        gloss,
-        light.direction.astype(np.float32),
-        light.colour.astype(np.float32),
-        values,
-        eyes,
+        picture, owner, weights, scene.triangles, scene.material, (1 / (camera.distance - view[:, 2])).astype(np.float32),
+        table, skin, WINDOW, noise_tiles()[3], colours, gloss, light.direction.astype(np.float32),
+        light.colour.astype(np.float32), values, eyes,
+    )  # fmt: skip
+    for piece in scene.glass:
+        _blend(picture, nearest, piece, camera, light, colours[piece.material])
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.float32), nearest
+
+
+def _on_screen(camera: Camera, view: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Supersampled pixel coordinates [V, 2] of camera-axis points."""
+    return ((camera.project(view)[:, :2] + 0.5) * SUPERSAMPLE - 0.5).astype(np.float32)
+
+
+def _blend(
+    picture: NDArray[np.float32],
+    nearest: NDArray[np.float32],
+    piece: Piece,
+    camera: Camera,
+    light: Light,
+    colour: NDArray[np.float32],
+) -> None:
+    """Lay a glass over the picture: its tint, and a soft reflection of the sky that grows upward."""
+    view = camera.to_view(piece.points)
+    both = np.ones(len(piece.triangles), bool)
+    big = picture.shape[0]
+    owner, _, depth = rasterise(
+        _on_screen(camera, view), view[:, 2].astype(np.float32), piece.triangles, both, big, big
     )
-    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), nearest
+    row, column = np.nonzero((owner >= 0) & (depth > nearest))
+    if not len(row):
+        return
+    upward = 1 - (row - row.min()) / max(1, int(np.ptp(row)))
+    sky = 0.12 * upward[:, None] ** 2 * light.environment[0] * piece.opacity
+    picture[row, column] = picture[row, column] * (1 - piece.opacity) + colour * 0.3 * piece.opacity + sky
 
 
 def seen(camera: Camera, points: NDArray[np.float64], nearest: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Whether surface points [n, 3] are inside the picture and not behind anything, from the depth at twice the size."""
+    """Whether surface points [n, 3] lie in the picture with nothing in front, from the depth of :func:`render`."""
     view = camera.to_view(points)
-    pixel = camera.project(view)
-    at = np.round((pixel[:, :2] + 0.5) * SUPERSAMPLE - 0.5).astype(int)
+    at = np.round(_on_screen(camera, view)).astype(int)
     size = nearest.shape[0]
     inside = (at >= 0).all(axis=1) & (at < size).all(axis=1)
     x, y = np.clip(at, 0, size - 1).T
-    around = np.stack(
-        [nearest[np.clip(y + dy, 0, size - 1), np.clip(x + dx, 0, size - 1)] for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    )
-    around = np.where(around < -1e29, -np.inf, around)
+    steps = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    around = np.stack([nearest[np.clip(y + dy, 0, size - 1), np.clip(x + dx, 0, size - 1)] for dy, dx in steps])
     return inside & (view[:, 2] > around.min(axis=0) - HIDDEN_BY)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Materials beyond the asset's parts (0 skin ... 5 socket).
-HAIR, FABRIC, HAND, PLAIN = 6, 7, 8, 9
-MATERIALS = 10
+HAIR, FABRIC, HAND, PLAIN, COVER = 6, 7, 8, 9, 10  # FABRIC belongs to the person, COVER to the occluder
+MATERIALS = 11
 # Columns of the per-vertex table.
 NORMAL, RECEIVED, REST, LIP, LASH, SCALP, KEY, COLUMNS = 0, 3, 6, 9, 10, 11, 12, 13
 
@@ -61,7 +61,7 @@ def shade(
         tile: periodic noise [n, n] of mean 0 and standard deviation 1.
         colours: linear RGB per material [MATERIALS, 3]; the rows of ``gloss`` are strength and exponent per material.
         key, key_colour: direction toward the key light (camera axes) and its colour.
-        look: lip RGB, hair RGB, cloth RGB, lash RGB, neckline y, neckline slope, hair contrast, hair grain, lip amount, scalp on.
+        look: lip RGB, hair RGB, cloth RGB, lash RGB, neckline y, neckline slope, hair contrast, hair grain, lip amount, scalp on, lash threshold.
         eyes: iris RGB, sclera RGB, iris radius, pupil radius, centre x, centre y, limbal ring, front z.
     """
     height, width = owner.shape
@@ -103,7 +103,7 @@ def shade(
                 for k in range(3):
                     c[k] = c[k] * (1 - a) + look[k] * (1 + 0.06 * grain) * a
                 shine += 0.12 * a
-                a = _ramp(v[LASH], 0.4, 0.85) * 0.85
+                a = _ramp(v[LASH], look[18], look[18] + 0.4) * 0.9
                 for k in range(3):
                     c[k] = c[k] * (1 - a) + look[9 + k] * a
                 if look[17] > 0 and v[SCALP] > 0.02:
@@ -138,7 +138,7 @@ def shade(
                 tone = max(0.22, 1 + look[14] * (strand + 0.6 * fine))
                 for k in range(3):
                     c[k] = look[3 + k] * tone
-            elif m == FABRIC:
+            elif m == FABRIC or m == COVER:
                 weave = 1 + 0.05 * _noise(tile, x * 90, y * 90) + 0.16 * _noise(tile, x * 7, y * 12 + z * 5)
                 for k in range(3):
                     c[k] = colours[m, k] * weave

@@ -144,14 +144,16 @@ def brow_strokes(look: Look, rng: np.random.Generator, line: NDArray[np.float64]
     space = skin_space()
     shift = 4
     picture = np.zeros((HEIGHT, WIDTH), np.float32)
-    at = np.linspace(-0.04, 1.06, 120)
+    at = np.linspace(-0.05, 1.12, 120)
     knots = np.linspace(0, 1, len(line))
     cx = np.polyval(np.polyfit(knots, line[:, 0], 3), at)
-    cy = np.polyval(np.polyfit(knots, line[:, 1], 3), at) - 0.4 * look.brow_thickness
-    thick = look.brow_thickness * np.interp(at, [-0.04, 0.08, 0.35, 0.7, 1.06], [0.7, 1, 1, 0.75, 0.25])
+    cy = np.polyval(np.polyfit(knots, line[:, 1], 3), at) - 0.010 - 0.4 * look.brow_thickness
+    thick = look.brow_thickness * np.interp(at, [-0.05, 0.08, 0.35, 0.7, 1.12], [0.75, 1, 1, 0.75, 0.25])
     count = int(14 * look.brow_density * len(at))
+    along = np.interp(at, [-0.05, 0.12, 0.3, 1.12], [0.25, 0.6, 1.0, 1.0])  # sparser toward the nose
+    along /= along.sum()
     for side in (1.0, -1.0):
-        k = rng.integers(len(at), size=count)
+        k = np.searchsorted(np.cumsum(along), rng.random(count)).clip(0, len(at) - 1)
         across = np.clip(rng.normal(size=count) * 0.36, -0.65, 0.65)
         x, y = cx[k] + rng.normal(size=count) * 0.004, cy[k] + across * thick[k]
         lean = (
@@ -167,8 +169,12 @@ def brow_strokes(look: Look, rng: np.random.Generator, line: NDArray[np.float64]
     return np.clip(0.45 * picture + 0.9 * soft, 0, 1) * min(1.0, 0.75 + 0.2 * look.brow_density)
 
 
-def paint(look: Look, head: Head) -> Picture:
-    """The skin picture, linear RGB float32 [HEIGHT, WIDTH, 3]."""
+def paint(look: Look, head: Head, light_factor: Picture) -> Picture:
+    """The skin picture, linear RGB float32 [HEIGHT, WIDTH, 3].
+
+    Args:
+        light_factor: shading by folds [HEIGHT, WIDTH] (see :mod:`creases`), multiplied in.
+    """
     rng = np.random.default_rng(look.texture_seed)
     space = skin_space()
     mask = space.masks
@@ -196,4 +202,5 @@ def paint(look: Look, head: Head) -> Picture:
         )
         out *= 1 - (0.45 * look.freckles * specks)[..., None] * np.array([0.6, 0.9, 1.0], np.float32)
     brow = brow_strokes(look, rng, head.brow_line)[..., None]
+    out *= light_factor[..., None]
     return (out * (1 - brow) + look.brow.astype(np.float32) * brow).astype(np.float32)
