@@ -22,6 +22,7 @@ import pandas as pd
 
 from parface_bench.registry.errors import UserError
 
+TINY = 1e-9  # pixels: what is left of a zero after arithmetic
 SCORED = ("id", "landmarks", "landmarks_2d", "visible", "bbox", "box_size", "yaw")
 ARRAYS = {"landmarks": 2, "landmarks_2d": 2, "visible": 1, "bbox": 1, "bbox_detector": 1}
 
@@ -160,7 +161,8 @@ def _canonical(values: list[Any]) -> bytes:
         return json.dumps([None if v is None else str(v) for v in values]).encode()
     shapes = np.array([-1 if v is None else np.size(v) for v in values], dtype="<i4")
     parts = [np.ravel(v).astype(np.float64) for v in values if v is not None]
-    mantissa, exponent = np.frexp(np.concatenate(parts) if parts else np.zeros(0))
+    numbers = np.concatenate(parts) if parts else np.zeros(0)
+    mantissa, exponent = np.frexp(np.where(np.abs(numbers) < TINY, 0.0, numbers))
     mantissa = np.rint(np.nan_to_num(mantissa, nan=2.0, posinf=3.0, neginf=-3.0) * 2**20)
     carry = np.abs(mantissa) == 2**20
     mantissa = np.where(carry, mantissa / 2, mantissa)
