@@ -75,16 +75,18 @@ def window(heatmaps: Tensor, centres: Tensor, radius: int) -> tuple[Tensor, Tens
 
 
 def gaussian_blur(heatmaps: Tensor, sigma: float) -> Tensor:
-    """Separable Gaussian smoothing; at the border the kernel is cut and scaled up to what is left of it."""
-    radius = max(int(3 * sigma + 0.5), 1)
-    step = torch.arange(-radius, radius + 1, dtype=heatmaps.dtype, device=heatmaps.device)
-    kernel = torch.exp(-(step**2) / (2 * sigma**2))
-    flat = heatmaps.flatten(0, 1)[:, None]
-    ones = torch.ones_like(flat[:1])
-    for shape, pad in (((1, 1, 1, -1), (0, radius)), ((1, 1, -1, 1), (radius, 0))):
-        k = kernel.view(shape)
-        flat = F.conv2d(flat, k, padding=pad) / F.conv2d(ones, k, padding=pad)
-    return flat.view(heatmaps.shape)
+    """Separable Gaussian smoothing; at the border the kernel is cut and scaled up to what is left of it.
+
+    Two products with a band matrix: many times as fast on the CPU as convolutions of single channels.
+    """
+    rows, columns = (_blur_matrix(side, sigma).to(heatmaps) for side in heatmaps.shape[-2:])
+    return rows @ heatmaps @ columns.T
+
+
+def _blur_matrix(side: int, sigma: float) -> Tensor:
+    place = torch.arange(side, dtype=torch.float64)
+    matrix = torch.exp(-((place[:, None] - place) ** 2) / (2 * sigma**2))
+    return matrix / matrix.sum(dim=1, keepdim=True)
 
 
 def newton_on_log(heatmaps: Tensor) -> Tensor:
