@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from parface_bench.leaderboard.board import build_tables
+from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.record import record
 from parface_bench.leaderboard.render import FORMATS, render
 from parface_bench.leaderboard.result import load_result
@@ -53,7 +54,10 @@ def show(
 
         made = plot_tables(tables, plots, selection.subsets, warn)
         warn(f"{len(made) // 2} plots in {plots}" if made else "no plots: no result has per-face errors")
-    text = _page(tables, plots is not None, selection.subsets, warn) if form == "html" else render(tables, form)
+    if form == "html":
+        text = page_of(tables, selection.subsets, warn) if plots is not None else render_page(tables)
+    else:
+        text = render(tables, form)
     if out is None:
         return text
     write(text, out)
@@ -122,15 +126,13 @@ def write(text: str, path: Path) -> None:
         raise UserError(f"cannot write {path} ({error.strerror or error}); name another file with --out") from error
 
 
-def _page(tables: list[Table], plots: bool, subsets: Sequence[str], warn: Warn) -> str:
-    from parface_bench.leaderboard.page import render_page
+def page_of(tables: Sequence[Table], subsets: Sequence[str], warn: Warn) -> str:
+    """The HTML page with error curves in it; ``subsets`` empty: all."""
+    from parface_bench.leaderboard.plots import subsets_with_errors, table_svg
 
     drawn: dict[int, list[tuple[str, str]]] = {}
-    if plots:
-        from parface_bench.leaderboard.plots import subsets_with_errors, table_svg
-
-        for number, table in enumerate(tables):
-            if table.fingerprint:
-                pairs = [(s, table_svg(table, s, warn)) for s in subsets or subsets_with_errors(table)]
-                drawn[number] = [(s, svg) for s, svg in pairs if svg]
+    for number, table in enumerate(tables):
+        if table.fingerprint:
+            pairs = [(s, table_svg(table, s, warn)) for s in subsets or subsets_with_errors(table)]
+            drawn[number] = [(s, svg) for s, svg in pairs if svg]
     return render_page(tables, drawn)
