@@ -43,7 +43,9 @@ def face_table(paths: list[Path], root: Path) -> pd.DataFrame:
     rows = []
     for path in paths:
         height, width = cv2.imread(str(path)).shape[:2]
-        rows.append((path.relative_to(root).as_posix(), np.array([0.2 * width, 0.2 * height, 0.8 * width, 0.8 * height])))
+        rows.append(
+            (path.relative_to(root).as_posix(), np.array([0.2 * width, 0.2 * height, 0.8 * width, 0.8 * height]))
+        )
     frame = index(pd.DataFrame(rows, columns=["image", "bbox"]), image="image", bbox="bbox")
     frame.attrs["root"] = root
     return frame

@@ -22,7 +22,7 @@ from parface_bench.data.crop_cache import CropCache, open_cache
 from parface_bench.data.parface_geometry import for_pixels
 from parface_bench.data.pictures import read_image
 from parface_bench.faces import convert
-from parface_bench.registry.errors import UserError
+from parface_bench.registry.errors import PfError, UserError
 
 
 class Truth(NamedTuple):
@@ -197,7 +197,7 @@ class FaceLoader:
         self._plan = _Plan(len(self.dataset), batch_size, shuffle, drop_last, seed, (rank, world))
         self._pin = pin_memory and torch.cuda.is_available()
         self._workers = workers
-        self._processes: DataLoader[Batch] | None = None
+        self._processes: DataLoader[Batch | PfError] | None = None
 
     def __len__(self) -> int:
         """Batches of a whole epoch."""
@@ -216,7 +216,7 @@ class FaceLoader:
             return
         if self._processes is None:
             self._processes = DataLoader(
-                self.dataset,
+                _Reporting(self.dataset),
                 sampler=self._plan,
                 batch_size=None,
                 num_workers=self._workers,
@@ -225,7 +225,23 @@ class FaceLoader:
                 prefetch_factor=4,
                 worker_init_fn=_single_thread,
             )
-        yield from self._processes
+        for batch in self._processes:
+            if isinstance(batch, PfError):
+                raise batch
+            yield batch
+
+
+class _Reporting(Dataset[Batch | PfError]):
+    """A set whose errors come back as values: torch would wrap one raised in a worker in that process's traceback."""
+
+    def __init__(self, faces: FaceSet) -> None:
+        self.faces = faces
+
+    def __getitem__(self, positions: Sequence[int]) -> Batch | PfError:
+        try:
+            return self.faces[positions]
+        except PfError as error:
+            return error
 
 
 def _single_thread(worker: int) -> None:
