@@ -15,11 +15,11 @@ from parface_bench.registry.specs import (
     Spec,
 )
 
-DATASETS: Kind = catalogue["dataset"]
-BACKBONES: Kind = catalogue["backbone"]
-LOSSES: Kind = catalogue["loss"]
-METRICS: Kind = catalogue["metric"]
-METHODS: Kind = catalogue["method"]
+DATASETS: Kind[DatasetSpec] = catalogue["dataset"]
+BACKBONES: Kind[BackboneSpec] = catalogue["backbone"]
+LOSSES: Kind[LossSpec] = catalogue["loss"]
+METRICS: Kind[MetricSpec] = catalogue["metric"]
+METHODS: Kind[MethodSpec] = catalogue["method"]
 
 __all__ = [
     "BACKBONES",

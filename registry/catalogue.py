@@ -63,7 +63,7 @@ class Catalogue:
     """All plugins that this process knows. One instance, :data:`parface_bench.registry.catalogue`, serves everybody."""
 
     def __init__(self) -> None:
-        self.kinds = {name: Kind(name, self) for name in KINDS}
+        self.kinds: dict[str, Kind[Any]] = {name: Kind(name, self) for name in KINDS}
         self.broken: list[Broken] = []
         self._discovered = False
         self._owner = ""
@@ -74,7 +74,7 @@ class Catalogue:
         self._manager = _Manager(hookspecs.GROUP)
         self._manager.add_hookspecs(hookspecs)
 
-    def __getitem__(self, kind: str) -> Kind:
+    def __getitem__(self, kind: str) -> Kind[Any]:
         """The plugins of a kind, named in the singular or the plural.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from parface_bench.registry.errors import NameClash, UserError, nearest
 from parface_bench.registry.specs import PLURALS, BackboneSpec, Spec
@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from parface_bench.registry.catalogue import Catalogue
 
 
-class Kind:
+S = TypeVar("S", bound=Spec)
+
+
+class Kind(Generic[S]):
     """The plugins of one kind, by name; iterating gives their facts, sorted by name."""
 
     def __init__(self, name: str, catalogue: Catalogue) -> None:
         self.name = name
         self.plural = PLURALS[name]
         self._catalogue = catalogue
-        self._specs: dict[str, Spec] = {}
+        self._specs: dict[str, S] = {}
 
-    def __iter__(self) -> Iterator[Spec]:
+    def __iter__(self) -> Iterator[S]:
         self._catalogue.discover()
         return iter(sorted(self._specs.values(), key=lambda s: (s.name.lower(), s.name)))
 
@@ -35,7 +38,7 @@ class Kind:
         """All names, sorted."""
         return [spec.name for spec in self]
 
-    def spec(self, name: str) -> Any:
+    def spec(self, name: str) -> S:
         """The facts of a plugin.
 
         Raises:
@@ -92,7 +95,7 @@ class Kind:
         _check_options(f"{self.name} {name!r}", maker, options)
         return maker(**options)
 
-    def _add(self, spec: Spec, *, replace: bool) -> None:
+    def _add(self, spec: S, *, replace: bool) -> None:
         known = self._specs.get(spec.name)
         if known is not None and known.owner != spec.owner:
             raise NameClash(

@@ -89,7 +89,7 @@ def resolve_metric(name: str) -> Metric:
             found = re.fullmatch(re.escape(spec.name.removesuffix(spec.parameter)) + r"(\d+(?:\.\d+)?)", name)
             if found and float(found[1]) > 0 and (spec.over != "quantile" or float(found[1]) <= 100):
                 return _metric(name, spec, float(found[1]))
-    return METRICS.spec(name)  # raises with the nearest name
+    return _metric(name, METRICS.spec(name), None)  # raises with the nearest name
 
 
 def resolve_metrics(names: Iterable[str]) -> list[Metric]:

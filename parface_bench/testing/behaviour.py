@@ -84,7 +84,8 @@ def backbone(spec: BackboneSpec, **options: Any) -> None:
         options.setdefault("features_only", True)
     network = BACKBONES.build(name, **options).eval()
     assert isinstance(network, torch.nn.Module), f"backbone {name!r} is not a torch.nn.Module"
-    assert list(getattr(network, "channels", [])), f"backbone {name!r} does not say its channels, finest first"
+    channels: Any = getattr(network, "channels", None)
+    assert channels, f"backbone {name!r} does not say its channels, finest first"
     _reloads(network, f"backbone {name!r}")
     if spec.takes != "images":
         return
@@ -94,7 +95,7 @@ def backbone(spec: BackboneSpec, **options: Any) -> None:
     assert all(bool(torch.isfinite(m).all()) for m in maps), f"backbone {name!r} gives numbers that are not finite"
     if options.get("features_only"):
         found = [m.shape[1] for m in maps]
-        assert found == list(network.channels), f"backbone {name!r} says channels {network.channels}, gives {found}"
+        assert found == list(channels), f"backbone {name!r} says channels {channels}, gives {found}"
 
 
 def dataset(spec: DatasetSpec, root: str | Path | None = None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from parface_bench import TrainableMethod
 from parface_bench.registry import METHODS, catalogue
 from parface_bench.testing import check_plugin, sample_batch
 from parface_bench.training.build import build_method
@@ -26,7 +27,9 @@ def test_conforms() -> None:
 def test_learns_two_faces_by_heart() -> None:
     torch.manual_seed(0)
     recipe = compose("example-plugin", "", "quick", ["image_size=64", "method.backbone=test_resnet"])
-    network = build_method("example-plugin", "points5", recipe).train()
+    network = build_method("example-plugin", "points5", recipe)
+    assert isinstance(network, TrainableMethod)
+    network.train()
     batch = sample_batch("points5", size=64, codec=network.codec)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     losses = []
