@@ -60,7 +60,7 @@ def _outer(profile: Tensor) -> Tensor:
     rows, columns = profile[:, :, 1, :, None], profile[:, :, 0, None, :]
     if profile.device.type != "cpu" or profile.requires_grad:
         return rows * columns
-    return torch.mul(rows, columns, out=peaks.huge_empty((*profile.shape[:2], profile.shape[-1], profile.shape[-1])))
+    return torch.mul(rows, columns, out=peaks.warm_empty((*profile.shape[:2], profile.shape[-1], profile.shape[-1])))
 
 
 def decode_argmax(heatmaps: Tensor, sigma: float = 0.0) -> Tensor:

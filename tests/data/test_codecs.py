@@ -211,3 +211,17 @@ def test_names_are_checked():
     ):
         with pytest.raises(UserError, match=words):
             HeatmapCodec.from_config(bad)
+
+
+def test_maps_in_use_are_never_written_to():
+    torch.manual_seed(0)
+    held = []
+    for _ in range(6):
+        landmarks = torch.rand(2, 5, 2) * 30
+        maps = encode_gaussian(landmarks, 32, 2.0)
+        held.append((maps[:1, 1:], maps.clone()[:1, 1:]))  # a view keeps the whole
+        del maps
+    assert all(torch.equal(a, b) for a, b in held)
+    place = held[-1][0].untyped_storage().data_ptr()
+    held.pop()
+    assert encode_gaussian(torch.rand(2, 5, 2), 32, 2.0).untyped_storage().data_ptr() == place
