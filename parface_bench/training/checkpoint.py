@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +55,9 @@ def load_safely(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"checkpoint {path}: no such file")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's guesses about foreign files
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "weights_only" in str(error).lower() and _starts_like_pickle(path):
             raise UserError(
@@ -63,12 +66,18 @@ def load_safely(path: str | Path) -> dict[str, Any]:
             ) from None
         raise UserError(f"checkpoint {path}: not a checkpoint, or damaged; copy it again") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        cut = "PytorchStreamReader" in str(error) or isinstance(error, EOFError)
+        # a zip archive, as torch writes it, that cannot be read to its end
+        cut = "PytorchStreamReader" in str(error) or isinstance(error, EOFError) or _starts_like_zip(path)
         why = "cut off or damaged; copy it again" if cut else f"not a checkpoint ({str(error).splitlines()[0][:120]})"
         raise UserError(f"checkpoint {path}: {why}") from None
     if not isinstance(content, dict):
         raise UserError(f"checkpoint {path}: holds a {type(content).__name__}, not a checkpoint of pfbench")
     return content
+
+
+def _starts_like_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
 
 
 def _starts_like_pickle(path: Path) -> bool:

@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 import time
+import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -196,7 +197,9 @@ class StageRunner(Runner):
         Raises:
             KeyboardInterrupt: asked to stop; the state is saved.
         """
-        with _stop_signals(self):
+        with _stop_signals(self), warnings.catch_warnings():
+            # schedules count batches, so with accumulation they start before the optimizer does
+            warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
             self.call_hook("before_run")
             self.load_or_resume()
             for wrapper in self._optimizers.values():

@@ -20,6 +20,22 @@ SCHEDULES = ("constant", "cosine", "multistep")
 _DTYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+def precision(amp: str, device: torch.device) -> str:
+    """What ``amp: auto`` means on a device: bf16 where its arithmetic is native, else off.
+
+    Raises:
+        UserError: no such setting.
+    """
+    known = ("auto", *_DTYPES)
+    if amp not in known:
+        raise UserError(f"amp {amp!r}{nearest(str(amp), known)}")
+    if amp != "auto":
+        return amp
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "off"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "off"
+
+
 class SharedOptimizer(OptimWrapper):
     """mmengine's wrapper with mixed precision on any device and gradients averaged over the processes.
 
@@ -106,8 +122,7 @@ def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> d
     Raises:
         UserError: an unknown optimizer, argument or part, or a stage in which nothing would learn.
     """
-    if stage.amp not in _DTYPES:
-        raise UserError(f"stage {stage.name!r}: amp {stage.amp!r}{nearest(stage.amp, _DTYPES)}")
+    amp = precision(stage.amp, device)
     out = {}
     for name, settings in stage.optimizers.items():
         own = dict(settings)
@@ -141,7 +156,7 @@ def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> d
         except (TypeError, ValueError) as error:
             raise UserError(f"{where}: {error}") from None
         out[name] = SharedOptimizer(
-            amp=stage.amp,
+            amp=amp,
             device=device,
             optimizer=optimizer,
             accumulative_counts=stage.accumulate,

@@ -70,7 +70,7 @@ class Selection:
             try:
                 tables += self._read(name)
             except UserError:
-                if name in own or name.partition(":")[0] not in DATASETS or _is_set(name):
+                if name.partition(":")[0] == self.source.name or _is_set(name):
                     raise
                 self.skipped.append(name)
         self.skipped = list(dict.fromkeys(self.skipped))
@@ -178,5 +178,5 @@ def hold_out(frames: Sequence[pd.DataFrame], settings: Mapping[str, Any]) -> tup
 
 def _is_set(name: str) -> bool:
     """Whether a data set's root is set, so that an error of it is a fault and not an absence."""
-    spec = DATASETS.spec(name.partition(":")[0])
+    spec = DATASETS.spec(name.partition(":")[0])  # an unknown name is an error of its own
     return find_root(spec, None) is not None or spec.make_root is not None

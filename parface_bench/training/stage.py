@@ -36,7 +36,7 @@ class Stage:
         augment: arguments of the shared augmentation, see docs/methods.md.
         crop: overrides of the recipe's ``crop`` for this stage.
         clip_grad: largest norm of the gradient, 0 = no clipping.
-        amp: 'off', 'bf16' or 'fp16'.
+        amp: 'auto' (bf16 where the device computes in it), 'off', 'bf16' or 'fp16'.
         ema: decay of the averaged weights that are validated and kept, 0 = none.
         validate_every: epochs between validations.
         early_stop: validations without improvement after which the stage ends, 0 = never.

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
+from parface_bench.data.augment import Augmenter
 from parface_bench.data.batch import Batch
 from parface_bench.data.crop import Crop
 from parface_bench.data.loader import FaceLoader
 from parface_bench.registry import UserError
 from parface_bench.scoring import Protocol
 from parface_bench.training import distributed
-from parface_bench.training.augmentation import build_augmentation
 from parface_bench.training.checkpoint import describe, load_weights, read_checkpoint, save_atomic
 from parface_bench.training.engine import StageRunner, mix
 from parface_bench.training.faces import face_arrays
@@ -131,7 +131,7 @@ class Training:
             metric = stage.metric or str(self.recipe["validation"]["metric"])
             validation = Validation(self.method, held, self.protocol, self.recipe, metric, self.folder / "figures")
         loading = self.recipe["loading"]
-        augment = build_augmentation(stage.augment, self.method.landmark_schema)
+        augment = Augmenter(stage.augment, self.method.landmark_schema)
         loader = FaceLoader(
             learn,
             Crop.from_config(self.method.crop, **{**stage.crop, "margin": augment.margin(self.method.image_size)}),
@@ -152,7 +152,9 @@ class Training:
         channels_last = bool(self.recipe["speed"]["channels_last"])
 
         def prepare(batch: Batch) -> Batch:
-            return augment(batch.to(self.device, channels_last=channels_last))
+            batch = augment(batch.to(self.device, channels_last=channels_last))
+            memory = torch.channels_last if channels_last else torch.contiguous_format
+            return replace(batch, images=batch.images.contiguous(memory_format=memory))
 
         log = LogHook(
             self.folder, int(self.recipe["log"]["every"]), self.progress, bool(self.recipe["log"]["tensorboard"])

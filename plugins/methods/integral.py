@@ -16,7 +16,7 @@ from parface_bench.training.trainable import TrainableMethod
 
 
 class Integral(TrainableMethod):
-    """Soft-argmax (Sun et al., ECCV 2018) with the variance of each heatmap held near a target (Nibali et al., 2018).
+    """Soft-argmax (Sun et al., ECCV 2018) with the spread of each heatmap held near a target (Nibali et al., 2018).
 
     Args:
         schema: landmarks to find.
@@ -25,7 +25,7 @@ class Integral(TrainableMethod):
         stride: crop pixels a heatmap pixel.
         loss, loss_options: coordinate loss in heatmap pixels ('wing', 'smooth_l1', 'l1').
         sigma: wanted standard deviation of each heatmap, in heatmap pixels.
-        regularisation: weight of the squared error of the variance.
+        regularisation: weight of the squared error of the standard deviations, heatmap pixels squared.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Integral(TrainableMethod):
         return mean, torch.stack([spread_x, spread_y], dim=-1)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Coordinate loss over the annotated landmarks, and the variance's distance from its target."""
+        """Coordinate loss over the annotated landmarks, and the distance of the maps' spread from its target."""
         mean, variance = self.expectation(self(batch.images))
         predicted, target = known(self.to_crop(mean), batch)
-        spread = (variance - self.sigma**2).square().mean()
+        spread = (variance.clamp_min(1e-4).sqrt() - self.sigma).square().mean()
         return {
             "points": self.loss_fn(predicted / self.stride, target / self.stride),
             "spread": self.regularisation * spread,

@@ -1,0 +1,170 @@
+"""Killed runs go on, and end as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from parface_bench.registry import UserError, WorkError
+from parface_bench.training import checkpoint as checkpoints
+from parface_bench.training import engine
+from parface_bench.training.checkpoint import load_safely, save_atomic
+from tests.training.conftest import PLUGIN, QUICK
+
+SETS = ("train.ema=0.9", "train.epochs=4", "train.accumulate=2", "train.schedule.type=cosine")
+
+
+def weights(result) -> dict[str, torch.Tensor]:
+    return load_safely(result.folder / "checkpoint.pt")["state_dict"]
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+class Killed(BaseException):
+    """Stands for the process's end: nothing of ours catches it."""
+
+
+@pytest.fixture
+def whole(run):
+    return weights(run("dot-net", *SETS, seed=1))
+
+
+@pytest.mark.parametrize("when", [3, 7, 14])
+def test_resumed_weights_are_equal_bit_for_bit(run, whole, monkeypatch, when):
+    """Interrupted in the first epoch (nothing saved), in the second and in the last one."""
+    real, count = engine.StageLoop.run_iter, 0
+
+    def dies(self, step, batch):
+        nonlocal count
+        count += 1
+        if count == when:
+            raise Killed
+        return real(self, step, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.StageLoop, "run_iter", dies)
+        with pytest.raises(Killed):
+            run("dot-net", *SETS, seed=1)
+    result = run("dot-net", *SETS, seed=1, resume=True)
+    assert same(weights(result), whole)
+    assert len(list(result.folder.parent.iterdir())) == 2  # the uninterrupted one and this
+
+
+def test_resumed_within_an_epoch(run, whole, monkeypatch):
+    """Saved between two steps, then killed a step later."""
+    real = engine.StageRunner.save_between
+
+    def saves(self, epoch, step):
+        self._saved_at = -1e9 if (epoch, step) == (1, 2) else time.monotonic()
+        real(self, epoch, step)
+        if (epoch, step) == (1, 3):
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.StageRunner, "save_between", saves)
+        with pytest.raises(Killed):
+            run("dot-net", *SETS, seed=1)
+    assert same(weights(run("dot-net", *SETS, seed=1, resume=True)), whole)
+
+
+def test_killed_while_a_state_is_written(run, whole, monkeypatch):
+    """The write stops half-way: the earlier state stays, and the half file hurts nobody."""
+    real, count = torch.save, 0
+
+    def half(content, file):
+        nonlocal count
+        count += 1
+        real(content, file)
+        if count == 4:
+            file.truncate(file.tell() // 2)
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.torch, "save", half)
+        with pytest.raises(Killed):
+            run("dot-net", *SETS, seed=1)
+    assert same(weights(run("dot-net", *SETS, seed=1, resume=True)), whole)
+
+
+def test_finished_stages_are_not_repeated(run, monkeypatch):
+    two = "stages=[{name: one, epochs: 2}, {name: two, epochs: 2}]"
+    whole = weights(run("dot-net", two, seed=2))
+    real = engine.StageRunner.train
+
+    def dies(self):
+        if self.stage.name == "two":
+            raise Killed
+        return real(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.StageRunner, "train", dies)
+        with pytest.raises(Killed):
+            run("dot-net", two, seed=2)
+    names = []
+    monkeypatch.setattr(engine.StageRunner, "train", lambda self: names.append(self.stage.name) or real(self))
+    assert same(weights(run("dot-net", two, seed=2, resume=True)), whole)
+    assert names == ["two"]
+
+
+def test_a_finished_run_is_given_back_and_another_configuration_starts_anew(run):
+    first = run("dot-net")
+    assert run("dot-net", resume=True).folder == first.folder
+    assert run("dot-net", "train.epochs=1", resume=True).folder != first.folder
+    assert run("dot-net", seed=9, resume=True).folder != first.folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_process(run, dots_root, tmp_path, number):
+    """A real process, killed in the middle of its work; its successor ends in the weights of an undisturbed run."""
+    sets = [*QUICK, "train.epochs=6", "log.every=1"]
+    whole = weights(run("dot-net", *sets[len(QUICK) :], seed=3, out=tmp_path / "whole"))
+    words = [sys.executable, "-m", "parface_bench.cli.main", "run", "dot-net", "--dataset", "dots", "--seed", "3"]
+    words += ["--profile", "quick", "--device", "cpu", "--plugin", str(PLUGIN), "--data-root", str(dots_root)]
+    words += ["--out", str(tmp_path / "runs"), "--store", str(tmp_path / "store")]
+    words += [word for pair in sets for word in ("--set", pair)]
+    slow = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=slow)
+    log = tmp_path / "runs" / "dots" / "dot-net"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        lines = [len(f.read_text().splitlines()) for f in log.glob("*/log.jsonl")]
+        if lines and lines[0] >= 7:
+            process.send_signal(number)
+            break
+        time.sleep(0.005)
+    process.wait(timeout=60)
+    assert process.returncode != 0 or not lines
+    result = run("dot-net", *sets[len(QUICK) :], seed=3, resume=True, out=tmp_path / "runs")
+    assert len(list(log.iterdir())) == 1
+    assert same(weights(result), whole)
+
+
+def test_a_full_disk_keeps_the_earlier_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "state.pth"
+    save_atomic({"a": torch.ones(3)}, path)
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints.os, "fsync", full)
+    with pytest.raises(WorkError, match="the disk is full; the earlier one is kept"):
+        save_atomic({"a": torch.zeros(3)}, path)
+    assert torch.equal(load_safely(path)["a"], torch.ones(3))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_not_the_state_of_this_stage(tmp_path):
+    save_atomic({"format": "other"}, tmp_path / "state.pth")
+    runner = object.__new__(engine.StageRunner)
+    runner.folder = tmp_path
+    runner.stage = engine.Stage(name="main")
+    with pytest.raises(UserError, match="not the state of stage 'main'"):
+        runner.load_or_resume()

@@ -1,0 +1,182 @@
+"""A run from the data to the leaderboard store."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import parface_bench as pf
+from parface_bench.data.source import load_index
+from parface_bench.registry import UserError
+
+
+def test_leaves_every_file_and_a_recorded_result(run, dots_root, tmp_path):
+    result = run("dot-norm", "train.epochs=2", "log.pictures=3")
+    folder = result.folder
+    assert folder.parent == tmp_path / "runs" / "dots" / "dot-norm"
+    for name in ("config.yaml", "result.json", "predictions.parquet", "errors.parquet", "checkpoint.pt", "log.txt"):
+        assert (folder / name).is_file(), name
+    assert list((folder / "figures").glob("*.png"))
+    document = json.loads((folder / "result.json").read_text())
+    assert document["n"] == 7
+    assert document["subsets"]["even"]["n"] == 4
+    assert document["trained_on"] == ["dots:train"]
+    assert document["contaminated"] is False
+    assert document["run_id"] == folder.name
+    assert str(tmp_path) not in document["command"]
+    recorded = pf.load_result(tmp_path / "store" / "dots" / "dot-norm" / folder.name)
+    assert recorded.document["subsets"] == document["subsets"]
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["recipe"]["train"]["epochs"] == 2
+    assert config["recipe"]["image_size"] == 32
+    losses = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert {"loss", "main", "small"} <= losses[0].keys()
+
+
+def test_the_score_is_that_of_the_predictions(run, dots_root):
+    """NME computed here from the predictions' table and the labels, by its definition."""
+    result = run("dot-net")
+    table = pd.read_parquet(result.folder / "predictions.parquet").set_index("id")
+    faces = load_index("dots", "test", dots_root)
+    nme = []
+    for face in faces.itertuples():
+        found = table.loc[face.id].to_numpy().reshape(5, 2)
+        width, height = np.ptp(face.landmarks, axis=0)
+        nme.append(np.linalg.norm(found - face.landmarks, axis=1).mean() / np.sqrt(width * height) * 100)
+    assert result.document["subsets"]["full"]["NME"]["value"] == pytest.approx(np.mean(nme), rel=1e-9)
+
+
+def test_training_learns(run):
+    short = run("dot-net", "train.epochs=1").document["subsets"]["full"]["NME"]["value"]
+    long = run("dot-net", "train.epochs=30", "train.validate_every=30").document["subsets"]["full"]["NME"]["value"]
+    assert long < 0.7 * short
+
+
+def test_the_seed_decides_everything(run):
+    first, again, other = (run("dot-net", seed=s).document["subsets"]["full"]["NME"]["value"] for s in (3, 3, 4))
+    assert first == again
+    assert first != other
+
+
+def test_held_out_faces_are_never_learned_from_and_never_the_test(run, monkeypatch):
+    from parface_bench.training import training
+
+    seen: dict[str, set[str]] = {"learn": set(), "held": set()}
+    real = training.Training._faces
+
+    def spy(self, stage):
+        learn, held = real(self, stage)
+        seen["learn"].update(face for frame in learn for face in frame["id"])
+        seen["held"].update(held["id"])
+        return learn, held
+
+    monkeypatch.setattr(training.Training, "_faces", spy)
+    run("dot-net", "validation.fraction=0.2")
+    assert len(seen["held"]) == 8
+    assert not seen["learn"] & seen["held"]
+    assert not any("test" in face for face in seen["learn"] | seen["held"])
+
+
+def test_best_weights_follow_the_metrics_own_direction(run, monkeypatch):
+    """AUC is better when higher: epochs that validate at 10, 50, 20 must keep the second."""
+    from parface_bench.training.validation import Validation
+
+    values = iter([10.0, 50.0, 20.0])
+    monkeypatch.setattr(Validation, "__call__", lambda self, name: {"AUC@10": next(values)})
+    folder = run("dot-net", "validation.metric=AUC@10").folder
+    from parface_bench.training.checkpoint import load_safely
+
+    assert load_safely(folder / "stages" / "1-train" / "best.pth")["epoch"] == 2
+
+
+def test_early_stop(run, monkeypatch):
+    from parface_bench.training.validation import Validation
+
+    monkeypatch.setattr(Validation, "__call__", lambda self, name: {"NME": 5.0})
+    folder = run("dot-net", "train.epochs=9", "train.early_stop=2").folder
+    epochs = {json.loads(line)["epoch"] for line in (folder / "log.jsonl").read_text().splitlines()}
+    assert max(epochs) <= 3
+
+
+def test_evaluating_the_checkpoint_gives_the_same_numbers(run):
+    trained = run("dot-norm")
+    again = run(str(trained.folder / "checkpoint.pt"), train=False)
+    assert again.document["subsets"] == trained.document["subsets"]
+    assert again.document["method"] == "dot-norm"
+    assert again.document["trained_on"] == ["dots:train"]
+    # scored on its own training faces, the row is marked
+    seen = run(str(trained.folder), train=False, split="train")
+    assert seen.document["contaminated"] is True
+
+
+def test_load_model_predicts_photographs(run, dots_root):
+    trained = run("dot-net", "train.epochs=20")
+    model = pf.load_model(trained.folder / "checkpoint.pt", device="cpu")
+    faces = load_index("dots", "test", dots_root)
+    from parface_bench.data.pictures import read_image
+
+    images = [read_image(dots_root, name) for name in faces["image"]]
+    found = model.predict(images, np.stack(list(faces["bbox"])))
+    table = pd.read_parquet(trained.folder / "predictions.parquet").drop(columns="id").to_numpy().reshape(-1, 5, 2)
+    np.testing.assert_allclose(found, table, atol=1e-3)
+
+
+def test_starting_from_a_checkpoint_and_single_stages(run):
+    first = run("dot-net", "train.epochs=10")
+    two = "stages=[{name: warm, epochs: 1}, {name: on, epochs: 1, trains: [head]}]"
+    second = run("dot-net", two, from_checkpoint=first.folder / "checkpoint.pt", stages="2")
+    from parface_bench.training.checkpoint import load_safely
+
+    before, after = (load_safely(r.folder / "checkpoint.pt")["state_dict"] for r in (first, second))
+    assert all((before[key] == after[key]).all() for key in before if key.startswith("body"))
+    assert not (before["head.weight"] == after["head.weight"]).all()
+    assert not (second.folder / "stages" / "1-warm.pt").exists()
+
+
+def test_limit(run):
+    document = run("dot-net", limit=5).document
+    assert document["n"] == 5
+    assert "--limit 5" in document["command"]
+
+
+def test_plan_names_what_run_records(run, dots_root, tmp_path):
+    from parface_bench.api import plan
+    from tests.training.conftest import QUICK
+
+    options = {"data_root": dots_root, "profile": "quick", "device": "cpu", "overrides": list(QUICK), "seed": 5}
+    planned = plan("dot-net", "dots", **options)
+    document = run("dot-net", seed=5).document
+    assert {key: document[key] for key in planned} == planned
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seeds": 1}, "no option 'seeds'; did you mean 'seed'"),
+        ({"profile": "quik"}, "did you mean 'quick'"),
+        ({"protocol": "parfac"}, "did you mean 'parface'"),
+        ({"device": "cuda:9"}, "GPU"),
+        ({"device": "gpu"}, "auto, cpu"),
+        ({"stages": "2-x"}, "numbers and ranges"),
+        ({"stages": "3"}, "no stage 3"),
+        ({"overrides": ["train.epoch=3"]}, "did you mean 'train.epochs'"),
+        ({"overrides": ["method.droput=0.1"]}, "did you mean 'dropout'"),
+        ({"overrides": ["train.optimizers.main.type=Adum"]}, "did you mean 'Adam'"),
+        ({"overrides": ["train.trains=[heed]"]}, "did you mean 'head'"),
+        ({"overrides": ["train.data=[dots:training]"]}, "did you mean 'train'"),
+        ({"limit": 1}, "at least 2"),
+        ({"split": "tset"}, "did you mean 'test'"),
+    ],
+)
+def test_mistakes_are_named_before_work_begins(run, options, words):
+    with pytest.raises(UserError, match="(?s).*" + words):
+        run("dot-net", **options)
+
+
+def test_a_method_that_learns_cannot_be_evaluated_by_name(run):
+    with pytest.raises(UserError, match="has to learn first"):
+        run("dot-net", train=False)
