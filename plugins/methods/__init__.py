@@ -33,4 +33,18 @@ PLUGINS: list[MethodSpec] = [
         summary="soft-argmax of heatmaps, trained on coordinates with variance regularisation",
         reference="Sun et al., Integral Human Pose Regression, ECCV 2018; Nibali et al., DSNT, arXiv:1801.07372",
     ),
+    MethodSpec(
+        name="parface",
+        target=f"{_HERE}.parface.method:ParFace",
+        trainable=True,
+        summary="ParFace-Net: 3D landmarks from a face autoencoder, trained in stages, the first ones without landmarks",
+        reference="ParFace-Net (3D face alignment for facial palsy); Browatzki & Wallraven, CVPR 2020, arXiv:1911.10448",
+    ),
+    MethodSpec(
+        name="3fabrec",
+        target=f"{_HERE}.parface.method:FabRec",
+        trainable=True,
+        summary="3FabRec: 2D landmarks from a face autoencoder; no in-domain inversion, no depth head of its own",
+        reference="Browatzki & Wallraven, 3FabRec, CVPR 2020, arXiv:1911.10448",
+    ),
 ]

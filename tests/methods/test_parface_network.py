@@ -1,4 +1,4 @@
-"""ParFace-Net against the original's numbers and tensor names; the folded network against the plain one."""
+"""ParFace-Net against the original's numbers and tensor names; prepared parts against plain ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from parface_bench.plugins.methods.parface.inference import folded
+from parface_bench.plugins.methods.parface.inference import prepared
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
 from parface_bench.registry import UserError
 from tests.methods.parface_weights import fill, waves
@@ -25,7 +25,7 @@ def arrays(golden):
     return np.load(golden / "model.npz")
 
 
-@pytest.fixture(scope="module", params=["plain", "folded"])
+@pytest.fixture(scope="module", params=["plain", "prepared"])
 def output(request, network):
     """Both ways through the network on the golden input; gradients make it take the plain one."""
     with torch.set_grad_enabled(request.param == "plain"):
@@ -133,12 +133,12 @@ def test_any_size_and_number_of_landmarks(sizes):
     assert network.D(x).shape == (2,)
 
 
-def test_folded_copy_follows_the_weights():
+def test_prepared_copy_follows_the_weights():
     network = ParFaceNetwork(width=0.125, image_size=64, heatmap_size=32).eval()
     x = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         before = network(x)
-        assert folded(network) is folded(network)
+        assert prepared(network.Q) is prepared(network.Q)
         network.Q.bn1.running_mean += 0.5
         assert not torch.equal(network(x).z, before.z)
         network.load_state_dict(ParFaceNetwork(width=0.125, image_size=64, heatmap_size=32).state_dict())

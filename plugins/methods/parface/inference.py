@@ -1,7 +1,7 @@
-"""The network prepared for inference: the same numbers, to within rounding, in less than half the time.
+"""Parts of the network prepared for use without training: the same numbers, to within rounding, in half the time.
 
-Batch norms are folded into their convolutions, arrays are channels-last, and the decoder stops where the landmarks
-leave it.
+Batch norms are folded into their convolutions, and weights are channels-last. Gradients flow through a prepared part,
+but none are kept for its weights; stages use prepared copies of the parts that they do not train.
 """
 
 from __future__ import annotations
@@ -17,60 +17,39 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from parface_bench.plugins.backbones.blocks import BasicBlock, InverseBlock
 from parface_bench.plugins.backbones.inverse_resnet import InverseResNet
 from parface_bench.plugins.backbones.resnet_encoder import ResNetEncoder
-from parface_bench.plugins.methods.parface.network import Output, ParFaceNetwork
 
-_FOLDED: WeakKeyDictionary[nn.Module, tuple[tuple, FoldedNetwork]] = WeakKeyDictionary()
-
-
-def folded(network: ParFaceNetwork) -> FoldedNetwork:
-    """The network's folded copy, made anew whenever a weight or statistic has changed."""
-    key = _state_of(network)
-    held = _FOLDED.get(network)
-    if held is None or held[0] != key:
-        held = _FOLDED[network] = (key, FoldedNetwork(network))
-    return held[1]
+_PREPARED: WeakKeyDictionary[nn.Module, tuple[tuple[tuple[int, int], ...], Any]] = WeakKeyDictionary()
 
 
-def _state_of(network: ParFaceNetwork) -> tuple:
-    """Changes whenever a tensor that the landmarks depend on is replaced or written to."""
-    state = []
-    for part in (network.Q, network.P, network.LMH, network.LMH_3D):
-        for tensor in [] if part is None else [*part.parameters(), *part.buffers()]:
-            state.append((tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version))
-    return tuple(state)
+def prepared(part: nn.Module) -> Any:
+    """The part's prepared copy, in evaluation mode, made anew whenever a weight or statistic has changed."""
+    with torch.inference_mode(False):
+        tensors = [*part.parameters(), *part.buffers()]
+        state = tuple((t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors)
+        held = _PREPARED.get(part)
+        if held is None or held[0] != state:
+            held = _PREPARED[part] = (state, _prepare(part))
+        return held[1]
 
 
-def _fold(module: Any) -> Any:
-    """A copy of the module with every batch norm that follows a convolution folded into it."""
-    module = copy.deepcopy(module).eval().requires_grad_(False)
-    for part in list(module.modules()):
-        if isinstance(part, BasicBlock | InverseBlock):
-            deconvolves = isinstance(part, InverseBlock)
-            part.conv1 = fuse_conv_bn_eval(part.conv1, part.bn1, transpose=deconvolves)
-            part.conv2 = fuse_conv_bn_eval(part.conv2, part.bn2)
-            part.bn1 = part.bn2 = nn.Identity()
-            shortcut = part.upsample if isinstance(part, InverseBlock) else part.downsample
+def _prepare(part: Any) -> Any:
+    part = copy.deepcopy(part).eval().requires_grad_(False)
+    for module in list(part.modules()):
+        if isinstance(module, BasicBlock | InverseBlock):
+            deconvolves = isinstance(module, InverseBlock)
+            module.conv1 = fuse_conv_bn_eval(module.conv1, module.bn1, transpose=deconvolves)
+            module.conv2 = fuse_conv_bn_eval(module.conv2, module.bn2)
+            module.bn1 = module.bn2 = nn.Identity()
+            shortcut = module.upsample if isinstance(module, InverseBlock) else module.downsample
             if shortcut is not None:
                 shortcut[0] = fuse_conv_bn_eval(shortcut[0], shortcut[1], transpose=deconvolves)
                 shortcut[1] = nn.Identity()
-        elif isinstance(part, ResNetEncoder | InverseResNet):
-            part.conv1 = fuse_conv_bn_eval(part.conv1, part.bn1, transpose=isinstance(part, InverseResNet))
-            part.bn1 = nn.Identity()
-    return module.to(memory_format=torch.channels_last)
+        elif isinstance(module, ResNetEncoder | InverseResNet):
+            module.conv1 = fuse_conv_bn_eval(module.conv1, module.bn1, transpose=isinstance(module, InverseResNet))
+            module.bn1 = nn.Identity()
+    return part.to(memory_format=torch.channels_last).requires_grad_(False)
 
 
-class FoldedNetwork(nn.Module):
-    """A :class:`ParFaceNetwork` for inference only; it does not follow later changes of the weights."""
-
-    def __init__(self, network: ParFaceNetwork) -> None:
-        super().__init__()
-        self.Q, self.P, self.LMH = _fold(network.Q), _fold(network.P), _fold(network.LMH)
-        self.LMH_3D = None if network.LMH_3D is None else _fold(network.LMH_3D)
-
-    def forward(self, x: Tensor, reconstruct: bool = False) -> Output:
-        """As :meth:`ParFaceNetwork.forward`."""
-        z = self.Q(x.contiguous(memory_format=torch.channels_last))
-        x1 = self.P.first(z)
-        heatmaps = self.LMH(x1, self.P)
-        depth = None if self.LMH_3D is None else self.LMH_3D(heatmaps, z)
-        return Output(z, self.P.rest(x1) if reconstruct else None, heatmaps, depth)
+def channels_last(images: Tensor) -> Tensor:
+    """Images [B, C, H, W] in channels-last memory."""
+    return images.contiguous(memory_format=torch.channels_last)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from parface_bench.plugins.methods.parface.critics import CodeCritic, ImageCritic
 from parface_bench.plugins.methods.parface.heads import DepthHead, HeatmapHead
+from parface_bench.plugins.methods.parface.inference import channels_last, prepared
 from parface_bench.registry import BACKBONES
 
 MEAN = (0.518, 0.418, 0.361)  # of the original's training images; RGB in 0..1
@@ -73,19 +74,20 @@ class ParFaceNetwork(nn.Module):
     def forward(self, x: Tensor, reconstruct: bool = True) -> Output:
         """Run encoder, decoder and heads.
 
-        In evaluation mode and without gradients the same numbers come from a folded copy of the network
-        (:mod:`.inference`), to within rounding.
+        In evaluation mode and without gradients prepared copies of them run (:mod:`.inference`): the same numbers, to
+        within rounding.
 
         Args:
             x: float [B, 3, S, S], RGB in 0..1 minus :data:`MEAN`.
             reconstruct: also decode the image; landmarks do not need it.
         """
+        encoder, decoder, head, depth_head = self.Q, self.P, self.LMH, self.LMH_3D
         if not (self.training or torch.is_grad_enabled()):
-            from parface_bench.plugins.methods.parface.inference import folded
-
-            return folded(self)(x, reconstruct)
-        z = self.Q(x)
-        x1 = self.P.first(z)
-        heatmaps = self.LMH(x1, self.P)
-        depth = None if self.LMH_3D is None else self.LMH_3D(heatmaps, z)
-        return Output(z, self.P.rest(x1) if reconstruct else None, heatmaps, depth)
+            x = channels_last(x)
+            encoder, decoder, head = prepared(encoder), prepared(decoder), prepared(head)
+            depth_head = None if depth_head is None else prepared(depth_head)
+        z = encoder(x)
+        x1 = decoder.first(z)
+        heatmaps = head(x1, decoder)
+        depth = None if depth_head is None else depth_head(heatmaps, z)
+        return Output(z, decoder.rest(x1) if reconstruct else None, heatmaps, depth)

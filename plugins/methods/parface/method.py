@@ -1,0 +1,137 @@
+"""ParFace-Net and 3FabRec as trainable methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from parface_bench.data.codecs import PARFACE_CODEC, HeatmapCodec
+from parface_bench.faces import Schema
+from parface_bench.plugins.methods.parface.network import MEAN, Output, ParFaceNetwork
+from parface_bench.plugins.methods.parface.steps import DEPTH_UNIT, build_step
+from parface_bench.training.stage import Stage
+from parface_bench.training.trainable import TrainableMethod
+
+if TYPE_CHECKING:
+    from mmengine.optim import OptimWrapper
+
+    from parface_bench.data.batch import Batch
+
+
+class ParFace(TrainableMethod):
+    """ParFace-Net: 3D landmarks of healthy and paralysed faces from a face autoencoder.
+
+    Args:
+        schema: landmarks to find.
+        image_size: side of the crop in pixels: 64, 128, 256, 512 or 1024.
+        code_size: length of the autoencoder's code.
+        heatmap_size: side of the heatmaps in pixels, at most the image size.
+        width: multiplier of all channel counts; 1 is the original.
+        depth: with a depth head.
+        critics: with the critics of the self-supervised stages.
+        encoder, decoder: backbones of the autoencoder.
+        codec: how landmarks become heatmaps and come back: fields of `parface_bench.data.codecs.HeatmapCodec` (sigma 7
+            on 128 px by default), or 'parface' for the original's.
+        mean: subtracted from the images' R, G, B in 0..1.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        image_size: int = 256,
+        code_size: int = 99,
+        heatmap_size: int = 128,
+        width: float = 1.0,
+        depth: bool = True,
+        critics: bool = True,
+        encoder: str | Mapping[str, Any] = "resnet_encoder",
+        decoder: str | Mapping[str, Any] = "inverse_resnet",
+        codec: str | Mapping[str, Any] | None = None,
+        mean: Sequence[float] = MEAN,
+    ) -> None:
+        super().__init__()
+        self.network = ParFaceNetwork(
+            len(schema), image_size, code_size, heatmap_size, width, depth, critics, _config(encoder), _config(decoder)
+        )
+        if codec == "parface":
+            self.codec = PARFACE_CODEC
+        else:
+            standard = {"size": heatmap_size, "sigma": 7.0 * heatmap_size / 128}
+            self.codec = HeatmapCodec.from_config({**standard, **(codec if isinstance(codec, Mapping) else {})})
+        self.predicts_depth = depth
+        self.mean = tuple(mean)
+        self._steps: dict[str, Any] = {}
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """RGB in 0..1 -> what the network sees."""
+        return images - images.new_tensor(self.mean)[:, None, None]
+
+    def forward(self, images: Tensor) -> Output:
+        """Crops float [B, 3, S, S], RGB in 0..1 -> the network's output without a reconstruction."""
+        return self.network(self.normalise(images), reconstruct=False)
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """Crops float [B, 3, S, S], RGB in 0..1 -> their reconstructions, likewise."""
+        recon = self.network(self.normalise(images)).reconstruction
+        return (recon + recon.new_tensor(self.mean)[:, None, None]).clamp(0, 1)
+
+    def decode(self, output: Output) -> Tensor:
+        """Landmarks in crop pixels, [B, L, 3] where depth is trained and scored, else [B, L, 2]."""
+        points = self.codec.decode(output.heatmaps, self.image_size)
+        if output.depth is None or self.dims == 2:
+            return points
+        return torch.cat([points, output.depth[..., None].to(points) * DEPTH_UNIT], -1)
+
+    def stages(self, recipe: Mapping[str, Any]) -> list[Stage]:
+        """The recipe's stages; depth stages only where the data are 3D and there is a depth head."""
+        with_depth = self.dims == 3 and self.predicts_depth
+        return [stage for stage in super().stages(recipe) if stage.loss != "depth" or with_depth]
+
+    def training_step(self, batch: Batch, optimizers: Mapping[str, OptimWrapper], stage: Stage) -> dict[str, Tensor]:
+        """One step of the stage's kind, see :mod:`.steps`."""
+        if stage.name not in self._steps:
+            self.build_step(stage)
+        return self._steps[stage.name](self.normalise(batch.images), batch, optimizers)
+
+    def build_step(self, stage: Stage) -> None:
+        """Make what a stage needs besides the network: its losses."""
+        self._steps = {stage.name: build_step(self.network, stage)}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ParFace:
+        # the steps hold the losses' own networks, which an averaged copy does not need
+        import copy
+
+        steps, self._steps = self._steps, {}
+        try:
+            twin = self.__class__.__new__(self.__class__)
+            memo[id(self)] = twin
+            twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        finally:
+            self._steps = steps
+        return twin
+
+
+class FabRec(ParFace):
+    """3FabRec (Browatzki & Wallraven, CVPR 2020): ParFace-Net's ancestor, without in-domain inversion or depth head."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        image_size: int = 256,
+        code_size: int = 99,
+        heatmap_size: int = 128,
+        width: float = 1.0,
+        critics: bool = True,
+        codec: str | Mapping[str, Any] | None = None,
+        mean: Sequence[float] = MEAN,
+    ) -> None:
+        super().__init__(
+            schema, image_size, code_size, heatmap_size, width, depth=False, critics=critics, codec=codec, mean=mean
+        )
+
+
+def _config(backbone: str | Mapping[str, Any]) -> str | dict[str, Any]:
+    return backbone if isinstance(backbone, str) else dict(backbone)
