@@ -163,10 +163,11 @@ def _learns(built: Any, spec: MethodSpec, schema: str, recipe: Mapping[str, Any]
     stages = built.stages(recipe)
     assert stages, f"method {spec.name!r} has no stages"
     assert all(isinstance(s, Stage) for s in stages), f"method {spec.name!r}: stages() must give a list of Stage"
-    for stage in stages:
-        assert callable(getattr(built, stage.loss, None)), f"method {spec.name!r}: no function {stage.loss!r}"
-    batch = sample_batch(schema, built.image_size, dims=dims, codec=getattr(built, "codec", None))
     own_step = type(built).training_step is not TrainableMethod.training_step
+    for stage in stages:
+        known = own_step or callable(getattr(built, stage.loss, None))
+        assert known, f"method {spec.name!r}: no function {stage.loss!r}"
+    batch = sample_batch(schema, built.image_size, dims=dims, codec=getattr(built, "codec", None))
     if stages[0].kind == "gradient" and not own_step:
         built.train()
         terms = getattr(built, stages[0].loss)(batch)

@@ -115,7 +115,7 @@ def set_modes(method: nn.Module, stage: Stage) -> None:
 
 
 def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> dict[str, SharedOptimizer]:
-    """The stage's optimizers by name. Norms' and biases' weights do not decay.
+    """The stage's optimizers by name, from ``{type, lr, weight_decay, modules, rates: {part: lr}, ...}`` each.
 
     ``rates`` gives parts of an optimizer their own learning rate: ``{lr: 1e-4, rates: {encoder: 2e-5}}``.
 
@@ -134,25 +134,11 @@ def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> d
         parameters = list({id(p): p for part in parts for p in part.parameters() if p.requires_grad}.values())
         if not parameters:
             raise UserError(f"{where}: nothing to learn; check 'trains' and 'modules'")
-        decay = float(own.pop("weight_decay", 0.0))
-        rates = {
-            id(p): float(rate)
-            for part, rate in dict(own.pop("rates", {})).items()
-            for p in modules(method, [part], where)[0].parameters()
-        }
-        groups = [
-            {
-                "params": [p for p in parameters if rates.get(id(p)) == rate and (p.ndim > 1) == wide],
-                "weight_decay": decay if wide else 0.0,
-                **({} if rate is None else {"lr": rate}),
-            }
-            for rate in [None, *sorted(set(rates.values()))]
-            for wide in (True, False)
-        ]
+        groups = _groups(method, parameters, float(own.pop("weight_decay", 0.0)), own.pop("rates", None) or {}, where)
         if "betas" in own:
             own["betas"] = tuple(own["betas"])
         try:
-            optimizer = OPTIMIZERS[kind]([g for g in groups if g["params"]], **own)
+            optimizer = OPTIMIZERS[kind](groups, **own)
         except (TypeError, ValueError) as error:
             raise UserError(f"{where}: {error}") from None
         out[name] = SharedOptimizer(
@@ -163,6 +149,22 @@ def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> d
             clip_grad={"max_norm": stage.clip_grad} if stage.clip_grad else None,
         )
     return out
+
+
+def _groups(
+    method: nn.Module, parameters: list[nn.Parameter], decay: float, rates: Mapping[str, float], where: str
+) -> list[dict[str, Any]]:
+    """Parameter groups: matrices decay and vectors do not; parts named in ``rates`` learn at their own rate."""
+    rate_of = {
+        id(p): float(rate) for name, rate in rates.items() for p in modules(method, [name], where)[0].parameters()
+    }
+    groups: dict[tuple[float, float | None], dict[str, Any]] = {}
+    for p in parameters:
+        own = decay if p.ndim > 1 else 0.0
+        key = (own, rate_of.get(id(p)))
+        rate = {} if key[1] is None else {"lr": key[1]}
+        groups.setdefault(key, {"params": [], "weight_decay": own, **rate})["params"].append(p)
+    return list(groups.values())
 
 
 def build_schedules(stage: Stage, optimizers: Mapping[str, SharedOptimizer], steps: int) -> list[_ParamScheduler]:

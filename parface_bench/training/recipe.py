@@ -69,8 +69,9 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = ()) -> dict[str, Any]:
     """The resolved recipe of a run.
 
-    Later wins: ``profiles/PROFILE.yaml``, ``methods/METHOD.PROFILE.yaml`` (or ``methods/METHOD.yaml``),
-    ``methods/METHOD@DATASET.PROFILE.yaml`` (or without the profile), ``--set`` pairs ``key.sub=value``.
+    Later wins: ``profiles/PROFILE.yaml``, ``datasets/DATASET.yaml``, ``methods/METHOD.yaml``,
+    ``methods/METHOD@DATASET.yaml``, ``--set`` pairs ``key.sub=value``. Of the middle three a file ``NAME.PROFILE.yaml``
+    is taken in place of ``NAME.yaml`` where there is one.
 
     Raises:
         UserError: an unknown profile or key (with the nearest name), or a value that is not YAML.
@@ -79,9 +80,9 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
         raise UserError(f"unknown profile {profile!r}{nearest(profile, PROFILES)}")
     root = configs()
     recipe = read(root / "profiles" / f"{profile}.yaml")
-    for stem in (method, f"{method}@{dataset}"):
+    for stem in (f"datasets/{dataset}", f"methods/{method}", f"methods/{method}@{dataset}"):
         for name in (f"{stem}.{profile}.yaml", f"{stem}.yaml"):
-            path = root / "methods" / name
+            path = root / name
             if path.is_file():
                 recipe = merge(recipe, read(path))
                 break

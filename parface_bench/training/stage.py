@@ -24,13 +24,15 @@ class Stage:
         trains: sub-modules of the method that learn ('encoder', 'head.depth', ...); () = all. The others are frozen:
             no gradients, and in evaluation mode, so that batch-norm statistics stay.
         drifts: frozen sub-modules whose batch-norm statistics are nevertheless updated.
-        loss: name of the method's function of a batch that gives the loss: a scalar tensor or named terms, summed.
+        loss: name of the method's function of a batch that gives the loss: a scalar tensor or named terms, summed. A
+            method that writes ``training_step`` may take it for whatever it likes.
         truth: column of the landmarks in the index tables: 'landmarks' or 'landmarks_2d' (a second, 2D convention).
         needs_landmarks: False for self-supervised stages, which use faces without landmarks too.
         batch_size: faces a step and process.
         accumulate: batches whose gradients are summed before each step of the optimizer.
-        optimizers: name -> {type, lr, ..., modules}; ``modules`` (default all that train) lists sub-modules. One
-            optimizer is stepped by the runner; with several the method writes ``training_step``.
+        optimizers: name -> {type, lr, ..., modules, rates}; ``modules`` (default all that train) lists sub-modules,
+            ``rates`` gives sub-modules learning rates of their own. One optimizer is stepped by the runner; with several
+            the method writes ``training_step``.
         schedule: {type: constant | cosine | multistep, warmup: share of the steps, ...}, see
             :func:`parface_bench.training.optimizer.build_schedules`.
         augment: arguments of the shared augmentation, see docs/methods.md.
