@@ -113,6 +113,8 @@ def choose_columns(documents: Sequence[Mapping[str, Any]], selection: Selection)
     subsets = selection.subsets or sorted(dict.fromkeys(subset for subset, _ in found), key=lambda s: s != "full")
 
     def wanted(subset: str, metric: str) -> bool:
+        if not selection.subsets and subset != "full" and _is_full(documents, subset, main):
+            return False
         if selection.metrics:
             return metric in selection.metrics
         return bool(selection.subsets) or subset == "full" or metric == main
@@ -123,6 +125,17 @@ def choose_columns(documents: Sequence[Mapping[str, Any]], selection: Selection)
         for (owner, metric), column in found.items()
         if owner == subset and wanted(subset, metric)
     ]
+
+
+def _is_full(documents: Sequence[Mapping[str, Any]], subset: str, main: str) -> bool:
+    """Whether a subset holds the same faces as ``full`` wherever it occurs, so that its column would say nothing."""
+    pairs = [(d["subsets"][subset], d["subsets"].get("full", {})) for d in documents if subset in d["subsets"]]
+    return all(
+        own.get("n") is not None
+        and own["n"] == full.get("n")
+        and own.get(main, {}).get("value") == full.get(main, {}).get("value")
+        for own, full in pairs
+    )
 
 
 def _check_names(documents: Sequence[Mapping[str, Any]], selection: Selection) -> None:

@@ -81,6 +81,15 @@ def test_columns_are_full_metrics_and_main_metric_of_subsets(make):
     assert [(c.subset, c.metric) for c in table.columns] == [("full", "AUC@10"), ("hard", "AUC@10")]
 
 
+def test_a_subset_that_is_the_whole_set_is_no_column_unless_asked_for(make):
+    document = make("a")
+    document["subsets"]["all-of-them"] = document["subsets"]["full"]
+    document["subsets"]["balanced"] = {**document["subsets"]["full"], "NME": {"value": 3.3}}
+    names = {c.subset for c in tables(document)[0].columns}
+    assert names == {"full", "hard", "balanced"}
+    assert {c.subset for c in tables(document, subsets=["all-of-them"])[0].columns} == {"all-of-them"}
+
+
 def test_a_metric_that_only_some_results_have_is_a_column_with_gaps(make):
     more = make("b", 2.0)
     more["subsets"]["full"]["nme-mouth"] = {"value": 1.5, "ci95": None}
