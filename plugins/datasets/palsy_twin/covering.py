@@ -41,7 +41,7 @@ def draw_covering(rng: np.random.Generator, wears_glasses: bool) -> Covering:
     pick = rng.random()
     shape = tuple(float(v) for v in rng.random(8))
     colour = linear(rng.uniform(10, 240, size=3) * 0.5 + 0.5 * rng.uniform(10, 240))
-    for kind, share in (("hand", 0.06), ("mask", 0.03), ("scarf", 0.03), ("object", 0.02), ("sunglasses", 0.03)):
+    for kind, share in (("hand", 0.045), ("mask", 0.02), ("scarf", 0.025), ("object", 0.02), ("sunglasses", 0.03)):
         if pick < share:
             return Covering(kind, shape, colour)
         pick -= share

@@ -35,7 +35,7 @@ CLINICAL: dict[str, dict[str, float]] = {
     "smile-open": {
         "mouthSmile": 0.8,
         "cheekSquint": 0.5,
-        "mouthUpperUp": 0.4,
+        "mouthUpperUp": 0.55,
         "mouthLowerDown": 0.3,
         "jawOpen": 0.15,
         "eyeSquint": 0.2,
@@ -60,20 +60,20 @@ EVERYDAY: dict[str, dict[str, float]] = {
 }
 EXPRESSIONS = {**CLINICAL, **EVERYDAY}
 EXPRESSION_ODDS = {
-    "rest": 0.2,
+    "rest": 0.17,
     "close-gentle": 0.05,
     "close-tight": 0.05,
     "brow-raise": 0.07,
     "frown": 0.06,
     "snarl": 0.05,
-    "smile-closed": 0.11,
-    "smile-open": 0.14,
+    "smile-closed": 0.13,
+    "smile-open": 0.21,
     "pucker": 0.06,
     "lip-depression": 0.05,
     "mouth-open": 0.04,
     "speech": 0.06,
     "surprise": 0.02,
-    "laugh": 0.03,
+    "laugh": 0.06,
     "sad": 0.01,
 }
 SIDE_JITTER = 0.06  # natural left-right difference of a movement, as a share of it
@@ -115,6 +115,8 @@ def draw_expression(rng: np.random.Generator, name: str | None = None) -> tuple[
         sides[unit] = [a + level for a in sides.get(unit, [0.0, 0.0])]
     lift = float(np.clip(rng.normal(0.14, 0.08), 0, 0.35))  # the base head frowns a little; people do not
     sides["browInnerUp"] = [a + lift for a in sides["browInnerUp"]]
+    corners = max(0.0, rng.normal(0.08, 0.12))  # people who are photographed smile a little
+    sides["mouthSmile"] = [a + corners for a in sides["mouthSmile"]]
     if "eyeBlink" not in sides:
         lids = float(np.clip(rng.normal(0.0, 0.11), -0.15, 0.45))
         sides["eyeBlink"] = [lids, lids]

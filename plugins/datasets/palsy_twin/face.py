@@ -116,10 +116,9 @@ def render_face(face: Face) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     made, _ = apply_palsy(face.palsy, face.sides)
     folds = creases.relief(skin_space(), creases.depths(face.look, made, face.palsy))
     skin = paint(face.look, head, creases.emboss(folds))
-    linear_rgb, nearest = render(
-        head, scene, face.look, face.covering.colour, skin, face.camera, face.light, background
-    )
-    visible = seen(face.camera, on_surface(points, head.landmark_vertex, head.landmark_weight), nearest)
+    linear_rgb = render(head, scene, face.look, face.covering.colour, skin, face.camera, face.light, background)
+    marks = on_surface(points, head.landmark_vertex, head.landmark_weight)
+    visible = seen(face.camera, marks, scene, face.size)
     record = {
         "landmarks_MAL3D": marks_3d.tolist(),
         "landmarks_2d": marks_2d.tolist(),

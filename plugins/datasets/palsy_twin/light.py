@@ -51,7 +51,7 @@ def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _tint(rng: np.random.Generator, strength: float) -> NDArray[np.float64]:
     """A colour between candle light and blue sky, mean 1."""
-    warm = rng.normal() * strength
+    warm = (0.4 + rng.normal()) * strength
     return np.exp(np.array([warm, 0.1 * rng.normal() * strength, -warm]))
 
 
@@ -71,7 +71,7 @@ def draw_light(rng: np.random.Generator) -> Light:
     key = {"soft": 0.35, "studio": 0.85, "side": 1.0, "top": 0.95, "back": 0.8, "dim": 0.3}[kind] * rng.uniform(
         0.7, 1.3
     )
-    ambient = {"soft": 0.66, "studio": 0.46, "side": 0.36, "top": 0.44, "back": 0.46, "dim": 0.24}[kind] * rng.uniform(
+    ambient = {"soft": 0.55, "studio": 0.34, "side": 0.26, "top": 0.34, "back": 0.40, "dim": 0.20}[kind] * rng.uniform(
         0.75, 1.3
     )
     coefficients = np.zeros((9, 3))
@@ -113,6 +113,6 @@ def received(
     wrapped = np.clip(
         (facing[:, None] + [0.25, 0.12, 0.10]) / [1.25, 1.12, 1.10], 0, 1
     )  # light bleeds red through skin
-    cavity = 0.2 + 0.8 * np.clip(openness * 1.15, 0, 1)
+    cavity = 0.12 + 0.88 * np.clip(openness * 1.1, 0, 1) ** 1.5
     around = np.clip(harmonics(normal) @ light.environment, 0.02, None) * cavity[:, None]
     return (around + wrapped * light.colour * (lit * (0.5 + 0.5 * cavity))[:, None]).astype(np.float32), lit

@@ -27,7 +27,7 @@ HAIR_COLOURS = {
     "white": (205, 203, 200),
     "dyed": (120, 40, 90),
 }
-IRIS_COLOURS = ((62, 38, 22), (92, 60, 34), (118, 96, 52), (84, 108, 80), (92, 124, 150), (120, 134, 142), (40, 26, 18))
+IRIS_COLOURS = ((58, 36, 22), (80, 52, 30), (96, 76, 44), (70, 88, 66), (72, 98, 122), (92, 104, 112), (38, 25, 18))
 HAIR_STYLES = ("bald", "stubble", "short", "medium", "big", "long", "updo", "cap", "beanie", "headscarf")
 
 
@@ -116,7 +116,7 @@ def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
     african, asian, caucasian = identity.ancestry
     melanin = float(np.clip(0.78 * african + 0.38 * asian + 0.16 * caucasian + 0.13 * rng.normal(), 0, 1))
     skin = linear([np.interp(melanin * 5, np.arange(6), MELANIN[:, k]) for k in range(3)])
-    skin = skin * np.exp(0.05 * rng.normal()) * np.exp(0.05 * rng.normal(size=3) * [1, 0.5, 1])
+    skin = skin * [1.04, 0.88, 0.84] * np.exp(0.05 * rng.normal()) * np.exp(0.05 * rng.normal(size=3) * [1, 0.5, 1])
     male = rng.random() < identity.male
     adult = identity.age > -0.15
     made_up = (not male) and adult and rng.random() < 0.45
@@ -128,7 +128,7 @@ def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
     iris_pick = rng.integers(len(IRIS_COLOURS))
     dark_iris = melanin > 0.45 or asian > 0.6
     iris = linear(np.array(IRIS_COLOURS[[0, 1, 6][iris_pick % 3] if dark_iris else iris_pick]) * rng.uniform(0.8, 1.25))
-    white = linear(np.array([226, 220, 214]) - rng.uniform(0, 30) * np.array([0.5, 0.8, 1.0]))
+    white = linear(np.array([216, 208, 200]) - rng.uniform(0, 40) * np.array([0.5, 0.8, 1.0]))
     shadow = linear(rng.uniform(30, 150, size=3))
     return Look(
         melanin=melanin,
@@ -143,8 +143,8 @@ def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
         hair_style=_hair_style(rng, identity),
         hair=hair,
         hair_volume=float(rng.uniform(0.5, 1.4)),
-        hairline=float(rng.normal() * 0.05 + (0.1 * rng.random() * max(identity.age, 0.0) if male else 0.0)),
-        brow=np.minimum(hair * rng.uniform(0.5, 1.0), skin * 0.5),
+        hairline=float(rng.normal() * 0.06 - 0.05 + (0.12 * rng.random() * max(identity.age, 0.0) if male else 0.0)),
+        brow=np.minimum(hair * rng.uniform(0.6, 1.2) + 0.05 * skin, skin * 0.55),
         brow_thickness=float(rng.uniform(0.024, 0.046) + 0.010 * male),
         brow_density=float(rng.uniform(0.6, 1.4)),
         stubble=float(rng.uniform(0.1, 1.0)) if male and adult and rng.random() < 0.6 else 0.0,
@@ -164,6 +164,6 @@ def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
         cover=linear(rng.uniform(15, 235, size=3)),
         glasses=bool(rng.random() < 0.13 + 0.12 * max(identity.age, 0.0)),
         lid_crease=float(np.clip(0.75 + 0.2 * rng.normal() - 0.6 * asian, 0.05, 1.0)),
-        fringe=bool(rng.random() < 0.18),
+        fringe=bool(rng.random() < 0.25),
         texture_seed=int(rng.integers(2**31)),
     )

@@ -72,6 +72,32 @@ def rasterise(
 
 
 @numba.njit(cache=True, nogil=True)
+def nearest_over(
+    at: NDArray[np.float32], screen: NDArray[np.float32], depth: NDArray[np.float32], triangles: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Depth of the nearest surface exactly over each screen position ``at`` [n, 2], -1e30 where there is none."""
+    out = np.full(len(at), np.float32(-1e30))
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay = screen[a, 0], screen[a, 1]
+        bx, by = screen[b, 0], screen[b, 1]
+        cx, cy = screen[c, 0], screen[c, 1]
+        area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+        if abs(area) < 1e-9:
+            continue
+        x_lo, x_hi, y_lo, y_hi = min(ax, bx, cx), max(ax, bx, cx), min(ay, by, cy), max(ay, by, cy)
+        for k in range(len(at)):
+            x, y = at[k, 0], at[k, 1]
+            if x < x_lo or x > x_hi or y < y_lo or y > y_hi:
+                continue
+            u = ((bx - x) * (cy - y) - (cx - x) * (by - y)) / area
+            v = ((cx - x) * (ay - y) - (ax - x) * (cy - y)) / area
+            if u >= 0 and v >= 0 and u + v <= 1:
+                out[k] = max(out[k], u * depth[a] + v * depth[b] + (1 - u - v) * depth[c])
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
 def vertex_normals(points: NDArray[np.float64], triangles: NDArray[np.int32]) -> NDArray[np.float64]:
     """Area-weighted unit normals [V, 3] of a mesh (zero where a vertex has no triangle)."""
     out = np.zeros_like(points)

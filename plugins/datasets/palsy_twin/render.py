@@ -12,13 +12,14 @@ from parface_bench.plugins.datasets.palsy_twin.camera import Camera
 from parface_bench.plugins.datasets.palsy_twin.covering import Piece
 from parface_bench.plugins.datasets.palsy_twin.light import Light, received
 from parface_bench.plugins.datasets.palsy_twin.look import Look, linear
-from parface_bench.plugins.datasets.palsy_twin.raster import rasterise, vertex_normals
+from parface_bench.plugins.datasets.palsy_twin.raster import nearest_over, rasterise, vertex_normals
 from parface_bench.plugins.datasets.palsy_twin.scene import Scene
 from parface_bench.plugins.datasets.palsy_twin.skin import WINDOW, noise_tiles
 
 SUPERSAMPLE = 2
 HIDDEN_BY = 0.02  # dm: a landmark is hidden when something is at least this much nearer
-EYE_SHADE = 0.9  # eyeballs lie in the lids' shade, which the openness of a closed ball cannot tell
+TEETH_LIGHT = 0.75  # of the head's mean: the mesh's mouth lets in less light than a real one
+EYE_SHADE = 0.8  # eyeballs lie in the lids' shade, which the openness of a closed ball cannot tell
 
 Colour = NDArray[np.float64]
 
@@ -59,7 +60,7 @@ def render(
     camera: Camera,
     light: Light,
     background: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> NDArray[np.float32]:
     """Draw a scene.
 
     Args:
@@ -67,7 +68,7 @@ def render(
         background: linear RGB float32 [S, S, 3]; its size is the picture's.
 
     Returns:
-        linear RGB float32 [S, S, 3]; nearest depth (dm, toward the viewer) [kS, kS] with k = ``SUPERSAMPLE``.
+        linear RGB float32 [S, S, 3].
     """
     size = background.shape[0]
     big = size * SUPERSAMPLE
@@ -78,6 +79,8 @@ def render(
     owner, weights, nearest = rasterise(screen, depth, scene.triangles, scene.two_sided, big, big)
     coming, lit = received(light, view, normal, scene.openness, scene.triangles)
     coming[np.unique(head.triangles[head.part == EYE])] *= EYE_SHADE
+    teeth = np.unique(head.triangles[head.part == TEETH])
+    coming[teeth] = np.maximum(coming[teeth], TEETH_LIGHT * coming[: len(head.vertices)].mean(axis=0))
     table = np.empty((len(view), sh.COLUMNS), np.float32)
     table[:, sh.NORMAL : sh.NORMAL + 3] = normal
     table[:, sh.RECEIVED : sh.RECEIVED + 3] = coming
@@ -93,7 +96,7 @@ def render(
     )  # fmt: skip
     for piece in scene.glass:
         _blend(picture, nearest, piece, camera, light, colours[piece.material])
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.float32), nearest
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _on_screen(camera: Camera, view: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -124,13 +127,10 @@ def _blend(
     picture[row, column] = picture[row, column] * (1 - piece.opacity) + colour * 0.3 * piece.opacity + sky
 
 
-def seen(camera: Camera, points: NDArray[np.float64], nearest: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Whether surface points [n, 3] lie in the picture with nothing in front, from the depth of :func:`render`."""
-    view = camera.to_view(points)
-    at = np.round(_on_screen(camera, view)).astype(int)
-    size = nearest.shape[0]
-    inside = (at >= 0).all(axis=1) & (at < size).all(axis=1)
-    x, y = np.clip(at, 0, size - 1).T
-    steps = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    around = np.stack([nearest[np.clip(y + dy, 0, size - 1), np.clip(x + dx, 0, size - 1)] for dy, dx in steps])
-    return inside & (view[:, 2] > around.min(axis=0) - HIDDEN_BY)
+def seen(camera: Camera, points: NDArray[np.float64], scene: Scene, size: int) -> NDArray[np.bool_]:
+    """Whether surface points [n, 3] lie in a picture of ``size`` pixels with no part of the scene in front."""
+    view, around = camera.to_view(points), camera.to_view(scene.points)
+    at = _on_screen(camera, view)
+    inside = (at >= -0.5).all(axis=1) & (at <= size * SUPERSAMPLE - 0.5).all(axis=1)
+    over = nearest_over(at, _on_screen(camera, around), around[:, 2].astype(np.float32), scene.triangles)
+    return inside & (view[:, 2] > over - HIDDEN_BY)

@@ -121,8 +121,9 @@ def shade(
                     shine = 0.0
             elif m == 1:
                 r = np.sqrt((abs(x) - eyes[8]) ** 2 + (y - eyes[9]) ** 2)
+                lid = 1 - 0.45 * _ramp(y - eyes[9], -0.01, 0.06)
                 for k in range(3):
-                    c[k] = eyes[3 + k] * (1 - 0.35 * _ramp(r, 0.06, 0.14))
+                    c[k] = eyes[3 + k] * (1 - 0.45 * _ramp(r, 0.05, 0.14)) * lid
                 if z > eyes[11]:
                     turn = np.arctan2(y - eyes[9], abs(x) - eyes[8])
                     fibre = 1 + 0.28 * _noise(tile, turn * 12, r * 90)
@@ -130,7 +131,7 @@ def shade(
                     ring = 1 - eyes[10] * _ramp(r, eyes[6] * 0.7, eyes[6])
                     hole = 1 - _ramp(r, eyes[7] - 0.004, eyes[7] + 0.004)
                     for k in range(3):
-                        c[k] = c[k] * (1 - a) + eyes[k] * fibre * ring * a
+                        c[k] = c[k] * (1 - a) + eyes[k] * fibre * ring * lid * a
                         c[k] = c[k] * (1 - hole) + 0.004 * hole
             elif m == HAIR:
                 strand = _noise(tile, x * look[15] * 0.35, y * 1.5 + z * 3)

@@ -166,7 +166,7 @@ def brow_strokes(look: Look, rng: np.random.Generator, line: NDArray[np.float64]
         cv2.polylines(picture, list(ends[: count // 2]), False, 0.6, 1, cv2.LINE_AA, shift)
         cv2.polylines(picture, list(ends[count // 2 :]), False, 1.0, 1, cv2.LINE_AA, shift)
     soft = cv2.GaussianBlur(picture, (0, 0), 2.2)
-    return np.clip(0.45 * picture + 0.9 * soft, 0, 1) * min(1.0, 0.75 + 0.2 * look.brow_density)
+    return np.clip(0.30 * picture + 0.85 * soft, 0, 1) * min(0.95, 0.42 + 0.42 * look.brow_density)
 
 
 def paint(look: Look, head: Head, light_factor: Picture) -> Picture:
