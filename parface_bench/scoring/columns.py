@@ -15,6 +15,8 @@ from parface_bench.scoring.norms import normalising_distance
 from parface_bench.scoring.protocol import Protocol
 
 CHUNK = 4096
+FARTHEST = 1e9  # pixels; beyond it squares lose all meaning, so that such a coordinate is no number either
+SMALLEST = 1e-6  # pixels; a normalising distance below it is a zero that was rounded
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,17 @@ class Inputs:
         dims = 3 if self.with_depth else 2
         truth, predicted = truth[..., :dims], predicted[..., :dims]
         ids = self.ids[rows]
-        if not np.isfinite(predicted).all():
-            row, landmark = np.argwhere(~np.isfinite(predicted))[0][:2]
-            raise UserError(f"face {str(ids[row])!r}: predicted landmark {landmark} is not a finite number")
+        near = np.abs(predicted) <= FARTHEST  # False for NaN, too
+        if not near.all():
+            row, landmark, axis = np.argwhere(~near)[0]
+            value = predicted[row, landmark, axis]
+            what = f"is at {value:g} pixels" if np.isfinite(value) else "is not a finite number"
+            raise UserError(f"face {str(ids[row])!r}: predicted landmark {landmark} {what}; correct the prediction")
         visible = None if self.visible is None else np.asarray(self.visible[rows], dtype=bool)
         reasons = np.full(len(truth), "", dtype=object)
-        if not np.isfinite(truth).all():
-            unknown = np.logical_not(np.isfinite(truth).all(axis=-1))
+        usable = np.abs(truth) <= FARTHEST
+        if not usable.all():
+            unknown = np.logical_not(usable.all(axis=-1))
             # a landmark that the annotators left out counts for nothing; one that should be there spoils the face
             truth = np.where(unknown[..., None], np.nan, truth)
             spoilt = unknown if visible is None else unknown & visible
@@ -67,7 +73,7 @@ class Inputs:
                 box_size=None if self.box_size is None else self.box_size[rows],
                 image_size=size[rows] if isinstance(size, np.ndarray) and size.ndim else size,
             )
-            for row in np.flatnonzero(~(np.isfinite(values) & (values > 0)) & (reasons == "")):
+            for row in np.flatnonzero(~(np.isfinite(values) & (values >= SMALLEST)) & (reasons == "")):
                 value = values[row]
                 what = "is not a finite number" if not np.isfinite(value) else f"is {value:g}"
                 reasons[row] = f"normalising distance {norm!r} {what}"

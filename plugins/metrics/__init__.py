@@ -54,6 +54,14 @@ PLUGINS: list[MetricSpec] = [
         reference="Sagonas et al., 300 Faces in-the-Wild Challenge, 2013",
     ),
     MetricSpec(
+        name="CED@t",
+        parameter="t",
+        higher_is_better=True,
+        target=f"{_HERE}.curve:cumulative_error",
+        summary="Cumulative error distribution at t: percent of faces with an NME of at most t percent",
+        reference="Sagonas et al., 300 Faces in-the-Wild Challenge, 2013",
+    ),
+    MetricSpec(
         name="AUC@t",
         parameter="t",
         higher_is_better=True,

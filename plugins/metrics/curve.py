@@ -14,6 +14,11 @@ def failure_rate(faces: Faces, t: float) -> np.ndarray:
     return 100.0 * (faces.nme > t)
 
 
+def cumulative_error(faces: Faces, t: float) -> np.ndarray:
+    """100 for a face with an NME of at most ``t`` percent, else 0. [N]."""
+    return 100.0 * (faces.nme <= t)
+
+
 def area_under_curve(faces: Faces, t: float) -> np.ndarray:
     """A face's share of the area under CED on [0, t], percent of t. [N].
 

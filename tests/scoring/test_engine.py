@@ -240,6 +240,17 @@ def test_prediction_that_is_no_number_is_never_dropped(bad: float) -> None:
         evaluate(truth, predicted, "aflw2000-3d", ids=["p", "q"])
 
 
+def test_absurd_numbers_never_become_infinite_scores() -> None:
+    truth, predicted = known(1, 2)
+    predicted[1, 5, 0] = 1e200
+    with pytest.raises(UserError, match=r"face '1': predicted landmark 5 is at 1e\+200 pixels"):
+        evaluate(truth, predicted, "aflw2000-3d")
+    truth, predicted = known(1, 2)
+    truth[0] = np.linspace(0, 1e-12, 68)[:, None]  # a face a millionth of a millionth of a pixel wide
+    document = evaluate(truth, predicted, "aflw2000-3d").document
+    assert document["excluded"] == [{"id": "0", "reason": "normalising distance 'bbox' is 1e-12"}]
+
+
 def test_errors_table(faces: Any) -> None:
     truth, predicted = faces(7, 3)
     some = np.arange(7) > 3

@@ -45,6 +45,12 @@ def test_names_that_do_not_resolve(name: str, says: str) -> None:
         resolve_metric(name)
 
 
+def test_cumulative_error_is_what_does_not_fail(faces: Callable[..., Any]) -> None:
+    row = evaluate(*faces(40), "300w", metrics=["CED@8", "CED@10"]).document["subsets"]["full"]
+    for t in (8, 10):
+        assert row[f"CED@{t}"]["value"] == pytest.approx(100 - row[f"FR@{t}"]["value"])
+
+
 def test_direction() -> None:
     assert metric_direction("AUC@8") and metric_direction("auc-sum50")
     assert not metric_direction("NME") and not metric_direction("P90")
