@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+# pixels at a time on a CPU, so that intermediate results stay in its cache
+_CHUNK = 1 << 17
 
 
 class AdaptiveWing(nn.Module):
@@ -25,24 +31,23 @@ class AdaptiveWing(nn.Module):
         super().__init__()
         self.alpha, self.omega, self.epsilon, self.theta, self.weight = alpha, omega, epsilon, theta, weight
 
-    def curve(self, small: Tensor, power: Tensor) -> Tensor:
-        """The loss of errors below theta."""
-        return self.omega * torch.log1p((small / self.epsilon) ** power)
-
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Mean over all pixels of heatmaps [B, L, H, W]; the target is 0..1 and gets no gradient."""
-        prediction, target = prediction.float(), target.detach().float()
-        error = (prediction - target).abs()
+        return _Mean.apply(prediction, target.detach(), self)
+
+    def value_and_slope(self, error: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss at absolute errors and its derivative, element by element."""
         power = self.alpha - target
-        ratio = self.theta / self.epsilon
-        at_theta = ratio**power
-        slope = self.omega / (1 + at_theta) * power * at_theta / self.theta
-        line = self.omega * torch.log1p(at_theta) + slope * (error - self.theta)
-        # the curve sees no large error, so that its unused branch cannot make the gradient infinite
-        loss = torch.where(error < self.theta, self.curve(error.clamp(max=self.theta), power), line)
-        if self.weight:
-            loss = loss * (1 + self.weight * (F.max_pool2d(target, 3, 1, 1) > 0.2))
-        return loss.mean()
+        within = error.clamp(max=self.theta)
+        value, slope = self.curve(within, power, self.epsilon)
+        return value + slope * (error - within), slope
+
+    def curve(self, error: Tensor, power: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+        """``omega * ln(1 + (error / scale) ** power)`` and its derivative."""
+        # the derivative of an error of nought is multiplied by its sign, which is nought
+        error = error.clamp(min=1e-12)
+        raised = ((error / scale).log() * power).exp()
+        return raised.log1p() * self.omega, raised * power / ((raised + 1) * error) * self.omega
 
 
 class AdaptiveWingParFace(AdaptiveWing):
@@ -52,6 +57,46 @@ class AdaptiveWingParFace(AdaptiveWing):
     training with the original's recipe and for comparison with its figures.
     """
 
-    def curve(self, small: Tensor, power: Tensor) -> Tensor:
-        """The loss of errors below theta."""
-        return self.omega * torch.log1p((small / self.omega) ** power)
+    def value_and_slope(self, error: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss at absolute errors and its derivative, element by element."""
+        line, steepness = super().value_and_slope(error.clamp(min=self.theta), target)
+        value, slope = self.curve(error, self.alpha - target, self.omega)
+        small = error < self.theta
+        return torch.where(small, value, line), torch.where(small, slope, steepness)
+
+
+class _Mean(torch.autograd.Function):
+    """The mean loss with its gradient made in the same pass over the pixels."""
+
+    @staticmethod
+    def forward(ctx: Any, prediction: Tensor, target: Tensor, loss: AdaptiveWing) -> Tensor:
+        # the heatmaps in the order in which they lie in memory
+        order = sorted(range(prediction.dim()), key=prediction.stride().__getitem__, reverse=True)
+        flat, truth = (t.permute(order).reshape(-1) for t in (prediction, target))
+        weights = None
+        if loss.weight:
+            near_peak = F.max_pool2d(target.float(), 3, 1, 1) > 0.2
+            weights = (1 + loss.weight * near_peak).permute(order).reshape(-1)
+        total = torch.zeros((), dtype=torch.float64 if flat.device.type == "cpu" else torch.float32, device=flat.device)
+        gradient = torch.empty_like(flat, dtype=torch.float32)
+        step = _CHUNK if flat.device.type == "cpu" else len(flat)
+        for at in range(0, len(flat), max(step, 1)):
+            part = slice(at, at + step)
+            y = truth[part].float()
+            difference = flat[part].float() - y
+            value, slope = loss.value_and_slope(difference.abs(), y)
+            if weights is not None:
+                value, slope = value * weights[part], slope * weights[part]
+            total += value.sum(dtype=total.dtype)
+            torch.mul(slope, difference.sign(), out=gradient[part])
+        ctx.order, ctx.shape, ctx.dtype = order, [prediction.shape[axis] for axis in order], prediction.dtype
+        ctx.save_for_backward(gradient)
+        return (total / max(len(flat), 1)).float()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        back = sorted(range(len(ctx.order)), key=ctx.order.__getitem__)
+        scaled = gradient * (upstream / max(gradient.numel(), 1))
+        return scaled.reshape(ctx.shape).permute(back).to(ctx.dtype), None, None
