@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from parface_bench.data.crop import Crop
+from parface_bench.leaderboard.plots import plot_ced
 from parface_bench.leaderboard.record import record, write_result
 from parface_bench.leaderboard.result import Result, load_result
 from parface_bench.plan import Plan, Settings
-from parface_bench.registry import catalogue
+from parface_bench.registry import PfError, catalogue
 from parface_bench.runs import CHECKPOINT, RunFolder, claim, open_log
-from parface_bench.training import distributed
+from parface_bench.training import distributed, pictures
 from parface_bench.training.build import build_method
 from parface_bench.training.checkpoint import load_method, load_weights, read_checkpoint, save_atomic
 from parface_bench.training.cost import measure
@@ -67,7 +68,7 @@ def execute(settings: Settings) -> Result:
             }
             catalogue.hook.pfbench_after_score(result=document)
             full = write_result(document, evaluation.errors, folder.path)
-            _draw(folder.path, plan, progress)
+            _draw(folder.path, plan, predictions, progress)
             if settings.store is not None:
                 place = record(full, evaluation.errors, settings.store, keep=folder.path)
                 progress.say(f"recorded in {place}")
@@ -141,8 +142,23 @@ def _learn(
     return list(selection.used), notes
 
 
-def _draw(folder: Path, plan: Plan, progress: Progress) -> None:
-    """Figures of the finished run; a run is not lost for a figure."""
+def _draw(folder: Path, plan: Plan, predictions: np.ndarray, progress: Progress) -> None:
+    """Figures of the finished run: its best, worst and some random faces, and its error curve."""
+    count = int(plan.recipe["log"]["pictures"])
+    if not count:
+        return
+    result = load_result(folder)
+    errors = result.errors().set_index("id")["nme"]
+    position = {name: i for i, name in enumerate(plan.test["id"])}
+    ranked = [position[name] for name in errors.sort_values().index]
+    chosen = random.Random(0).sample(ranked, min(count, len(ranked)))
+    crop = Crop(mode=plan.protocol.crop)
+    try:
+        for name, rows in (("best", ranked[:count]), ("worst", ranked[: -count - 1 : -1]), ("random", chosen)):
+            pictures.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png")
+        plot_ced([result], "full", folder / "figures" / "ced")
+    except (OSError, PfError) as error:
+        progress.say(f"the result is complete, but its figures are not: {error}")
 
 
 def _claim(plan: Plan, progress: Progress) -> RunFolder:

@@ -83,7 +83,12 @@ def register(app: typer.Typer) -> None:
 
 def _show(method: str, dataset: str, options: dict[str, Any], json: bool) -> None:
     """Run, and print the result in the first process of a distributed run."""
-    import sys
+    from parface_bench.registry import DATASETS, METHODS
+
+    # a misspelt name is told before torch is imported
+    DATASETS.spec(dataset)
+    if options.get("train", True):
+        METHODS.spec(method)
 
     from parface_bench.api import run
     from parface_bench.scoring.report import remarks, subset_table
@@ -105,4 +110,3 @@ def _show(method: str, dataset: str, options: dict[str, Any], json: bool) -> Non
     else:
         typer.echo(subset_table(document))
         typer.echo(f"pfbench: {result.folder}", err=True)
-    sys.stdout.flush()

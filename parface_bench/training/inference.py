@@ -14,7 +14,7 @@ from parface_bench.data.crop import Crop, restore, warp
 from parface_bench.data.loader import FaceLoader
 from parface_bench.data.pictures import read_image
 from parface_bench.faces.geometry import extend_box, tight_box
-from parface_bench.registry import UserError
+from parface_bench.registry import METHODS, UserError
 from parface_bench.training.method import Method
 from parface_bench.training.trainable import TrainableMethod
 
@@ -24,12 +24,21 @@ Tick = Callable[[int], Any]
 
 
 def predict_photographs(
-    method: TrainableMethod, images: Sequence[np.ndarray], boxes: np.ndarray, batch_size: int = 32
+    method: TrainableMethod, images: Sequence[np.ndarray], boxes: np.ndarray | None = None, batch_size: int = 32
 ) -> np.ndarray:
     """Landmarks [B, L, 2|3] in pixels of each photograph, from face boxes; see :meth:`Method.predict`.
 
-    The box takes the place of the one that the method's crop was made from in training.
+    The box takes the place of the one that the method's crop was made from in training. Without boxes a face detector
+    looks for the largest face of each photograph; where it finds none the row is NaN.
     """
+    if boxes is None:
+        boxes = largest_faces(images)
+        there = np.isfinite(boxes).all(axis=1)
+        points = np.full((len(images), len(method.landmark_schema), method.dims), np.nan)
+        if there.any():
+            seen = [image for image, known in zip(images, there, strict=True) if known]
+            points[there] = predict_photographs(method, seen, boxes[there], batch_size)
+        return points
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     if len(boxes) != len(images):
         raise UserError(f"{len(images)} photographs need as many boxes, found {len(boxes)}")
@@ -43,6 +52,25 @@ def predict_photographs(
         matrices = np.stack([crop.matrix(row) for row, _ in part])
         out.append(restore(predict_crops(method, crops), matrices))
     return np.concatenate(out) if out else np.zeros((0, len(method.landmark_schema), method.dims))
+
+
+def largest_faces(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Box [B, 4] of the largest face in each photograph, NaN where the face detector finds none.
+
+    Raises:
+        UserError: no face detector is installed.
+    """
+    names = [spec.name for spec in METHODS if spec.task == "detection"]
+    if not names:
+        raise UserError("no face detector is installed: give the face boxes, [x1, y1, x2, y2] for each photograph")
+    detector = METHODS.build(names[0])
+    out = np.full((len(images), 4), np.nan)
+    for box, image in zip(out, images, strict=True):
+        faces = np.asarray(detector.detect(image))
+        if len(faces):
+            area = (faces[:, 2] - faces[:, 0]) * (faces[:, 3] - faces[:, 1])
+            box[:] = faces[area.argmax(), :4]
+    return out
 
 
 def predict_crops(method: TrainableMethod, crops: np.ndarray, flip_test: bool = False) -> np.ndarray:

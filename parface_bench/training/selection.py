@@ -43,14 +43,20 @@ class Selection:
     _tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, dataset: str, root: str | Path | None, dims: int, limit: int | None = None) -> Selection:
-        """The faces of a data set.
+    def of(
+        cls, dataset: str, root: str | Path | None, dims: int, limit: int | None = None, split: str | None = None
+    ) -> Selection:
+        """The faces of a data set; ``split`` is the one to score, where it is not the set's test splits.
 
         Raises:
             UserError: unknown data set, or its files are not there.
         """
         source = open_source(dataset, root)
-        return cls(source, source.spec.schema, min(dims, source.spec.dims), limit)
+        schema, own = source.spec.schema, source.spec.dims
+        if not schema and (split or source.spec.test_splits):  # a table of the user's: the faces themselves tell
+            attrs = source.index(split or source.spec.test_splits[0]).attrs
+            schema, own = attrs["schema"], attrs["dims"]
+        return cls(source, schema, min(dims, own), limit)
 
     def test(self, split: str | None = None) -> pd.DataFrame:
         """The faces to score: those of the set's test splits, or of one split."""

@@ -31,8 +31,8 @@ class Stage:
         batch_size: faces a step and process.
         accumulate: batches whose gradients are summed before each step of the optimizer.
         optimizers: name -> {type, lr, ..., modules, rates}; ``modules`` (default all that train) lists sub-modules,
-            ``rates`` gives sub-modules learning rates of their own. One optimizer is stepped by the runner; with several
-            the method writes ``training_step``.
+            ``rates`` gives sub-modules rates of their own. One optimizer is stepped by the runner; with several the
+            method writes ``training_step``.
         schedule: {type: constant | cosine | multistep, warmup: share of the steps, ...}, see
             :func:`parface_bench.training.optimizer.build_schedules`.
         augment: arguments of the shared augmentation, see docs/methods.md.

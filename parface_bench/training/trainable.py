@@ -41,7 +41,11 @@ class TrainableMethod(Method, nn.Module):
     landmark_schema: Schema
     image_size: int
     crop: Crop
-    depth_head: DepthHead | None = None
+    depth_head: DepthHead | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_module("depth_head", None)
 
     def forward(self, images: Tensor) -> Any:
         """Run the network on crops, float [B, 3, S, S], RGB in 0..1."""
@@ -95,8 +99,11 @@ class TrainableMethod(Method, nn.Module):
         """Pictures [N, 3, H, W] in 0..1 to keep after a validation (reconstructions, heatmaps), or None."""
         return None
 
-    def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
-        """As :meth:`Method.predict`: crops each face as in training and maps the landmarks back."""
+    def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray | None = None) -> np.ndarray:
+        """As :meth:`Method.predict`: crops each face as in training and maps the landmarks back.
+
+        Without boxes a face detector finds the largest face of each photograph.
+        """
         from parface_bench.training.inference import predict_photographs
 
         return predict_photographs(self, images, boxes)
