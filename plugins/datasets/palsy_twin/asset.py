@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +34,7 @@ class Head:
         jaw_vertex, jaw_weight: [17, 14, 3], for each jaw point a row of surface points from the 3D point over the cheek.
         jaw_normal: float64 [17, 2], outward direction of the jaw line in the frontal plane.
         pairs: opposite identity targets: names of the low end, of the high end, standard deviation.
+        order, table: number of each target by name; row pointers, vertex numbers and displacements of all targets.
     """
 
     vertices: NDArray[np.float64]
@@ -56,25 +57,39 @@ class Head:
     units: tuple[str, ...]
     hand_vertices: NDArray[np.float64]
     hand_triangles: NDArray[np.int32]
-    targets: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]
+    order: dict[str, int]
+    table: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
     checksum: str
+
+    def target(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Vertex numbers [n] and displacements [n, 3] of a target."""
+        pointer, vertex, move = self.table
+        rows = slice(pointer[self.order[name]], pointer[self.order[name] + 1])
+        return vertex[rows], move[rows]
 
     def moved(self, weights: dict[str, float], points: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """``points`` (default: the base head) displaced by the named targets times their weights, float64 [V, 3]."""
         out = (self.vertices if points is None else points).copy()
-        for name, weight in weights.items():
-            if weight != 0:
-                index, move = self.targets[name]
-                out[index] += weight * move
+        active = [(self.order[name], weight) for name, weight in weights.items() if weight != 0]
+        numbers = np.array([number for number, _ in active], np.int64)
+        add_targets(out, *self.table, numbers, np.array([weight for _, weight in active], np.float64))
         return out
 
 
-def _unpack(data: Any) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    vertex = data["target_vertex"].astype(np.int64)
-    move = data["target_move"].astype(np.float64) * UNIT
-    pointer = data["target_pointer"]
-    names = [str(n) for n in data["target_names"]]
-    return {n: (vertex[a:b], move[a:b]) for n, a, b in zip(names, pointer[:-1], pointer[1:], strict=True)}
+@numba.njit(cache=True, nogil=True)
+def add_targets(
+    points: NDArray[np.float64],
+    pointer: NDArray[np.int64],
+    vertex: NDArray[np.int64],
+    move: NDArray[np.float64],
+    numbers: NDArray[np.int64],
+    weights: NDArray[np.float64],
+) -> None:
+    """Add weighted targets of a sparse table to ``points`` [V, 3] in place, in the order given (always the same sum)."""
+    for k in range(len(numbers)):
+        for row in range(pointer[numbers[k]], pointer[numbers[k] + 1]):
+            for axis in range(3):
+                points[vertex[row], axis] += weights[k] * move[row, axis]
 
 
 @cache
@@ -115,6 +130,11 @@ def load_head(path: Path = PATH) -> Head:
             units=tuple(str(n) for n in data["unit_names"]),
             hand_vertices=data["hand_vertices"],
             hand_triangles=data["hand_triangles"].astype(np.int32),
-            targets=_unpack(data),
+            order={str(name): k for k, name in enumerate(data["target_names"])},
+            table=(
+                data["target_pointer"].astype(np.int64),
+                data["target_vertex"].astype(np.int64),
+                data["target_move"].astype(np.float64) * UNIT,
+            ),
             checksum=digest,
         )

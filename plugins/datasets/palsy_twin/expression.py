@@ -130,7 +130,7 @@ def _lid_travel(head: Head, points: NDArray[np.float64], side: int) -> float:
     """Weight of ``eyeBlink`` at which the lids of one side meet (``points`` with every other unit applied)."""
     upper, lower = head.lid_pairs[side, :, 0], head.lid_pairs[side, :, 1]
     moves = np.zeros_like(points)
-    index, move = head.targets[f"unit/eyeBlink{SIDE_NAMES[side]}"]
+    index, move = head.target(f"unit/eyeBlink{SIDE_NAMES[side]}")
     moves[index] = move
     gap = points[upper, 1] - points[lower, 1]
     closing = moves[lower, 1] - moves[upper, 1]
@@ -162,7 +162,7 @@ def move(
         if unit in ("mouthShift", "jawShift"):
             stem = unit.removesuffix("Shift")
             weights[f"unit/{stem}{'Left' if left > 0 else 'Right'}"] = abs(left)
-        elif f"unit/{unit}Left" in head.targets:
+        elif f"unit/{unit}Left" in head.order:
             weights[f"unit/{unit}Left"], weights[f"unit/{unit}Right"] = left, right
         else:
             weights[f"unit/{unit}"] = (left + right) / 2

@@ -42,10 +42,11 @@ def stream(seed: int, split: str, number: int, what: str) -> np.random.Generator
 
 @dataclass(frozen=True)
 class Face:
-    """Everything that decides a picture and its truth."""
+    """Everything that decides a picture and its truth; ``still`` is the identity at rest, [V, 3]."""
 
     person: int
     identity: Identity
+    still: NDArray[np.float64]
     look: Look
     expression: str
     sides: Sides
@@ -62,7 +63,7 @@ class Face:
         """The head's vertices [V, 3] with expression and palsy."""
         head = load_head()
         sides, extra = apply_palsy(self.palsy, self.sides)
-        return move(head, self.identity.vertices(head), sides, extra)
+        return move(head, self.still, sides, extra)
 
     def with_palsy(self, palsy: Palsy) -> Face:
         """The same identity, look, pose, light and camera with another condition."""
@@ -81,10 +82,12 @@ def draw_face(seed: int, split: str, number: int, size: int, pose: Pose | None =
     look = draw_look(stream(seed, split, person, "look"), identity)
     expression, sides = draw_expression(rng("expression"))
     pose = pose or draw_pose(rng("pose"))
-    intended = move(head, identity.vertices(head), sides)
+    still = identity.vertices(head)
+    intended = move(head, still, sides)
     return Face(
         person=person,
         identity=identity,
+        still=still,
         look=look,
         expression=expression,
         sides=sides,
@@ -111,7 +114,7 @@ def render_face(face: Face) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     head = load_head()
     points = face.points
     marks_3d, marks_2d = truth(face, head, points)
-    scene = head_scene(head, points, face.identity.vertices(head), face.look, face.covering)
+    scene = head_scene(head, points, face.still, face.look, face.covering)
     background = backdrop(stream(*face.background_seed, "background"), face.size)
     made, _ = apply_palsy(face.palsy, face.sides)
     folds = creases.relief(skin_space(), creases.depths(face.look, made, face.palsy))

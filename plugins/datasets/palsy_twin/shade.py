@@ -33,7 +33,7 @@ def _ramp(x: float, lo: float, hi: float) -> float:
     return t * t * (3 - 2 * t)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def shade(
     picture: NDArray[np.float32],
     owner: NDArray[np.int32],
@@ -153,7 +153,8 @@ def shade(
             nx, ny, nz = v[NORMAL], v[NORMAL + 1], v[NORMAL + 2]
             length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
             toward = (nx * half[0] + ny * half[1] + nz * half[2]) / length
-            glint = shine * v[KEY] * max(toward, 0.0) ** power
+            glint = shine * v[KEY]
+            glint = glint * toward**power if glint > 1e-3 and toward > 0.3 else 0.0
             edge = shine * 0.25 * (1 - abs(nz) / length) ** 3
             for k in range(3):
                 picture[py, px, k] = c[k] * v[RECEIVED + k] + glint * key_colour[k] + edge * v[RECEIVED + k]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ WIDTH, HEIGHT = 512, 448
 ANGLE = 1.65  # radians to either side of the front
 LOW, HIGH = 5.9, 8.15  # dm
 AXIS = 0.35  # z of the cylinder's axis
+TONES = ("cheek", "apple", "nose", "lid", "under eye", "socket")
 TILES = 6
 TILE = 512
 WINDOW = np.array([-ANGLE, ANGLE, LOW, HIGH, AXIS], np.float32)
@@ -45,7 +47,7 @@ def noise(rng: np.random.Generator, fine: bool) -> Picture:
     tile = noise_tiles()[int(rng.integers(3)) + (3 if fine else 0)]
     y, x, flip = rng.integers(TILE), rng.integers(TILE), rng.integers(2)
     tile = np.roll(tile, (int(y), int(x)), axis=(0, 1))[:HEIGHT, :WIDTH]
-    return tile[:, ::-1] if flip else tile
+    return np.ascontiguousarray(tile[:, ::-1] if flip else tile)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class SkinSpace:
 
     rest: Picture
     masks: dict[str, Picture]
+    tones: Picture  # [H, W, 6]: the masks of TONES together
     frontal: Picture  # cylinder angle on a frontal grid of 1/200 dm: x -1..1 (columns), y 8.2..5.9 (rows)
 
     def texel(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -114,7 +117,8 @@ def skin_space() -> SkinSpace:
     frontal_screen = np.stack([(v[:, 0] + 1) * 200, (8.2 - v[:, 1]) * 200], axis=1)
     position = _painted(head, triangles, frontal_screen, v[:, 2], 461, 401, one_sided)
     frontal = np.arctan2(position[..., 0], position[..., 2] - AXIS)
-    return SkinSpace(rest, {k: m.astype(np.float32) for k, m in _masks(rest).items()}, frontal.astype(np.float32))
+    masks = {k: m.astype(np.float32) for k, m in _masks(rest).items()}
+    return SkinSpace(rest, masks, np.stack([masks[k] for k in TONES], axis=-1), frontal.astype(np.float32))
 
 
 def _painted(
@@ -166,7 +170,45 @@ def brow_strokes(look: Look, rng: np.random.Generator, line: NDArray[np.float64]
         cv2.polylines(picture, list(ends[: count // 2]), False, 0.6, 1, cv2.LINE_AA, shift)
         cv2.polylines(picture, list(ends[count // 2 :]), False, 1.0, 1, cv2.LINE_AA, shift)
     soft = cv2.GaussianBlur(picture, (0, 0), 2.2)
-    return np.clip(0.30 * picture + 0.85 * soft, 0, 1) * min(0.95, 0.42 + 0.42 * look.brow_density)
+    return np.clip(0.30 * picture + 0.85 * soft, 0, 1) * np.float32(min(0.95, 0.42 + 0.42 * look.brow_density))
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _tone(
+    out: Picture,
+    skin: NDArray[np.float32],
+    coarse: Picture,
+    fine: Picture,
+    mask: NDArray[np.float32],
+    relief: Picture,
+    amounts: NDArray[np.float32],
+) -> None:
+    """Colour of bare skin into ``out`` [H, W, 3]: mottling, redness, shade round the eyes, light on folds.
+
+    ``mask`` is [H, W, 6]: cheek, apple, nose, lid, under eye, socket; ``amounts``: mottling, ruddy, blush, eye circles.
+    """
+    mottling, ruddy, blush, circles = amounts[0], amounts[1], amounts[2], amounts[3]
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            m = mask[i, j]
+            red = ruddy * (m[0] + np.float32(0.9) * m[2]) + np.float32(1.6) * blush * m[1]
+            tone = mottling * (np.float32(0.06) * coarse[i, j] + np.float32(0.035) * fine[i, j])
+            tone -= np.float32(0.22) * circles * (m[4] + np.float32(0.6) * m[3]) + np.float32(0.10) * m[5]
+            light = relief[i, j]
+            out[i, j, 0] = skin[0] * light * np.exp(np.float32(0.8) * tone + np.float32(0.10) * red)
+            out[i, j, 1] = skin[1] * light * np.exp(tone - np.float32(0.75) * red)
+            out[i, j, 2] = skin[2] * light * np.exp(tone - np.float32(0.60) * red)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _lay(out: Picture, amount: Picture, colour: NDArray[np.float32]) -> None:
+    """Cover ``out`` [H, W, 3] by a colour [3] as far as ``amount`` [H, W] says."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            a = amount[i, j]
+            if a > 0:
+                for k in range(3):
+                    out[i, j, k] += (colour[k] - out[i, j, k]) * a
 
 
 def paint(look: Look, head: Head, light_factor: Picture) -> Picture:
@@ -178,29 +220,24 @@ def paint(look: Look, head: Head, light_factor: Picture) -> Picture:
     rng = np.random.default_rng(look.texture_seed)
     space = skin_space()
     mask = space.masks
-    blood = 0.06 * look.mottling * noise(rng, False) + 0.035 * look.mottling * noise(rng, True)
-    redness = (
-        0.28 * look.ruddy * (1 - 0.6 * look.melanin) * (mask["cheek"] + 0.9 * mask["nose"])
-        + 1.6 * look.blush * mask["apple"]
-    )
-    shade = -0.22 * look.eye_circles * (mask["under eye"] + 0.6 * mask["lid"]) - 0.10 * mask["socket"]
-    log_tone = blood + shade
+    coarse, fine = noise(rng, False), noise(rng, True)
+    ruddy = 0.28 * look.ruddy * (1 - 0.6 * look.melanin)
+    amounts = np.array([look.mottling, ruddy, look.blush, look.eye_circles], np.float32)
     out = np.empty((HEIGHT, WIDTH, 3), np.float32)
-    for k, (red, dark) in enumerate(((0.10, 0.8), (-0.75, 1.0), (-0.6, 1.0))):
-        out[..., k] = look.skin[k] * np.exp(dark * log_tone + red * redness)
+    _tone(out, look.skin.astype(np.float32), coarse, fine, space.tones, light_factor, amounts)
     if look.stubble > 0:
         name = ("full beard", "full beard", "goatee", "moustache")[look.stubble_shape]
         grain = np.clip(0.75 + 0.35 * noise(rng, True), 0, 1.4)
-        amount = np.clip(mask[name] * grain * (0.25 + 0.7 * look.stubble**2), 0, 0.95)[..., None]
-        out = out * (1 - amount) + (0.6 * look.brow + 0.4 * look.hair).astype(np.float32) * amount
+        amount = np.clip(mask[name] * grain * (0.25 + 0.7 * look.stubble**2), 0, 0.95)
+        _lay(out, amount.astype(np.float32), (0.6 * look.brow + 0.4 * look.hair).astype(np.float32))
     if look.eyeshadow_amount > 0:
-        amount = (look.eyeshadow_amount * mask["lid"])[..., None]
-        out = out * (1 - amount) + (look.eyeshadow * look.skin.mean() * 1.5).astype(np.float32) * amount
+        tint = (look.eyeshadow * look.skin.mean() * 1.5).astype(np.float32)
+        _lay(out, np.float32(look.eyeshadow_amount) * mask["lid"], tint)
     if look.freckles > 0:
         specks = _step(noise(rng, True), 1.7, 2.3) * np.clip(
             mask["cheek"] + mask["nose"] + 0.4 * mask["forehead"], 0, 1
         )
-        out *= 1 - (0.45 * look.freckles * specks)[..., None] * np.array([0.6, 0.9, 1.0], np.float32)
-    brow = brow_strokes(look, rng, head.brow_line)[..., None]
-    out *= light_factor[..., None]
-    return (out * (1 - brow) + look.brow.astype(np.float32) * brow).astype(np.float32)
+        dark = (look.skin * [0.45, 0.25, 0.2]).astype(np.float32)
+        _lay(out, (0.6 * look.freckles * specks).astype(np.float32), dark)
+    _lay(out, brow_strokes(look, rng, head.brow_line).astype(np.float32), look.brow.astype(np.float32))
+    return out
