@@ -34,12 +34,15 @@ class Layout:
     @staticmethod
     def of(path: Path, names: list[str], truth: bool) -> Layout:
         """The layout of a table with these column names; UserError where they do not make one."""
-        twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
-        if twice:
-            raise UserError(f"{path}: the column {twice[0]!r} occurs more than once")
+        spaced = next((n for n in names if n != n.strip()), None)
+        if spaced is not None:
+            raise UserError(f"{path}: the column name {spaced!r} has spaces around it; remove them from the header")
         if "id" not in names:
             hint = "; is it separated by ';' or tabs instead of commas?" if len(names) == 1 and path.suffix else ""
             raise UserError(f"{path}: there is no column 'id' (the header must read id, x0, y0, x1, y1, ...){hint}")
+        twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
+        if twice:
+            raise UserError(f"{path}: the column {twice[0]!r} occurs more than once")
         found: dict[str, set[int]] = {"x": set(), "y": set(), "z": set(), "v": set()}
         for name in names:
             match = re.fullmatch(r"([xyzv])(0|[1-9]\d*)", name)
@@ -208,7 +211,7 @@ def _bad_cell(path: Path, row: int, face: str, column: str, cell: object, layout
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        return float(text) if "_" not in text else math.nan  # Python alone reads 1_000
     except ValueError:
         return math.nan
 

@@ -103,9 +103,10 @@ def align(predictions: LandmarkTable, ids: np.ndarray, truth: str) -> np.ndarray
             f"the truth has {ids[0]!r}, ...; ids are compared as text"
         )
     if len(missing):
+        more = f" (while {len(extra)} of its ids are unknown there: {_first(extra)})" if len(extra) else ""
         raise UserError(
             f"{predictions.path}: {len(missing)} of the {len(ids)} faces of {truth} have no prediction: "
-            f"{_first(missing)}; add a row for each"
+            f"{_first(missing)}{more}; add a row for each"
         )
     if len(extra):
         raise UserError(
@@ -135,7 +136,9 @@ def _table(path: Path, layout: Layout, ids: np.ndarray, values: np.ndarray) -> L
 
 
 def _first(names: np.ndarray) -> str:
-    return ", ".join(str(n) for n in names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    return ", ".join(n if n == n.strip() else repr(n) for n in map(str, names[:SHOWN])) + (
+        ", ..." if len(names) > SHOWN else ""
+    )
 
 
 def _count(names: np.ndarray, what: str) -> str:

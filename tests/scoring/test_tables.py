@@ -67,6 +67,10 @@ def test_what_a_table_of_truth_may_add(csv: Any) -> None:
         ("", "is empty"),
         ("id,x0,y0\n", "holds a header and no faces"),
         ("name,x0,y0\na,1,2\n", "there is no column 'id'"),
+        ("a,0,0,1,1\nb,0,0,1,1\n", "there is no column 'id'"),
+        ("id, x0, y0\na, 1, 2\n", "the column name ' x0' has spaces around it"),
+        (HEADER + "a,1,2,3,1_0\n", r"row 1 \(id 'a'\), column 'y1': found '1_0'"),
+        (HEADER + "a,1,2,3,1e400\n", r"row 1 \(id 'a'\), column 'y1': found '1e400'"),
         ("id;x0;y0\na;1;2\n", "there is no column 'id'.*separated by ';'"),
         ("id,a,b\nx,1,2\n", "there are no landmark columns"),
         ("id,x0,y0,x1\na,1,2,3\n", "the column 'y1' is missing"),
@@ -157,6 +161,14 @@ class TestMatching:
     def test_missing(self, csv: Any) -> None:
         pred, gt = self.pair(csv, "a", "a b c d e f g")
         with pytest.raises(UserError, match=r"6 of the 7 faces of gt\.csv have no prediction: b, c, d, e, f, \.\.\.;"):
+            align(pred, gt.ids, "gt.csv")
+
+    def test_missing_and_extra_together(self, csv: Any) -> None:
+        pred, gt = (
+            read_table(csv(HEADER + "a,1,2,3,4\nb ,1,2,3,4\n")),
+            read_table(csv(HEADER + "a,1,2,3,4\nb,1,2,3,4\n", "gt.csv")),
+        )
+        with pytest.raises(UserError, match=r"1 of the 2 faces .*: b \(while 1 of its ids are unknown there: 'b '\)"):
             align(pred, gt.ids, "gt.csv")
 
     def test_extra(self, csv: Any) -> None:
