@@ -174,9 +174,9 @@ class _Rows:
         if n == 0:
             return {"n": 0}, {}
         values = self.columns.values if mask.all() else self.columns.values[mask]
-        rng = bootstrap.generator(self.seed, subset)
         used = np.concatenate([np.arange(p.start, p.stop) for p in self.averaged.values()])
         sample = values[:, used]
+        rng = bootstrap.generator(self.seed, subset)
         means, drawn = _means(sample), bootstrap.resampled_means(sample, self.resamples, rng)
         place: dict[str, slice] = {}
         at = 0
@@ -186,6 +186,7 @@ class _Rows:
         row: dict[str, Any] = {"n": n}
         self.draws[subset] = {}
         for metric in self.metrics:
+            rng = bootstrap.generator(self.seed, f"{subset}/{metric.name}")  # no interval depends on other metrics
             if metric.over == "set":
                 estimate = self.over_set(metric, mask, rng)
             elif metric.over == "quantile":

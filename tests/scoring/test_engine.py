@@ -261,9 +261,11 @@ def test_errors_table(faces: Any) -> None:
     assert errors["nme"].dtype == np.float64
 
 
-def test_another_subset_changes_no_interval(faces: Any) -> None:
+def test_another_subset_or_metric_changes_no_interval(faces: Any) -> None:
     truth, predicted = faces(40)
     alone = evaluate(truth, predicted, "300w").document["subsets"]["full"]
+    more = evaluate(truth, predicted, replace(load_protocol("300w"), metrics=("P10", *load_protocol("300w").metrics)))
+    assert {k: v for k, v in more.document["subsets"]["full"].items() if k != "P10"} == alone
     beside = evaluate(truth, predicted, "300w", subsets={"x": np.arange(40) < 20}).document["subsets"]["full"]
     assert alone == beside
     assert evaluate(truth, predicted, "300w", seed=1).document["subsets"]["full"] != alone
