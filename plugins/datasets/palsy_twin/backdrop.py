@@ -22,7 +22,7 @@ def _colours(rng: np.random.Generator, n: int, base: NDArray[np.float64], spread
 
 def backdrop(rng: np.random.Generator, size: int) -> Picture:
     """A random wall, room, street or garden [size, size, 3], mostly out of focus."""
-    base = rng.uniform(15, 230) + rng.exponential(14) * rng.normal(size=3)
+    base = 10 + 235 * rng.beta(1.1, 1.6) + rng.exponential(10) * rng.normal(size=3) * [1, 0.6, 1]
     spread = float(rng.uniform(5, 55))
     kind = rng.random()
     rows, columns = (int(v) for v in rng.integers(2, 6, size=2))

@@ -57,7 +57,7 @@ def hair_pieces(look: Look, field: NDArray[np.float32], head_top: float) -> list
         rows, columns = 26, 72
         low = 5.2 + 1.1 * a
         y = np.repeat(np.linspace(8.25, low, rows)[:, None], columns, axis=1)
-        opening = np.interp(y, [5.2, 6.2, 7.0, 7.6, 7.95, 8.3], [0.9, 0.95 + 0.3 * b, 1.05 + 0.3 * b, 0.95, 0.6, 0.1])
+        opening = np.interp(y, [5.2, 6.2, 7.0, 7.6, 7.95, 8.3], [0.75, 0.75 + 0.4 * b, 0.85 + 0.4 * b, 0.9, 0.6, 0.1])
         share = np.linspace(0, 1, columns)[None]
         angle = opening + share * (2 * np.pi - 2 * opening)
         wave = 0.05 * np.sin(angle * (9 + 20 * c) + 2 * np.sin(y * 5)) + 0.04 * np.sin(angle * 23 + y * 7 * d)

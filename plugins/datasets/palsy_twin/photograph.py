@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Photograph:
-    """How a picture is taken; blur in pixels at 256, noise as a share of full scale, quality of the JPEG."""
+    """How a picture is taken; blur in pixels at 256, noise as a share of full scale, quality of the JPEG.
+
+    ``contrast`` is a factor on the gamma, ``curve`` how much an S-shaped tone curve adds to it.
+    """
 
     exposure: float
     contrast: float
+    curve: float
     cast: NDArray[np.float64]
     grey: bool
     blur: float
@@ -28,14 +32,15 @@ class Photograph:
 
 def draw_photograph(rng: np.random.Generator) -> Photograph:
     """A random camera: mostly decent, sometimes blurred, noisy, grey or strongly compressed."""
-    poor = rng.random() < 0.3
+    poor = rng.random() < 0.25
     values = rng.random(6)
     return Photograph(
         exposure=float(np.exp(0.22 * rng.normal())),
         contrast=float(rng.uniform(0.85, 1.15)),
+        curve=float(rng.uniform(0.1, 0.75)),
         cast=np.exp(0.05 * rng.normal(size=3)),
         grey=bool(values[0] < 0.06),
-        blur=float(values[1] * (1.6 if poor else 0.6)),
+        blur=float(values[1] * (1.6 if poor else 0.45)),
         motion=float(values[2] * 6) if poor and values[3] < 0.3 else 0.0,
         motion_angle=float(values[4] * np.pi),
         noise=float(values[5] ** 2 * (0.06 if poor else 0.02)),
@@ -56,6 +61,7 @@ def develop(linear_rgb: NDArray[np.float32], photo: Photograph) -> NDArray[np.ui
     light = np.clip(light, 0, None)
     light = np.where(light > 0.7, 0.7 + 0.3 * np.tanh((light - 0.7) / 0.3), light)
     table = np.clip(light, 0, 1) ** np.float32(photo.contrast / 2.2)
+    table = table + photo.curve * (table - 0.45) * (1 - (2 * table - 1) ** 2)  # cameras steepen the middle tones
     rng = np.random.default_rng(photo.noise_seed)
     if photo.noise > 0.002:
         grain = rng.standard_normal(size=(size, size), dtype=np.float32)

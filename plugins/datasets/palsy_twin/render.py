@@ -19,7 +19,7 @@ from parface_bench.plugins.datasets.palsy_twin.skin import WINDOW, noise_tiles
 SUPERSAMPLE = 2
 HIDDEN_BY = 0.02  # dm: a landmark is hidden when something is at least this much nearer
 TEETH_LIGHT = 0.75  # of the head's mean: the mesh's mouth lets in less light than a real one
-EYE_SHADE = 0.8  # eyeballs lie in the lids' shade, which the openness of a closed ball cannot tell
+EYE_SHADE = 0.95  # eyeballs lie in the lids' shade, which the openness of a closed ball cannot tell
 
 Colour = NDArray[np.float64]
 

@@ -123,7 +123,7 @@ def shade(
                 r = np.sqrt((abs(x) - eyes[8]) ** 2 + (y - eyes[9]) ** 2)
                 lid = 1 - 0.45 * _ramp(y - eyes[9], -0.01, 0.06)
                 for k in range(3):
-                    c[k] = eyes[3 + k] * (1 - 0.45 * _ramp(r, 0.05, 0.14)) * lid
+                    c[k] = eyes[3 + k] * (1 - 0.35 * _ramp(r, 0.06, 0.14)) * lid
                 if z > eyes[11]:
                     turn = np.arctan2(y - eyes[9], abs(x) - eyes[8])
                     fibre = 1 + 0.28 * _noise(tile, turn * 12, r * 90)
