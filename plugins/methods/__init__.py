@@ -37,8 +37,8 @@ PLUGINS: list[MethodSpec] = [
         name="parface",
         target=f"{_HERE}.parface.method:ParFace",
         trainable=True,
-        summary="ParFace-Net: 3D landmarks from a face autoencoder, trained in stages, the first ones without landmarks",
-        reference="ParFace-Net (3D face alignment for facial palsy); Browatzki & Wallraven, CVPR 2020, arXiv:1911.10448",
+        summary="ParFace-Net: 3D landmarks from a face autoencoder, trained in stages, first without landmarks",
+        reference="ParFace-Net, 3D face alignment for facial palsy; Browatzki & Wallraven, CVPR 2020, arXiv:1911.10448",
     ),
     MethodSpec(
         name="3fabrec",

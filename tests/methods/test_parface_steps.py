@@ -85,17 +85,18 @@ def step(method, batch, stage, keep_critic=False):
 
 
 def equal_gradients(part, want):
-    """The whole part's norm within 1e-4.
+    """The whole part's norm, and roughly each tensor's.
 
-    Single tensors' are looser: the golden ones are of float32, where rounding decides on which side of a leaky ReLU's
-    kink an activation lies (our own change by up to 1 % between memory layouts, and agree in float64).
+    The golden norms are of float32, in which rounding decides on which side of a leaky ReLU's kink an activation lies,
+    for thousands of pixels at once where a heatmap is empty. In float64 two ways of ours agree to 1e-13 and are 1.3e-4
+    (autoencoder) and 3e-4 (depth from true heatmaps) away from them in total, up to 1.4e-2 in single tensors.
     """
     got = {n: p.grad.norm().item() for n, p in part.named_parameters() if p.grad is not None}
     assert set(got) == set(want)
     for name, norm in got.items():
         assert norm == pytest.approx(want[name], rel=0.02, abs=1e-7), name
     total, wanted = (np.linalg.norm(list(norms.values())) for norms in (got, want))
-    assert total == pytest.approx(wanted, rel=1e-4)
+    assert total == pytest.approx(wanted, rel=5e-4)
 
 
 @pytest.mark.parametrize("case, loss", [("unsup_l2", "l2"), ("unsup_l1", "l1")])

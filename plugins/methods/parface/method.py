@@ -10,8 +10,11 @@ from torch import Tensor
 
 from parface_bench.data.codecs import PARFACE_CODEC, HeatmapCodec
 from parface_bench.faces import Schema
+from parface_bench.plugins.methods.parface import snapshot
 from parface_bench.plugins.methods.parface.network import MEAN, Output, ParFaceNetwork
 from parface_bench.plugins.methods.parface.steps import DEPTH_UNIT, build_step
+from parface_bench.training.build import build_method
+from parface_bench.training.recipe import compose, merge
 from parface_bench.training.stage import Stage
 from parface_bench.training.trainable import TrainableMethod
 
@@ -37,6 +40,9 @@ class ParFace(TrainableMethod):
             on 128 px by default), or 'parface' for the original's.
         mean: subtracted from the images' R, G, B in 0..1.
     """
+
+    registered = "parface"
+    imports_depth = True
 
     def __init__(
         self,
@@ -100,6 +106,29 @@ class ParFace(TrainableMethod):
         """Make what a stage needs besides the network: its losses."""
         self._steps = {stage.name: build_step(self.network, stage)}
 
+    @classmethod
+    def from_foreign(
+        cls, state: Mapping[str, Tensor], facts: Mapping[str, Any], schema: str, where: str
+    ) -> tuple[ParFace, dict[str, Any], list[str]] | None:
+        """A snapshot of the original code as a method: (method, recipe, notes), or None where it is of another kind.
+
+        Raises:
+            UserError: tensors are missing, too many or misshapen, or the landmarks' schema is not clear.
+        """
+        if not snapshot.is_snapshot(state) or snapshot.has_depth_head(state) != cls.imports_depth:
+            return None
+        found = snapshot.sizes(state, where)
+        tensors = snapshot.check(state, found, where)
+        name = snapshot.schema_of(found.landmarks, schema, where)
+        recipe = merge(compose(cls.registered, "", "full"), snapshot.recipe_changes(found))
+        notes = []
+        if cls.imports_depth and not found.depth:
+            recipe["method"]["depth"] = False
+            notes.append(f"the depth head is left out: the original's knows 68 landmarks only, not {found.landmarks}")
+        method: Any = build_method(cls.registered, name, recipe, 3 if found.depth else 2)
+        method.network.load_state_dict(tensors)
+        return method.eval(), recipe, notes
+
     def __deepcopy__(self, memo: dict[int, Any]) -> ParFace:
         # the steps hold the losses' own networks, which an averaged copy does not need
         import copy
@@ -116,6 +145,9 @@ class ParFace(TrainableMethod):
 
 class FabRec(ParFace):
     """3FabRec (Browatzki & Wallraven, CVPR 2020): ParFace-Net's ancestor, without in-domain inversion or depth head."""
+
+    registered = "3fabrec"
+    imports_depth = False
 
     def __init__(
         self,

@@ -1,0 +1,103 @@
+"""Snapshots of the original ParFace and 3FabRec code: their sizes from their tensors, checked name by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from parface_bench.faces import get_schema
+from parface_bench.plugins.methods.parface.network import ParFaceNetwork
+from parface_bench.registry import UserError
+
+SCHEMAS = {68: "ibug68", 98: "wflw98", 29: "cofw29", 19: "aflw19", 106: "lapa106"}
+
+
+class Sizes(NamedTuple):
+    """What a snapshot's tensors tell of its network."""
+
+    landmarks: int
+    image_size: int
+    code_size: int
+    depth: bool
+
+
+def is_snapshot(state: Mapping[str, Tensor]) -> bool:
+    """Whether the tensors are those of an encoder Q and a decoder P."""
+    return all(any(name.startswith(part) for name in state) for part in ("Q.layer4.", "P.layer4."))
+
+
+def has_depth_head(state: Mapping[str, Tensor]) -> bool:
+    """Whether there is an LMH_3D, which makes it ParFace rather than 3FabRec."""
+    return any(name.startswith("LMH_3D.") for name in state)
+
+
+def sizes(state: Mapping[str, Tensor], where: str) -> Sizes:
+    """The network's sizes.
+
+    Raises:
+        UserError: a tensor that tells one is missing or has another number of dimensions.
+    """
+    for name, dims in {"Q.fc.weight": 2, "LMH.lin.weight": 4}.items():
+        if name not in state:
+            head = "; snapshots of the self-supervised stages have no landmark head" if "LMH" in name else ""
+            raise UserError(f"checkpoint {where}: the tensor {name} is missing{head}")
+        if state[name].dim() != dims:
+            raise UserError(f"checkpoint {where}: the tensor {name} is {list(state[name].shape)}, expected {dims} axes")
+    stages = max(number for number in range(4, 9) if any(n.startswith(f"P.layer{number}.") for n in state))
+    landmarks, code_size = state["LMH.lin.weight"].shape[1], state["Q.fc.weight"].shape[0]
+    entry = state.get("LMH_3D.conv1.weight")
+    # the original's depth head knows 68 landmarks only: with others it is there, but cannot run
+    unusable = entry is not None and landmarks != 68 and entry.dim() == 4 and entry.shape[1] == 68 + code_size
+    return Sizes(landmarks, 8 << stages, code_size, has_depth_head(state) and not unusable)
+
+
+def check(state: Mapping[str, Tensor], network: Sizes, where: str) -> dict[str, Tensor]:
+    """The tensors of the network, all there and of the right shape.
+
+    Raises:
+        UserError: missing, extra or misshapen tensors; the first few are named.
+    """
+    with torch.device("meta"):
+        wanted = ParFaceNetwork(network.landmarks, network.image_size, network.code_size, depth=network.depth)
+    shapes = {name: tensor.shape for name, tensor in wanted.state_dict().items()}
+    ignored = "LMH_3D." if not network.depth else "\n"
+    problems = [f"{name} is missing" for name in shapes if name not in state]
+    problems += [f"{name} is not known" for name in state if name not in shapes and not name.startswith(ignored)]
+    problems += [
+        f"{name} is {list(state[name].shape)}, expected {list(shape)}"
+        for name, shape in shapes.items()
+        if name in state and state[name].shape != shape
+    ]
+    if problems:
+        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise UserError(
+            f"checkpoint {where}: not a whole snapshot of {network.landmarks} landmarks at {network.image_size} px: "
+            f"{'; '.join(problems[:3])}{more}"
+        )
+    return {name: state[name] for name in shapes}
+
+
+def schema_of(landmarks: int, wished: str, where: str) -> str:
+    """The landmark schema of a snapshot.
+
+    Raises:
+        UserError: the number of landmarks tells none, or is not that of the schema wished for.
+    """
+    name = wished or SCHEMAS.get(landmarks, "")
+    if not name:
+        raise UserError(f"checkpoint {where}: has {landmarks} landmarks; say with --schema which they are")
+    if len(get_schema(name)) != landmarks:
+        raise UserError(f"--schema {name}: has {len(get_schema(name))} landmarks, checkpoint {where} has {landmarks}")
+    return name
+
+
+def recipe_changes(network: Sizes) -> dict[str, Any]:
+    """What a recipe says of an imported network: sizes, and the original's crops, heatmaps and decoding."""
+    return {
+        "image_size": network.image_size,
+        "crop": {"mode": "auto", "geometry": "parface"},
+        "method": {"width": 1.0, "code_size": network.code_size, "heatmap_size": 128, "codec": "parface"},
+    }
