@@ -85,7 +85,7 @@ def run_jobs(
                 job: Any = _submitted(cell, folder) if executor == "slurm" else None
                 job = job or _submit(pool, cell, files, folder)
                 running[cell.key] = (cell, job)
-                cell.state, cell.note = "running", f"job {job.job_id}"
+                cell.state, cell.note = "running", f"job {job.job_id}, log {job.paths.stderr}"
                 report(cell)
             for key, (cell, job) in list(running.items()):
                 if job.done():

@@ -74,7 +74,7 @@ def test_a_job_of_an_interrupted_bench_is_found_again_and_recorded(bench, slurm)
     _, log = slurm
 
     def interrupt(sentence):
-        if "started (job 42)" in sentence:
+        if "started (job 42, log " in sentence:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
