@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from parface_bench.training.checkpoint import load_method, load_weights, read_ch
 from parface_bench.training.cost import measure
 from parface_bench.training.predictions import predict_all, prediction_table, score_faces
 from parface_bench.training.progress import Progress
+from parface_bench.training.trainable import TrainableMethod
 from parface_bench.training.training import Training, chosen_stages
 
 PREDICTIONS = "predictions.parquet"
@@ -41,6 +41,7 @@ def execute(settings: Settings) -> Result:
     progress.say(plan.headline)
     set_randomness(plan)
     method, trained_on = build(plan)
+    training = prepare(plan, method, trained_on, progress) if plan.learns else None
     folder = _claim(plan, progress)
     if folder.finished:
         progress.say(f"already finished: {folder.path}")
@@ -49,9 +50,12 @@ def execute(settings: Settings) -> Result:
     log.info("%s", settings.command())
     try:
         notes: list[str] = []
-        if plan.learns:
-            trained_on, notes = _learn(plan, method, trained_on, folder.path, progress, log)
+        if training is not None:
+            training.folder, training.log = folder.path, log
+            trained_on, notes = _learn(training)
+        since = time.perf_counter()
         predictions = predict_all(method, plan.test, plan.recipe, progress)
+        took = time.perf_counter() - since
         if distributed.rank() == 0:
             prediction_table(plan.test, predictions).to_parquet(folder.path / PREDICTIONS, index=False)
             evaluation = score_faces(plan.test, predictions, plan.protocol, str(getattr(method, "schema", "") or ""))
@@ -61,7 +65,7 @@ def execute(settings: Settings) -> Result:
                 "run_id": folder.path.name,
                 "trained_on": trained_on,
                 "command": settings.command(),
-                "cost": _cost(method, progress),
+                "cost": _cost(method, plan, 1000 * took / len(plan.test), progress),
                 "seconds": round(time.perf_counter() - started, 1),
                 "run_dir": str(folder.path),
                 "notes": [*plan.test.attrs.get("notes", []), *notes],
@@ -77,6 +81,8 @@ def execute(settings: Settings) -> Result:
         return load_result(folder.path)
     except BaseException as error:
         log.info("stopped: %s: %s", type(error).__name__, error)
+        if isinstance(error, KeyboardInterrupt):
+            progress.say("stopped; the same command with --resume goes on from here")
         raise
     finally:
         folder.release()
@@ -115,31 +121,33 @@ def build(plan: Plan) -> tuple[Any, list[str]]:
     return method, trained_on
 
 
-def _learn(
-    plan: Plan, method: Any, trained_on: list[str], folder: Path, progress: Progress, log: logging.Logger
-) -> tuple[list[str], list[str]]:
-    """Train; returns the data that the weights have seen, and what the result should note."""
-    selection = plan.selection
-    selection.used = list(trained_on)
+def prepare(plan: Plan, method: Any, trained_on: list[str], progress: Progress) -> Training:
+    """The training of a plan, with everything checked that can be checked before work begins."""
+    plan.selection.used = list(trained_on)
     training = Training(
         method=method,
         name=plan.name,
         recipe=plan.recipe,
-        selection=selection,
+        selection=plan.selection,
         protocol=plan.protocol,
-        folder=folder,
         device=plan.device,
         seed=plan.settings.seed,
         progress=progress,
-        log=log,
+        only=chosen_stages(plan.settings.stages),
     )
-    training.run(chosen_stages(plan.settings.stages))
+    training.check()
+    return training
+
+
+def _learn(training: Training) -> tuple[list[str], list[str]]:
+    """Train; returns the data that the weights have seen, and what the result should note."""
+    training.run()
     if distributed.rank() == 0:
-        save_atomic(training.checkpoint(), folder / CHECKPOINT)
-    notes = [f"training data left out, since no root is set: {name}" for name in selection.skipped]
+        save_atomic(training.checkpoint(), training.folder / CHECKPOINT)
+    notes = [f"training data left out, since no root is set: {name}" for name in training.selection.skipped]
     for note in notes:
-        progress.say(note)
-    return list(selection.used), notes
+        training.progress.say(note)
+    return list(training.selection.used), notes
 
 
 def _draw(folder: Path, plan: Plan, predictions: np.ndarray, progress: Progress) -> None:
@@ -171,10 +179,16 @@ def _claim(plan: Plan, progress: Progress) -> RunFolder:
     return folder or RunFolder(Path(path), finished=finished, found=found)
 
 
-def _cost(method: Any, progress: Progress) -> dict[str, Any]:
-    """The method's cost; a run is not lost for it."""
+def _cost(method: Any, plan: Plan, ms_per_face: float, progress: Progress) -> dict[str, Any]:
+    """What predicting costs; of a detector from elsewhere the time that this run's predictions took."""
+    if not isinstance(method, TrainableMethod):
+        return {"parameters": None, "ms_per_face": ms_per_face, "device": plan.device.type}
     try:
-        return measure(method, seconds=0.2)
-    except Exception as error:
+        found = measure(method, seconds=0.1)
+    except Exception as error:  # a run is not lost for it
         progress.say(f"the method's cost was not measured: {type(error).__name__}: {error}")
         return {}
+    if plan.recipe["predict"]["flip_test"]:
+        # every face is looked at twice
+        found.update({key: 2 * found[key] for key in ("gflops", "ms_per_face", "ms_per_face_batch32")}, flip_test=True)
+    return found

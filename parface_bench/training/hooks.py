@@ -13,7 +13,8 @@ import torch
 from mmengine.hooks import Hook
 
 from parface_bench.registry import UserError, WorkError
-from parface_bench.training import distributed
+from parface_bench.training import distributed, pictures
+from parface_bench.training.inference import evaluating
 from parface_bench.training.progress import Progress
 
 
@@ -124,6 +125,34 @@ class LogHook(Hook):
         """Finish the event file."""
         if self._writer is not None:
             self._writer.flush()
+
+
+class SampleHook(Hook):
+    """Keeps what the method's ``samples`` shows of a few training faces (reconstructions, heatmaps) after validations.
+
+    Args:
+        folder: the run's folder; pictures go to ``figures/samples-STAGE.png``.
+        faces: how many faces, 0 = none.
+        device: where the method is.
+    """
+
+    priority = "LOW"
+
+    def __init__(self, folder: Path, faces: int, device: torch.device) -> None:
+        self.folder, self.faces, self.device = folder / "figures", faces, device
+
+    def before_val_epoch(self, runner: Any) -> None:
+        """Draw with the weights that are being validated."""
+        dataset = runner.train_dataloader.dataset
+        rows = range(min(self.faces, len(dataset)))
+        if not rows or distributed.rank() != 0:
+            return
+        batch = dataset[rows].to(self.device).without_margin()
+        with evaluating(runner.method), torch.no_grad():
+            samples = runner.method.samples(batch)
+        if samples is not None:
+            tiles = (samples.detach().float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+            pictures.save(pictures.sheet(list(tiles), len(rows)), self.folder / f"samples-{runner.stage.name}.png")
 
 
 def _tensorboard(folder: Path) -> Any:

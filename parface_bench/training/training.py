@@ -17,11 +17,13 @@ from parface_bench.data.crop import Crop
 from parface_bench.data.loader import FaceLoader
 from parface_bench.registry import UserError
 from parface_bench.scoring import Protocol
+from parface_bench.scoring.metrics import resolve_metric
 from parface_bench.training import distributed
 from parface_bench.training.checkpoint import describe, load_weights, read_checkpoint, save_atomic
 from parface_bench.training.engine import StageRunner, mix
 from parface_bench.training.faces import face_arrays
-from parface_bench.training.hooks import FiniteLossHook, LogHook
+from parface_bench.training.hooks import FiniteLossHook, LogHook, SampleHook
+from parface_bench.training.optimizer import build_optimizers, build_schedules, freeze
 from parface_bench.training.progress import Progress
 from parface_bench.training.selection import Selection, hold_out
 from parface_bench.training.stage import Stage
@@ -39,10 +41,12 @@ class Training:
         recipe: resolved.
         selection: where the faces come from.
         protocol: under which the held-out faces are scored.
-        folder: the run's folder; stages leave ``stages/NUMBER-NAME.pt`` there.
+        only: numbers of the stages to run, from 1; None = all.
         device: where to train.
         seed: of everything random.
-        progress, log: where to tell.
+        progress: where to tell.
+        folder: the run's folder, where stages leave ``stages/NUMBER-NAME.pt``; set before :meth:`run`.
+        log: the run's log; set likewise.
     """
 
     method: TrainableMethod
@@ -50,12 +54,12 @@ class Training:
     recipe: Mapping[str, Any]
     selection: Selection
     protocol: Protocol
-    folder: Path
     device: torch.device
     seed: int
     progress: Progress
-    log: logging.Logger
-    facts: dict[str, Any] = field(default_factory=dict)
+    only: Sequence[int] | None = None
+    folder: Path = Path()
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("pfbench"))
 
     def stages(self) -> list[Stage]:
         """The method's stages, and the shared depth head's where it has been given one."""
@@ -71,23 +75,49 @@ class Training:
                     epochs=own["epochs"],
                     batch_size=own["batch_size"],
                     optimizers={"main": {"type": "AdamW", "lr": own["lr"]}},
+                    metric="GTE" if "GTE" in self.protocol.metrics else "",
                 )
             )
         return stages
 
-    def run(self, only: Sequence[int] | None = None) -> None:
-        """Go through the stages (those numbered in ``only``, from 1), skipping what an interrupted run had finished."""
+    def check(self) -> None:
+        """Try everything of the chosen stages that can be wrong before any work is done: names, settings, data.
+
+        Raises:
+            UserError: naming the stage and what is wrong with it.
+        """
         stages = self.stages()
-        chosen = list(range(1, len(stages) + 1)) if only is None else list(only)
-        for number in chosen:
+        for number in self.only or ():
             if number > len(stages):
                 names = ", ".join(f"{i} {stage.name}" for i, stage in enumerate(stages, 1))
                 raise UserError(f"--stages: {self.name} has no stage {number}; its stages: {names}")
+        used = list(self.selection.used)
+        for _, stage in self._chosen():
+            if stage.kind not in ("gradient", "closed-form"):
+                raise UserError(f"stage {stage.name!r}: kind {stage.kind!r}; must be 'gradient' or 'closed-form'")
+            frames = self.selection.training(stage)
+            Crop.from_config(self.method.crop, **stage.crop)
+            if stage.kind == "gradient":
+                resolve_metric(self._metric(stage))
+                Augmenter(stage.augment, self.method.landmark_schema)
+                freeze(self.method, stage)
+                build_schedules(stage, build_optimizers(self.method, stage, self.device), 100)
+                if stage.epochs < 1 or stage.batch_size < 1 or stage.accumulate < 1 or stage.validate_every < 1:
+                    raise UserError(
+                        f"stage {stage.name!r}: epochs, batch_size, accumulate and validate_every must be at least 1"
+                    )
+                if sum(map(len, frames)) < 2:
+                    raise UserError(f"stage {stage.name!r}: at least 2 training faces are needed")
+        self.selection.used = used
+
+    def run(self) -> None:
+        """Go through the chosen stages, skipping what an interrupted run had finished."""
         if self.recipe["speed"]["channels_last"]:
             self.method.to(memory_format=torch.channels_last)
         self.method.to(self.device)
-        for number in chosen:
-            stage = stages[number - 1]
+        if self.recipe["speed"]["compile"]:
+            self.method.compile()
+        for number, stage in self._chosen():
             done = self.folder / "stages" / f"{number}-{stage.name}.pt"
             if done.is_file():
                 content = read_checkpoint(done)
@@ -95,20 +125,25 @@ class Training:
                 self.selection.used = list(dict.fromkeys([*self.selection.used, *content["trained_on"]]))
                 self.progress.say(f"stage {number} {stage.name}: done before")
                 continue
-            self.progress.say(f"stage {number} of {len(stages)}, {stage.name}: {_what(stage)}")
+            self.progress.say(f"stage {number}, {stage.name}: {_what(stage)}")
             self.method.eval()
             if stage.kind == "closed-form":
                 schema = self.method.landmark_schema.name
                 faces = face_arrays(self.selection.training(stage), self.method.crop, schema, stage.truth)
                 getattr(self.method, stage.loss)(faces)
-            elif stage.kind == "gradient":
-                self._descend(number, stage)
             else:
-                raise UserError(f"stage {stage.name!r}: kind {stage.kind!r}; must be 'gradient' or 'closed-form'")
+                self._descend(number, stage)
             self.method.eval()
             if distributed.rank() == 0:
                 save_atomic(self.checkpoint(stage.name), done)
             distributed.wait()
+
+    def _chosen(self) -> list[tuple[int, Stage]]:
+        numbered = list(enumerate(self.stages(), 1))
+        return [(number, stage) for number, stage in numbered if self.only is None or number in self.only]
+
+    def _metric(self, stage: Stage) -> str:
+        return stage.metric or str(self.recipe["validation"]["metric"])
 
     def checkpoint(self, stage: str = "") -> dict[str, Any]:
         """What is saved of the method as it is now."""
@@ -120,7 +155,6 @@ class Training:
             trained_on=list(self.selection.used),
             seed=self.seed,
             stage=stage,
-            **self.facts,
         )
 
     def _descend(self, number: int, stage: Stage) -> None:
@@ -128,8 +162,9 @@ class Training:
         learn, held = self._faces(stage)
         validation = None
         if len(held) and stage.needs_landmarks:
-            metric = stage.metric or str(self.recipe["validation"]["metric"])
-            validation = Validation(self.method, held, self.protocol, self.recipe, metric, self.folder / "figures")
+            validation = Validation(
+                self.method, held, self.protocol, self.recipe, self._metric(stage), self.folder / "figures"
+            )
         loading = self.recipe["loading"]
         augment = Augmenter(stage.augment, self.method.landmark_schema)
         loader = FaceLoader(
@@ -169,7 +204,7 @@ class Training:
             score=None if validation is None else lambda: validation(f"validation-{number}-{stage.name}"),
             better=(validation.metric, validation.higher_is_better) if validation is not None else ("", False),
             seed=mix(self.seed, number),
-            hooks=[FiniteLossHook(), log],
+            hooks=[FiniteLossHook(), log, SampleHook(self.folder, int(self.recipe["log"]["pictures"]), self.device)],
             log=self.log,
         )
         with self.progress.task(f"{number} {stage.name}", len(loader) * stage.epochs):
