@@ -1,0 +1,67 @@
+"""Weights that somebody else published: found by path in the package that ships them, and checked before use."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from parface_bench.registry.errors import UserError
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published file of weights.
+
+    Attributes:
+        file: its name.
+        sha256: of its content, or the first digits.
+        package: distribution that ships it ('' = none does); it is looked up by path, never imported.
+        get: what the user should do to have it.
+    """
+
+    file: str
+    sha256: str
+    package: str
+    get: str
+
+    def locate(self, path: str | Path = "", check: bool = True) -> Path:
+        """The file: at ``path`` if that is given, else where the package put it.
+
+        Args:
+            path: of the user's own copy.
+            check: hold it to the published checksum.
+
+        Raises:
+            UserError: it is missing, or another version.
+        """
+        found = Path(path) if path else self._shipped()
+        if found is None or not found.is_file():
+            where = f"{path}: no such file" if path else f"{self.file}: not found"
+            raise UserError(f"{where}; {self.get}")
+        if check:
+            stat = found.stat()
+            digest = _sha256(str(found), stat.st_size, stat.st_mtime_ns)
+            if not digest.startswith(self.sha256):
+                raise UserError(
+                    f"{found}: SHA-256 {digest[:12]}... is not that of the published {self.file} "
+                    f"({self.sha256[:12]}...); get it again, or set check=false to use another version"
+                )
+        return found
+
+    def _shipped(self) -> Path | None:
+        if not self.package:
+            return None
+        try:
+            files = distribution(self.package).files or []
+        except PackageNotFoundError:
+            return None
+        return next((Path(str(f.locate())) for f in files if f.name == self.file), None)
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: str, size: int, mtime: int) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
