@@ -113,6 +113,8 @@ def open_source(name: str, root: str | Path | None = None, **options: Any) -> So
     """
     spec = DATASETS.spec(name)
     found = find_root(spec, root)
+    if found is not None or spec.make_root is not None:
+        _check_options(spec, options)
     if found is not None:
         return Source(name, spec, found.path, found.said_by, options)
     if spec.make_root is not None:
@@ -144,6 +146,13 @@ def load_index(name: str, split: str, root: str | Path | None = None, **options:
             training = split in asked.train_splits
             split = (source.spec.train_splits if training else source.spec.test_splits)[0]
     return source.index(split)
+
+
+def _check_options(spec: DatasetSpec, options: dict[str, Any]) -> None:
+    known = list(inspect.signature(spec.load()).parameters)[2:]
+    for name in options:
+        if name not in known:
+            raise UserError(f"data set {spec.name!r} has no option {name!r}{nearest(name, known)}")
 
 
 def _points(schema: str) -> int:
