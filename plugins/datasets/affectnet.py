@@ -58,7 +58,7 @@ def parse_expression(data: bytes, where: str) -> str:
     value = load_npy(data, where)
     try:
         return EXPRESSIONS[_number(value)]
-    except (ValueError, IndexError, TypeError, OverflowError):
+    except (ValueError, IndexError, TypeError, OverflowError, SystemError):  # numpy's text of impossible letters
         raise UserError(f"{where}: expected an expression from 0 to 7; get the file again") from None
 
 

@@ -305,6 +305,12 @@ def test_faults_are_gathered_or_raised() -> None:
         raise UserError("outside")
 
 
+def test_text_of_impossible_letters() -> None:
+    data = npy("3")
+    with pytest.raises(UserError, match="expression from 0 to 7"):
+        affectnet.parse_expression(data[:-4] + b"\xff\xff\xff\x7f", "f")
+
+
 def test_celeba_lists_without_heading() -> None:
     assert list(celeba.parse_list(b"000001.jpg 0\n000002.jpg 2\n", "f", 1)) == ["000001.jpg", "000002.jpg"]
     with pytest.raises(UserError, match="f:2"):
