@@ -28,7 +28,7 @@ def predict_photographs(
 ) -> np.ndarray:
     """Landmarks [B, L, 2|3] in pixels of each photograph, from face boxes; see :meth:`Method.predict`.
 
-    The box takes the place of the one that the method's crop was made from in training. Without boxes a face detector
+    Face boxes give nearly the squares that the method's crop made of landmarks in training. Without boxes a face detector
     looks for the largest face of each photograph; where it finds none the row is NaN.
     """
     if boxes is None:
@@ -42,8 +42,7 @@ def predict_photographs(
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     if len(boxes) != len(images):
         raise UserError(f"{len(images)} photographs need as many boxes, found {len(boxes)}")
-    mode = "given" if method.crop.mode == "given" else "bb_ground_truth"
-    crop = Crop.from_config(method.crop, mode=mode, align=False)
+    crop = method.crop.for_boxes()
     rows = [{"id": str(i), "bbox": box} for i, box in enumerate(boxes)]
     out = []
     for at in range(0, len(rows), batch_size):
