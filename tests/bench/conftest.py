@@ -35,8 +35,6 @@ class Shifted(Method):
     def predict(self, images, boxes):
         if type(self) is Far and os.environ.get("BENCH_BREAK"):
             raise RuntimeError("cannot be")
-        if type(self) is Far and os.environ.get("BENCH_KILL"):
-            os._exit(9)
         marks = np.array([[20.0, 20], [44, 20], [32, 34], [24, 46], [40, 46]]) + self.shift
         return np.stack([marks] * len(images))
 

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from parface_bench.bench import executors
 from parface_bench.bench.bench import Bench, raise_failures
 from parface_bench.bench.cells import is_result_of
 from parface_bench.bench.executors import check_executor
@@ -112,20 +113,35 @@ def test_an_interrupted_bench_goes_on(make_bench, monkeypatch):
     assert [c.state for c in bench.run(said.append)] == ["recorded", "done"]
 
 
-def test_local_jobs_give_the_same_records_and_one_that_dies_is_tried_again(make_bench, tmp_path, monkeypatch):
+def test_local_jobs_give_the_same_records(make_bench, tmp_path):
     pytest.importorskip("submitit")
-    bench = make_bench("bench-near", "bench-far", executor="local", parallel=2)
-    monkeypatch.setenv("BENCH_KILL", "1")
-    near, far = bench.run(lambda s: None)
-    assert near.state == "done" and far.state == "failed" and "its log is" in far.note
-    monkeypatch.delenv("BENCH_KILL")
-    here = make_bench("bench-near", "bench-far")
-    assert [c.state for c in here.run(lambda s: None)] == ["recorded", "done"]
-    alone = make_bench("bench-near", options={"store": tmp_path / "other", "out": tmp_path / "other-runs"})
-    alone.run(lambda s: None)
-    [other] = read_store(alone.store).results
-    [job] = [r for r in read_store(bench.store).results if r.document["method"] == "bench-near"]
-    assert job.document["subsets"] == other.document["subsets"]
+    bench = make_bench("bench-near", executor="local", parallel=2)
+    [cell] = bench.run(lambda s: None)
+    assert cell.state == "done", cell.note
+    here = make_bench("bench-near", options={"store": tmp_path / "other", "out": tmp_path / "other-runs"})
+    here.run(lambda s: None)
+    [job], [alone] = read_store(bench.store).results, read_store(here.store).results
+    assert job.document["subsets"] == alone.document["subsets"]
+    assert [c.state for c in make_bench("bench-near").cells(lambda s: None)] == ["recorded"]
+
+
+def test_a_job_that_dies_is_a_failed_cell(make_bench, monkeypatch):
+    class Job:
+        job_id = "7"
+        paths = type("Paths", (), {"stderr": "7_log.err"})
+
+        def done(self):
+            return True
+
+        def result(self):
+            raise RuntimeError("traceback ...\nOut of memory, killed")
+
+    monkeypatch.setattr(executors, "_pool", lambda *a: None)
+    monkeypatch.setattr(executors, "_submit", lambda *a: Job())
+    monkeypatch.setattr("parface_bench.bench.bench.check_executor", lambda name: None)
+    [cell] = make_bench("bench-near", executor="local").run(lambda s: None)
+    assert cell.state == "failed"
+    assert cell.note == "job 7 failed (Out of memory, killed); its log is 7_log.err"
 
 
 @pytest.mark.parametrize(
