@@ -142,7 +142,7 @@ class Plan:
             )
         if not settings.train and spec.trainable and checkpoint is None:
             raise UserError(f"method {name!r} has to learn first: 'pfbench run {name}', then eval its checkpoint.pt")
-        selection = Selection.of(settings.dataset, settings.data_root, dims=3, limit=settings.limit)
+        selection = Selection.of(settings.dataset, settings.data_root, 3, settings.limit, settings.split)
         dataset = selection.source.name
         if not selection.schema:
             raise UserError(f"data set {dataset!r} has no landmarks, so nothing can be scored on it")
