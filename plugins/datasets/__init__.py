@@ -18,7 +18,7 @@ PLUGINS: list[DatasetSpec] = [
         licence="CC0 1.0 (MakeHuman head data); no real person, no clinical evidence",
         schema="ibug68",
         dims=3,
-        splits=("train", "val", "test"),
+        splits=("train", "val", "test", "paired"),
         protocol="parface",
         subsets={
             "healthy": "no palsy, natural asymmetry",
@@ -30,7 +30,7 @@ PLUGINS: list[DatasetSpec] = [
             "occluded": "a hand, scarf, mask, object or dark glasses hide part of the face",
             "clean": "nothing before the face, a fair photograph, light from the front or above",
         },
-        counts={"train": 4000, "val": 500, "test": 1000},
+        counts={"train": 4000, "val": 500, "test": 1000, "paired": 500},
         citation="parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
         how_to_get="made on first use",
     ),

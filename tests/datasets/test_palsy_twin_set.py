@@ -130,6 +130,19 @@ def test_an_interruption_leaves_no_set_and_is_resumed(
     )
 
 
+def test_pairs_share_everything_but_the_palsy(tmp_path: Path) -> None:
+    frame = load_index("palsy-twin", "paired", root=tmp_path, paired=8, image_size=SIZE)
+    marks = stack(frame)
+    assert list(frame["pair"]) == [0, 0, 1, 1, 2, 2, 3, 3]
+    without, with_palsy = frame.iloc[::2].reset_index(), frame.iloc[1::2].reset_index()
+    assert without["healthy"].all() and not with_palsy["healthy"].any()
+    for column in ("yaw", "pitch", "roll", "expression", "lighting", "occlusion", "skin_tone", "person"):
+        assert list(without[column]) == list(with_palsy[column])
+    for k in range(4):  # the eye corners and the jaw's upper end stay; something else moves
+        moved = np.linalg.norm(marks[2 * k] - marks[2 * k + 1], axis=1)
+        assert moved[[0, 16, 27]].max() < 0.3 and moved.max() > 0.3
+
+
 @pytest.mark.parametrize("size", [0, -3, 10**9, 2.5, True, "many"])
 def test_absurd_sizes_are_refused_with_the_range(tmp_path: Path, size: Any) -> None:
     with pytest.raises(UserError, match="from 1 to 1000000"):
@@ -146,7 +159,7 @@ def test_absurd_options_are_refused(tmp_path: Path, option: str, value: int) -> 
 
 
 def test_an_unknown_split_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="train, val, test"):
+    with pytest.raises(UserError, match="train, val, test, paired"):
         generate.ensure(tmp_path, {"tset": 4})
 
 

@@ -32,15 +32,17 @@ def palsy_twin(
     train: int = SIZES["train"],
     val: int = SIZES["val"],
     test: int = SIZES["test"],
+    paired: int = SIZES["paired"],
     seed: int = 0,
     image_size: int = 256,
 ) -> pd.DataFrame:
     """The first faces of a split (as many as its size says), making those that are missing.
 
     ``landmarks`` are the 3D truth (fixed surface points, z in pixels toward the viewer), ``landmarks_2d`` the 2D annotators'
-    truth, ``visible`` tells which 3D points are seen.
+    truth, ``visible`` tells which 3D points are seen. In the split ``paired`` rows 2k and 2k + 1 (column ``pair`` = k) are
+    the same identity, look, pose, light and camera without and with palsy.
     """
-    size = {"train": train, "val": val, "test": test}[split]
+    size = {"train": train, "val": val, "test": test, "paired": paired}[split]
     ensure(root, {split: size}, seed=seed, image_size=image_size)
     labels = pd.DataFrame(storage.read_records(storage.label_file(root, split))[:size])
     grade = labels["palsy_grade"]
@@ -51,6 +53,7 @@ def palsy_twin(
     labels["moderate"] = grade == "IV"
     labels["severe"] = grade.isin(["V", "VI"])
     labels["occluded"] = labels["occlusion"].isin(HIDING)
+    pair = {"pair": "pair"} if "pair" in labels else {}
     return index(
         labels,
         image="img_path",
@@ -65,6 +68,7 @@ def palsy_twin(
         roll="roll",
         palsy_severity="palsy_severity",
         person="person",
+        **pair,
     )
 
 

@@ -32,6 +32,7 @@ from parface_bench.plugins.datasets.palsy_twin.scene import head_scene
 from parface_bench.plugins.datasets.palsy_twin.skin import paint, skin_space
 
 FACES_PER_IDENTITY = 2
+PAIRED = "paired"  # the split of faces with and without palsy
 DECIMALS = 4  # of stored coordinates: far above rounding noise, so that every machine writes the same numbers
 
 
@@ -99,6 +100,13 @@ def draw_face(seed: int, split: str, number: int, size: int, pose: Pose | None =
         background_seed=(seed, split, number),
         size=size,
     )
+
+
+def draw_pair(seed: int, number: int, size: int) -> Face:
+    """Face ``number`` of the paired split: even ones are healthy, the odd one after is the same picture with palsy."""
+    pair = number // 2
+    healthy = draw_face(seed, PAIRED, pair, size).with_palsy(Palsy())
+    return healthy.with_palsy(draw_palsy(stream(seed, PAIRED, pair, "palsy"), healthy=0.0)) if number % 2 else healthy
 
 
 def truth(face: Face, head: Head, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

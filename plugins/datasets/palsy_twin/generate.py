@@ -19,12 +19,12 @@ from filelock import FileLock, Timeout
 from parface_bench.home import home
 from parface_bench.plugins.datasets.palsy_twin import storage
 from parface_bench.plugins.datasets.palsy_twin.asset import load_head
-from parface_bench.plugins.datasets.palsy_twin.face import draw_face, render_face
+from parface_bench.plugins.datasets.palsy_twin.face import PAIRED, draw_face, draw_pair, render_face
 from parface_bench.registry.errors import UserError, WorkError
 
 VERSION = "v1"
 RENDERER = 4  # raised with every change that alters faces within a version
-SIZES = {"train": 4000, "val": 500, "test": 1000}
+SIZES = {"train": 4000, "val": 500, "test": 1000, "paired": 500}
 LIMITS = {"size": (1, 1_000_000), "image_size": (64, 1024), "seed": (0, 2**31 - 1)}
 POLL = 0.2  # seconds between looks at the workers' progress
 
@@ -155,14 +155,15 @@ def make_part(root: Path, split: str, part: int, seed: int, image_size: int) -> 
     """Make the faces of one piece: pictures first, then its labels."""
     records = []
     for number in range(part * storage.PART, (part + 1) * storage.PART):
-        face = draw_face(seed, split, number, image_size)
+        paired = split == PAIRED
+        face = draw_pair(seed, number, image_size) if paired else draw_face(seed, split, number, image_size)
         picture, record = render_face(face)
         name = f"{split}/{number:05d}.jpg"
         ok, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, face.photo.quality])
         if not ok:
             raise WorkError(f"{root / name}: opencv cannot encode the picture as JPEG")
         storage.write_atomic(root / name, data.tobytes())
-        records.append({"img_path": name, **record})
+        records.append({"img_path": name, **record, **({"pair": number // 2} if paired else {})})
     storage.write_records(storage.part_file(root, split, part), records)
 
 

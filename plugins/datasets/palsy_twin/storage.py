@@ -15,7 +15,12 @@ from typing import Any
 from parface_bench.registry.errors import UserError, WorkError
 
 # Split -> the ParFace label file that plays its part.
-LABELS = {"train": "palsy_labeled_1.ljson", "val": "palsy_annotations.ljson", "test": "palsy_test.ljson"}
+LABELS = {
+    "train": "palsy_labeled_1.ljson",
+    "val": "palsy_annotations.ljson",
+    "test": "palsy_test.ljson",
+    "paired": "palsy_paired.ljson",
+}
 PART = 50  # faces a piece: what an interruption can lose
 PARTS = ".parts"
 
