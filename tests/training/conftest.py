@@ -44,6 +44,6 @@ def run(dots_root: Path, tmp_path: Path) -> Callable[..., Any]:
             "overrides": [*QUICK, *overrides],
             **options,
         }
-        return pf.run(method, "dots", **options)
+        return pf.run(method, options.pop("dataset", "dots"), **options)
 
     return go

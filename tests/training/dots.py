@@ -47,6 +47,16 @@ def dots(root: Path, split: str) -> pd.DataFrame:
     return index(labels, image="file", landmarks="points", bbox="box", split=split, tags=["even"])
 
 
+@dataset("dots-3d", schema="points5", dims=3, protocol=str(PROTOCOL.with_name("dots-3d-protocol.yaml")), licence="none")
+def dots_3d(root: Path, split: str) -> pd.DataFrame:
+    """The same with a depth: the nose stands out, and further when the face is wide."""
+    frame = dots(root, split)
+    nose = np.array([0, 0, 1.0, 0, 0])
+    deep = [np.column_stack([flat, nose * (flat[1, 0] - flat[0, 0])]) for flat in frame["landmarks"]]
+    frame["landmarks"] = pd.Series(deep, dtype=object)
+    return frame
+
+
 @dataset("dots-bare", licence="none", how_to_get="made by the tests", citation="-")
 def dots_bare(root: Path, split: str) -> pd.DataFrame:
     """The pictures alone."""

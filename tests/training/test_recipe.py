@@ -1,0 +1,144 @@
+"""Recipes: inheritance, what wins, and mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parface_bench.registry import DATASETS, METHODS, UserError
+from parface_bench.training import recipe as recipes
+from parface_bench.training.build import build_method
+from parface_bench.training.recipe import PROFILES, check, compose, configs, merge, read
+from parface_bench.training.stage import Stage
+
+values = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2),
+    lambda inner: st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    max_leaves=8,
+)
+mappings = st.dictionaries(st.text(max_size=2), values, max_size=4)
+
+
+@given(mappings, mappings)
+def test_merging(below, above):
+    merged = merge(below, above)
+    assert merged.keys() == below.keys() | above.keys()
+    assert merge(merged, above) == merged
+    assert merge(below, {}) == below
+    for key, value in above.items():
+        if not isinstance(value, dict):
+            assert merged[key] == value
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_method_has_a_recipe_that_is_understood(profile):
+    own = [path.name.split(".")[0] for path in configs().glob("datasets/*.yaml")]
+    for spec in METHODS:
+        if spec.trainable:
+            for dataset in ["", *own]:
+                recipe = compose(spec.name, dataset, profile)
+                for own in recipe["stages"] or [{}]:
+                    Stage.from_recipe(recipe, **own)
+
+
+def test_every_file_is_part_of_something():
+    for path in configs().glob("methods/*.yaml"):
+        method = path.name.split(".")[0].split("@")[0]
+        assert method in METHODS, path
+    for path in configs().glob("datasets/*.yaml"):
+        assert path.name.split(".")[0] in DATASETS, path
+
+
+def test_set_wins_and_numbers_stay_numbers():
+    sets = ["train.optimizers.main.lr=1e-4", "train.epochs=3", "method.width=32", "train.schedule.milestones=[0.5]"]
+    recipe = compose("integral", "300w", "quick", sets)
+    assert recipe["train"]["optimizers"]["main"]["lr"] == 1e-4
+    assert recipe["train"]["epochs"] == 3
+    assert recipe["method"]["width"] == 32
+    assert recipe["method"]["loss"] == compose("integral", "300w", "quick")["method"]["loss"]
+    two = compose("dot", "x", "quick", ["stages=[{name: a}, {name: b, epochs: 4}]", "stages.2.epochs=5"])
+    assert two["stages"][1] == {"name": "b", "epochs": 5}
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        ("train.epoch=3", "did you mean 'train.epochs'"),
+        ("trian.epochs=3", "did you mean 'train'"),
+        ("epochs=3", "did you mean 'train.epochs'"),
+        ("train=3", "holds several settings"),
+        ("train.epochs", "KEY=VALUE"),
+        ("train.epochs=many", "must be a number"),
+        ("predict.batch_size.x=1", "holds one value"),
+        ("stages.1.epochs=2", "from 1 to 0"),
+        ("train.epochs=[", "not valid YAML"),
+    ],
+)
+def test_mistakes_in_set(pair, words):
+    with pytest.raises(UserError, match=words):
+        compose("integral", "300w", "quick", [pair])
+
+
+def test_unknown_profile():
+    with pytest.raises(UserError, match="did you mean 'quick'"):
+        compose("integral", "300w", "quik")
+
+
+def test_inheritance(tmp_path: Path):
+    (tmp_path / "a.yaml").write_text("x: 1\ny: {p: 1, q: 2}\nz: [1, 2]\n")
+    (tmp_path / "b.yaml").write_text("_base_: a.yaml\ny: {q: 3}\nz: [9]\n")
+    assert read(tmp_path / "b.yaml") == {"x": 1, "y": {"p": 1, "q": 3}, "z": [9]}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("_base_: c.yaml", "inherits itself"),
+        ("_base_: none.yaml", "cannot be read"),
+        ("x: [1", r"not valid YAML \(line"),
+        ("- 1", "must be a mapping"),
+    ],
+)
+def test_broken_files(tmp_path: Path, text, words):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UserError, match=words):
+        read(tmp_path / "c.yaml")
+
+
+def test_keys_that_no_recipe_has():
+    base = read(configs() / "profiles" / "base.yaml")
+    with pytest.raises(UserError, match="no setting 'epochz'; did you mean 'epochs'"):
+        check({"train": {"epochz": 3}}, base, "recipe")
+    with pytest.raises(UserError, match="did you mean 'loading'"):
+        check({"loadin": {}}, base, "recipe")
+    with pytest.raises(UserError, match="must hold settings"):
+        check({"train": 3}, base, "recipe")
+
+
+def test_every_key_of_the_base_is_explained():
+    """A person reads what can be set from the file itself: each line of base.yaml with a value has a comment near."""
+    text = (configs() / "profiles" / "base.yaml").read_text()
+    assert yaml.safe_load(text).keys() <= {line.split(":")[0] for line in text.splitlines()}
+    assert text.count("#") >= 20
+
+
+def test_settings_of_a_method_that_do_not_exist():
+    recipe = compose("integral", "300w", "quick", ["method.widht=3"])
+    with pytest.raises(UserError, match="no argument 'widht'; did you mean 'width'"):
+        build_method("integral", "ibug68", recipe)
+    recipe = compose("integral", "300w", "quick", ["method.image_size=64"])
+    with pytest.raises(UserError, match="top of the recipe"):
+        build_method("integral", "ibug68", recipe)
+
+
+def test_no_torch_is_needed_to_read_recipes():
+    import subprocess
+    import sys
+
+    code = "import sys; from parface_bench.training.recipe import compose; compose('integral', 'x', 'full'); "
+    subprocess.run([sys.executable, "-c", code + "assert 'torch' not in sys.modules"], check=True)
+    assert recipes.PROFILES == ("quick", "full")
