@@ -33,6 +33,7 @@ FLOORS = {
     RUN: 8,
     "parface_bench.api": 9,
     "parface_bench.bench": 10,
+    "parface_bench.predicting": 10,
     "parface_bench.testing": 10,
     "parface_bench.plugins": 10,
     "parface_bench.cli": 11,

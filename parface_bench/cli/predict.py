@@ -2,8 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
+
+from parface_bench.cli.options import Plugins
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+
+    @app.command("predict")
+    def predict(
+        images: list[str] = typer.Argument(..., metavar="IMAGE...", help="Pictures, folders, patterns or videos."),
+        model: str = typer.Option(..., "--model", help="Checkpoint, run folder, or a method that needs no training."),
+        out: Path | None = typer.Option(
+            None,
+            "--out",
+            help="Folder of the results; without it a table goes to stdout (with --draw or pts: predictions/).",
+        ),
+        form: str = typer.Option("csv", "--format", help="csv, pts or json."),
+        draw: bool = typer.Option(False, "--draw", help="Also draw the landmarks: OUT/overlays/."),
+        detector: str = typer.Option(
+            "", "--detector", help="Face detector ('pfbench list method'); none: each picture is one face."
+        ),
+        faces: int = typer.Option(0, "--faces", min=0, help="At most so many faces a picture, the largest; 0: all."),
+        smoothing: float = typer.Option(
+            0.0, "--smooth", min=0.0, help="Smooth videos over so many frames (standard deviation)."
+        ),
+        device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or cuda:NUMBER."),
+        plugin: Plugins = None,
+    ) -> None:
+        """Find faces and their landmarks in photographs of any size and in videos."""
+        from parface_bench.predicting.job import Wish, run
+
+        if out is None and (draw or form == "pts"):
+            out = Path("predictions")
+        outcome = run(images, Wish(model, out, form, draw, detector, faces, smoothing, device))
+        typer.echo(
+            str(outcome.table) if outcome.table else outcome.text(form), nl=outcome.table is not None or form == "json"
+        )

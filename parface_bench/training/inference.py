@@ -28,8 +28,8 @@ def predict_photographs(
 ) -> np.ndarray:
     """Landmarks [B, L, 2|3] in pixels of each photograph, from face boxes; see :meth:`Method.predict`.
 
-    Face boxes give nearly the squares that the method's crop made of landmarks in training. Without boxes a face detector
-    looks for the largest face of each photograph; where it finds none the row is NaN.
+    Face boxes give nearly the squares that the method's crop made of landmarks in training. Without boxes a face
+    detector looks for the largest face of each photograph; where it finds none the row is NaN.
     """
     if boxes is None:
         boxes = largest_faces(images)

@@ -1,0 +1,1 @@
+"""Landmarks for photographs and videos: ``pfbench predict``."""

@@ -1,0 +1,91 @@
+"""Predicted landmarks drawn over their pictures: wireframe, points coloured by confidence, and side views of 3D faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from parface_bench.faces import Schema
+
+WIRE, BOX, PLAIN, INK = (235, 235, 235), (255, 200, 60), (60, 220, 90), (255, 255, 255)
+_SHIFT = 4
+_VIEW = 320
+SMALLEST, LARGEST = 480, 1600
+
+
+def overlay(
+    image: np.ndarray, faces: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray | None]], schema: Schema
+) -> np.ndarray:
+    """A picture with its faces.
+
+    Args:
+        image: uint8 RGB [H, W, 3]; enlarged if it is small and reduced if it is very large.
+        faces: box [4], points [L, 2|3] and confidence [L] (or None) of each.
+        schema: gives the wireframe.
+
+    Returns:
+        uint8 RGB. Points go from red (confidence 0) over yellow to green (1); without confidence all are green. For 3D
+        landmarks two views of the first face stand on the right: from the front and from its left side.
+    """
+    longest = max(image.shape[:2])
+    scale = min(max(1.0, SMALLEST / longest), max(LARGEST / longest, 1e-6))
+    size = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
+    canvas = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    for box, points, sure in faces:
+        spread = np.ptp(points[:, :2], axis=0).max() * scale
+        x1, y1, x2, y2 = _fixed((box.reshape(2, 2) + 0.5) * scale - 0.5).ravel().tolist()
+        cv2.rectangle(canvas, (x1, y1), (x2, y2), BOX, _line(spread), cv2.LINE_AA, _SHIFT)
+        _face(canvas, (points[:, :2] + 0.5) * scale - 0.5, sure, schema, spread)
+    solid = [points for _, points, _ in faces if points.shape[1] == 3 and np.isfinite(points).all()]
+    if not solid:
+        return canvas
+    views = np.concatenate([view(solid[0], schema, turn) for turn in (0.0, 90.0)], axis=0)
+    height = max(len(canvas), len(views))
+    return np.concatenate([_padded(canvas, height), _padded(views, height)], axis=1)
+
+
+def view(points: np.ndarray, schema: Schema, degrees: float) -> np.ndarray:
+    """3D landmarks [L, 3] alone, turned about the vertical axis: 0 from the front, 90 from the face's left side."""
+    turn = np.radians(degrees)
+    centred = points - points.mean(axis=0)
+    # z is toward the viewer; seen from the face's own left (image right) the nose points to the left
+    x = centred[:, 0] * np.cos(turn) - centred[:, 2] * np.sin(turn)
+    flat = np.stack([x, centred[:, 1]], axis=1)
+    scale = 0.8 * _VIEW / max(np.ptp(flat, axis=0).max(), 1e-6)
+    canvas = np.full((_VIEW, _VIEW, 3), 40, dtype=np.uint8)
+    middle = (flat.min(axis=0) + flat.max(axis=0)) / 2
+    _face(canvas, (flat - middle) * scale + _VIEW / 2, None, schema, 0.8 * _VIEW)
+    label = "front" if degrees == 0 else "from its left"
+    cv2.putText(canvas, label, (10, _VIEW - 12), cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
+    return canvas
+
+
+def _face(canvas: np.ndarray, points: np.ndarray, sure: np.ndarray | None, schema: Schema, spread: float) -> None:
+    at = _fixed(points)
+    for a, b in schema.edges:
+        cv2.line(canvas, at[a].tolist(), at[b].tolist(), WIRE, _line(spread), cv2.LINE_AA, _SHIFT)
+    radius = round(np.clip(spread / 110, 1.2, 7) * (1 << _SHIFT))
+    for i, place in enumerate(at.tolist()):
+        colour = PLAIN if sure is None else heat(float(sure[i]))
+        cv2.circle(canvas, place, radius, colour, -1, cv2.LINE_AA, _SHIFT)
+
+
+def heat(share: float) -> tuple[int, int, int]:
+    """Red at 0, yellow at 0.5, green at 1."""
+    share = min(max(share, 0.0), 1.0)
+    return round(255 * min(1.0, 2 - 2 * share)), round(220 * min(1.0, 2 * share)), 60
+
+
+def _line(spread: float) -> int:
+    return int(np.clip(spread / 300, 1, 4))
+
+
+def _fixed(points: np.ndarray) -> np.ndarray:
+    """OpenCV's fixed-point coordinates, kept where its integers hold them."""
+    return np.clip(np.round(points * (1 << _SHIFT)), -(2**24), 2**24).astype(int)
+
+
+def _padded(image: np.ndarray, height: int) -> np.ndarray:
+    return cv2.copyMakeBorder(image, 0, height - len(image), 0, 0, cv2.BORDER_CONSTANT, value=(40, 40, 40))

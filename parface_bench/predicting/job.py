@@ -1,0 +1,178 @@
+"""The whole of ``pfbench predict``: pictures in, tables and overlays out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from parface_bench.models import open_model
+from parface_bench.predicting import formats
+from parface_bench.predicting.draw import overlay
+from parface_bench.predicting.predict import Face, Predictor, face_detector
+from parface_bench.predicting.shots import Source, find, length, shots
+from parface_bench.predicting.video import smooth, track
+from parface_bench.registry.errors import UserError, WorkError, nearest
+from parface_bench.training.progress import Progress
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for.
+
+    Attributes:
+        model: checkpoint, run folder or method.
+        out: folder of the results; None: nothing is written.
+        form: csv, pts or json.
+        draw: also overlays.
+        detector: of faces; '' = the first that is installed, ``none`` = each picture is one face.
+        faces: at most so many a picture; 0 = all.
+        smoothing: over so many frames of a video (standard deviation); 0 = none.
+        device: for trained methods.
+    """
+
+    model: str
+    out: Path | None = None
+    form: str = "csv"
+    draw: bool = False
+    detector: str = ""
+    faces: int = 0
+    smoothing: float = 0.0
+    device: str = "auto"
+
+
+@dataclass
+class Outcome:
+    """What was found.
+
+    Attributes:
+        faces: an entry for each face, and one for each picture without.
+        landmarks, dims, schema, model: of the method.
+        table: the file that holds them, if one was written.
+    """
+
+    faces: list[Face] = field(default_factory=list)
+    landmarks: int = 0
+    dims: int = 2
+    schema: str = ""
+    model: str = ""
+    table: Path | None = None
+
+    def text(self, form: str) -> str:
+        """As printed on stdout."""
+        if form == "json":
+            import json
+
+            return json.dumps(formats.document(self.faces, self.model, self.schema), ensure_ascii=False)
+        return formats.table(self.faces, self.landmarks, self.dims)
+
+
+def run(given: Sequence[str], wish: Wish) -> Outcome:
+    """Find the faces and landmarks of all that was given.
+
+    A picture that cannot be read or shows no face becomes an entry with the reason; the rest goes on. What was found
+    before an interruption is written.
+
+    Raises:
+        UserError: nothing fits an argument, or the model or detector cannot be used.
+        WorkError: results cannot be written.
+    """
+    if wish.form not in formats.FORMATS:
+        raise UserError(f"--format {wish.form!r} does not exist{nearest(wish.form, formats.FORMATS)}")
+    sources = find(given)
+    predictor = Predictor(open_model(wish.model, wish.device), face_detector(wish.detector), wish.faces)
+    outcome = Outcome(landmarks=len(predictor.schema), schema=predictor.schema.name, model=wish.model)
+    progress = Progress()
+    try:
+        with progress.task("predict", sum(map(length, sources))):
+            for faces in _each(sources, predictor, wish, progress):
+                outcome.faces += faces
+    except KeyboardInterrupt:
+        if outcome.faces:
+            _finish(outcome, wish, progress)
+        raise
+    _finish(outcome, wish, progress)
+    return outcome
+
+
+def _finish(outcome: Outcome, wish: Wish, progress: Progress) -> None:
+    known = [face.points.shape[1] for face in outcome.faces if face.points is not None]
+    outcome.dims = max(known, default=2)
+    if wish.out is not None:
+        outcome.table = formats.write(
+            outcome.faces,
+            wish.out,
+            wish.form,
+            landmarks=outcome.landmarks,
+            dims=outcome.dims,
+            model=wish.model,
+            schema=outcome.schema,
+        )
+        progress.say(f"{len(known)} faces in {outcome.table}")
+    without = [face for face in outcome.faces if face.points is None]
+    for face in without[:20]:
+        progress.say(f"{face.id}: {face.reason}")
+    if len(without) > 20:
+        progress.say(f"... and {len(without) - 20} more without landmarks; the table names them all")
+
+
+def _each(sources: Sequence[Source], predictor: Predictor, wish: Wish, progress: Progress) -> Iterator[list[Face]]:
+    """The faces of the photographs, picture by picture, and of each video as a whole."""
+    photographs = (shot for source in sources if not source.video for shot in shots(source))
+    for shot, faces in predictor.faces(photographs):
+        if wish.draw and wish.out is not None and shot.image is not None:
+            picture = overlay(shot.image, _drawn(faces), predictor.schema)
+            formats.put(wish.out / "overlays" / f"{formats.below(shot.name)}.png", _png(picture))
+        progress.advance()
+        yield faces
+    for source in (s for s in sources if s.video):
+        frames = []
+        for _, faces in predictor.faces(shots(source)):
+            frames.append(faces)
+            progress.advance()
+        frames = smooth(track(frames), wish.smoothing)
+        if wish.draw and wish.out is not None:
+            _draw_video(source, frames, predictor, wish.out)
+        yield [face for faces in frames for face in faces]
+
+
+def _drawn(faces: Sequence[Face]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    return [(*face.upright, face.sure) for face in faces if face.upright is not None]
+
+
+def _png(picture: np.ndarray) -> bytes:
+    good, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    if not good:
+        raise WorkError(f"an overlay of {picture.shape[1]} x {picture.shape[0]} pixels cannot be encoded")
+    return data.tobytes()
+
+
+def _draw_video(source: Source, frames: list[list[Face]], predictor: Predictor, out: Path) -> None:
+    """The video once more, with what was found drawn over it."""
+    path = out / "overlays" / f"{formats.below(source.name)}.mp4"
+    unfinished = path.with_name(f".{path.stem}.part.mp4")
+    writer: Any = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for shot, faces in zip(shots(source), frames, strict=False):
+            if shot.image is None:
+                continue
+            picture = overlay(shot.image, _drawn(faces), predictor.schema)
+            if writer is None:
+                rate = cv2.VideoCapture(str(source.path)).get(cv2.CAP_PROP_FPS) or 25.0
+                size = (picture.shape[1], picture.shape[0])
+                writer = cv2.VideoWriter(str(unfinished), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
+                if not writer.isOpened():
+                    raise WorkError(f"{path}: this OpenCV cannot write videos; leave out --draw")
+            writer.write(cv2.cvtColor(cv2.resize(picture, size), cv2.COLOR_RGB2BGR))
+    except OSError as error:
+        raise WorkError(f"{path}: cannot be written ({error.strerror}); give another folder with --out") from None
+    finally:
+        if writer is not None:
+            writer.release()
+    if writer is not None:
+        unfinished.replace(path)
