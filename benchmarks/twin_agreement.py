@@ -2,9 +2,9 @@
 
     python benchmarks/twin_agreement.py [--split test] [--faces 1000] [--max-angle 30] [--json OUT]
 
-Needs ``parface-bench[dlib]``. dlib starts from a box like its own detector's, computed from the true landmarks: the three
-factors of ``detector_box`` are a least-squares fit to 553 real photographs (300W afw and lfpw) on which it found the face.
-Errors are percent of the true outer-eye distance; the 2D truth (sliding jaw) is compared.
+Needs ``parface-bench[dlib]``. dlib starts from a box like its own detector's, computed from the true landmarks: the
+three factors of ``detector_box`` are a least-squares fit to 553 real photographs (300W afw and lfpw) on which it found
+the face. Errors are percent of the true outer-eye distance; the 2D truth (sliding jaw) is compared.
 """
 
 from __future__ import annotations

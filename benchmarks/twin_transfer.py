@@ -4,8 +4,8 @@
 
 A small (0.8 M parameters) network with integral heatmaps at 128 px is trained on the twin's 2D truth with strong
 photometric augmentation and tested on 300W faces (folders of .jpg and .pts below REAL_300W), cropped by their true
-landmarks. Tune on afw or lfpw/trainset; helen/testset is for the figure that is reported. ``--real FOLDER`` trains on real
-photographs instead, for scale.
+landmarks. Tune on afw or lfpw/trainset; helen/testset is for the figure that is reported. ``--real FOLDER`` trains on
+real photographs instead, for scale.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def real(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     for path in sorted(folder.glob("*.pts")):
         rows = path.read_text().split("{")[1].split("}")[0].split("\n")
         marks = np.array([[float(v) for v in row.split()] for row in rows if row.strip()]) - 1
-        out.append((cv2.imread(str(path.with_suffix(".jpg")))[..., ::-1], marks))
+        out.append((read_image(folder, path.with_suffix(".jpg").name), marks))
     if not out:
         sys.exit(f"{folder}: no .pts files here")
     return out
@@ -195,8 +195,8 @@ def train(images: np.ndarray, marks: np.ndarray, epochs: int, seed: int, state: 
         spent = time.monotonic() - begun
         print(f"epoch {epoch + 1}/{epochs} loss {total / (len(images) // batch):.3f} {spent:.0f} s", file=sys.stderr)
         if state:
-            parts = {"net": net, "optimiser": optimiser, "schedule": schedule}
-            torch.save({k: v.state_dict() for k, v in parts.items()} | {"epoch": epoch + 1}, state.with_suffix(".new"))
+            saved = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}
+            torch.save(saved | {"epoch": epoch + 1}, state.with_suffix(".new"))
             state.with_suffix(".new").replace(state)
     return net
 

@@ -44,7 +44,7 @@ def landmarks(of: Face) -> np.ndarray:
 
 
 def asymmetry(marks: np.ndarray) -> float:
-    """Mean distance between 3D landmarks and their mirrored selves after a rigid fit, in percent of the eye distance."""
+    """Mean distance between 3D landmarks and their mirrored selves after a rigid fit, percent of the eye distance."""
     mirrored = marks[FLIP] * [-1, 1, 1]
     a, b = marks - marks.mean(0), mirrored - mirrored.mean(0)
     u, _, vt = np.linalg.svd(b.T @ a)
@@ -64,7 +64,7 @@ def test_landmarks_of_the_base_head_are_mirror_images() -> None:
 
 def test_camera_follows_the_pinhole_formula() -> None:
     camera = Camera(Pose(), distance=10.0, scale=50.0, centre=(100.0, 90.0))
-    point = PIVOT + [0.3, -0.2, 0.5]
+    point = PIVOT + np.array([0.3, -0.2, 0.5])
     x, y, z = camera.project(camera.to_view(point))
     assert (x, y, z) == pytest.approx((100 + 0.3 * 50 * 10 / 9.5, 90 + 0.2 * 50 * 10 / 9.5, 25.0))
 
@@ -308,7 +308,7 @@ def test_the_face_is_drawn_where_its_landmarks_are() -> None:
     other = replace(one, look=replace(one.look, skin=one.look.skin * 0.3))
     before, after = (render_face(f)[0].astype(int) for f in (one, other))
     changed = np.abs(before - after).max(axis=2) > 8
-    x, y = np.round(landmarks(one)[list(range(2, 15)) + [27, 28, 29, 30, 33], :2]).astype(int).T
+    x, y = np.round(landmarks(one)[[*range(2, 15), 27, 28, 29, 30, 33], :2]).astype(int).T
     inner = changed[y, x]
     assert inner.mean() > 0.85
 

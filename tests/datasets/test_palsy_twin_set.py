@@ -195,7 +195,7 @@ def test_a_full_disk_is_an_error_of_one_sentence_and_leaves_no_half_file(
         generate.ensure(tmp_path, {"test": 8}, image_size=SIZE, workers=1)
     assert digest(tmp_path) == before
     assert len(storage.read_records(storage.label_file(tmp_path, "test"))) == 4
-    assert not [p for p in tmp_path.rglob(".*.jpg.*")]
+    assert not list(tmp_path.rglob(".*.jpg.*"))
 
 
 def test_a_broken_label_file_is_named(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Head:
         lip, lash, openness: float32 [V], lip red, lash line, share of unoccluded directions.
         lid_pairs: int [2 sides, 4, 2], upper and lower lid vertices that meet on closing (left, right).
         landmark_vertex, landmark_weight: [68, 3], the iBUG landmarks as points of the surface.
-        jaw_vertex, jaw_weight: [17, 14, 3], for each jaw point a row of surface points from the 3D point over the cheek.
+        jaw_vertex, jaw_weight: [17, 14, 3], for each jaw point surface points from the 3D point over the cheek.
         jaw_normal: float64 [17, 2], outward direction of the jaw line in the frontal plane.
         pairs: opposite identity targets: names of the low end, of the high end, standard deviation.
         order, table: number of each target by name; row pointers, vertex numbers and displacements of all targets.
@@ -85,7 +85,7 @@ def add_targets(
     numbers: NDArray[np.int64],
     weights: NDArray[np.float64],
 ) -> None:
-    """Add weighted targets of a sparse table to ``points`` [V, 3] in place, in the order given (always the same sum)."""
+    """Add weighted targets of a sparse table to ``points`` [V, 3] in place, in the order given."""
     for k in range(len(numbers)):
         for row in range(pointer[numbers[k]], pointer[numbers[k] + 1]):
             for axis in range(3):

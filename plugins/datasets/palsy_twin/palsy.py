@@ -1,8 +1,9 @@
 """Unilateral peripheral facial palsy as a change of face-unit weights. Plausible to the eye, not clinically validated.
 
-Severity is continuous, 0 (House-Brackmann I) to 1 (VI): ``grade = 1 + 5 * severity``. House and Brackmann (1985) put the
-function that is left at 100, 80, 60, 40, 20 and 0 % for I to VI, which is ``1 - severity``; how each region departs from
-that mean follows the wording of their grades (see ``REGIONS``; docs/palsy-twin.md has the table with sources).
+Severity is continuous, 0 (House-Brackmann I) to 1 (VI): ``grade = 1 + 5 * severity``. House and Brackmann (1985) put
+the function that is left at 100, 80, 60, 40, 20 and 0 % for I to VI, which is ``1 - severity``; how each region
+departs from that mean follows the wording of their grades (see ``REGIONS``; docs/palsy-twin.md has the table with
+sources).
 """
 
 from __future__ import annotations

@@ -55,9 +55,9 @@ def develop(linear_rgb: NDArray[np.float32], photo: Photograph) -> NDArray[np.ui
     size = linear_rgb.shape[0]
     light = linear_rgb * (photo.exposure * photo.cast).astype(np.float32)
     if photo.blur * size / 256 > 0.25:
-        light = cv2.GaussianBlur(light, (0, 0), photo.blur * size / 256)
+        light = np.asarray(cv2.GaussianBlur(light, (0, 0), photo.blur * size / 256), np.float32)
     if photo.motion > 1:
-        light = cv2.filter2D(light, -1, _streak(photo.motion * size / 256, photo.motion_angle))
+        light = np.asarray(cv2.filter2D(light, -1, _streak(photo.motion * size / 256, photo.motion_angle)), np.float32)
     light = np.clip(light, 0, None)
     light = np.where(light > 0.7, 0.7 + 0.3 * np.tanh((light - 0.7) / 0.3), light)
     table = np.clip(light, 0, 1) ** np.float32(photo.contrast / 2.2)
@@ -76,6 +76,6 @@ def _streak(length: float, angle: float) -> NDArray[np.float32]:
     kernel = np.zeros((size, size), np.float32)
     centre = size // 2
     dx, dy = np.cos(angle) * length / 2, np.sin(angle) * length / 2
-    ends = [(int(round(centre - dx)), int(round(centre - dy))), (int(round(centre + dx)), int(round(centre + dy)))]
+    ends = [(round(centre + k * float(dx)), round(centre + k * float(dy))) for k in (-1, 1)]
     cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA)
     return kernel / kernel.sum()

@@ -47,7 +47,7 @@ def drape(
 
     Args:
         field: from :func:`radius_field`; angle, y: [rows, columns] of the sheet's vertices (radians, dm).
-        stand: distance from the head (dm), a number or [rows, columns]; least: smallest distance from the axis, likewise.
+        stand: distance from the head (dm), a number or [rows, columns]; least: the same from the axis, at least.
     """
     column = (((angle + np.pi) / (2 * np.pi)) % 1.0 * BINS_ANGLE).astype(np.float32) - 0.5
     row = ((FIELD_HIGH - y) / (FIELD_HIGH - FIELD_LOW) * BINS_Y - 0.5).astype(np.float32)

@@ -1,7 +1,7 @@
 """Triangles to pixels on the CPU: exact z-buffer visibility, vertex normals and soft shadows, compiled by numba.
 
-Screen coordinates are 0-based pixel centres (x right, y down); depth grows toward the viewer. Perspective is divided out
-before rasterising, so attributes are interpolated with weights corrected by ``1/distance``.
+Screen coordinates are 0-based pixel centres (x right, y down); depth grows toward the viewer. Perspective is divided
+out before rasterising, so attributes are interpolated with weights corrected by ``1/distance``.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def light_reaching(
     height, width = nearest.shape
     out = np.ones(len(depth), np.float32)
     for k in range(len(depth)):
-        x0, y0 = int(round(screen[k, 0])), int(round(screen[k, 1]))
+        x0, y0 = int(np.rint(screen[k, 0])), int(np.rint(screen[k, 1]))
         lit = 0
         n = 0
         for y in range(y0 - radius, y0 + radius + 1):

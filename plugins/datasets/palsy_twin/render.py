@@ -88,9 +88,10 @@ def render(
     table[:, sh.LIP], table[:, sh.LASH], table[:, sh.SCALP], table[:, sh.KEY] = scene.lip, scene.lash, scene.scalp, lit
     colours, gloss = palette(look, cover)
     values, eyes = shading_values(look, head)
-    picture = cv2.resize(background, (big, big), interpolation=cv2.INTER_LINEAR)
+    picture = np.asarray(cv2.resize(background, (big, big), interpolation=cv2.INTER_LINEAR), np.float32)
+    inverse = (1 / (camera.distance - view[:, 2])).astype(np.float32)
     sh.shade(
-        picture, owner, weights, scene.triangles, scene.material, (1 / (camera.distance - view[:, 2])).astype(np.float32),
+        picture, owner, weights, scene.triangles, scene.material, inverse,
         table, skin, WINDOW, noise_tiles()[3], colours, gloss, light.direction.astype(np.float32),
         light.colour.astype(np.float32), values, eyes,
     )  # fmt: skip
@@ -113,12 +114,11 @@ def _blend(
     colour: NDArray[np.float32],
 ) -> None:
     """Lay a glass over the picture: its tint, and a soft reflection of the sky that grows upward."""
-    view = camera.to_view(piece.points)
-    both = np.ones(len(piece.triangles), bool)
+    points, triangles = piece.mesh
+    view = camera.to_view(points)
+    both = np.ones(len(triangles), bool)
     big = picture.shape[0]
-    owner, _, depth = rasterise(
-        _on_screen(camera, view), view[:, 2].astype(np.float32), piece.triangles, both, big, big
-    )
+    owner, _, depth = rasterise(_on_screen(camera, view), view[:, 2].astype(np.float32), triangles, both, big, big)
     row, column = np.nonzero((owner >= 0) & (depth > nearest))
     if not len(row):
         return

@@ -40,12 +40,13 @@ class Scene:
         if piece.opacity < 1:
             self.glass.append(piece)
             return
-        n = len(piece.points)
-        self.triangles = np.concatenate([self.triangles, (piece.triangles + len(self.points)).astype(np.int32)])
-        self.points = np.concatenate([self.points, piece.points])
-        self.rest = np.concatenate([self.rest, piece.points])
-        self.material = np.concatenate([self.material, np.full(len(piece.triangles), piece.material, np.uint8)])
-        self.two_sided = np.concatenate([self.two_sided, np.ones(len(piece.triangles), bool)])
+        points, triangles = piece.mesh
+        n = len(points)
+        self.triangles = np.concatenate([self.triangles, (triangles + len(self.points)).astype(np.int32)])
+        self.points = np.concatenate([self.points, points])
+        self.rest = np.concatenate([self.rest, points])
+        self.material = np.concatenate([self.material, np.full(len(triangles), piece.material, np.uint8)])
+        self.two_sided = np.concatenate([self.two_sided, np.ones(len(triangles), bool)])
         self.openness = np.concatenate([self.openness, np.full(n, 0.8)])
         self.lip, self.lash, self.scalp = (np.concatenate([v, np.zeros(n)]) for v in (self.lip, self.lash, self.scalp))
 

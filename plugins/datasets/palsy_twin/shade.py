@@ -57,11 +57,13 @@ def shade(
     Args:
         owner, weights: from the rasteriser; nearness: 1 / distance per vertex [V], for perspective-correct weights.
         table: float32 [V, COLUMNS], see the column constants.
-        texture: skin, linear RGB [h, w, 3], over ``window`` = angle lo, angle hi, y lo, y hi, axis z (rest coordinates).
+        texture: skin, linear RGB [h, w, 3], over ``window`` = angle lo, angle hi, y lo, y hi, axis z (rest
+            coordinates).
         tile: periodic noise [n, n] of mean 0 and standard deviation 1.
         colours: linear RGB per material [MATERIALS, 3]; the rows of ``gloss`` are strength and exponent per material.
         key, key_colour: direction toward the key light (camera axes) and its colour.
-        look: lip RGB, hair RGB, cloth RGB, lash RGB, neckline y, neckline slope, hair contrast, hair grain, lip amount, scalp on, lash threshold.
+        look: RGB of lip, hair, cloth and lash; then neckline height and slope, hair contrast and grain, lip amount,
+            whether there is hair on the scalp, lash threshold.
         eyes: iris RGB, sclera RGB, iris radius, pupil radius, centre x, centre y, limbal ring, front z.
     """
     height, width = owner.shape
@@ -139,7 +141,7 @@ def shade(
                 tone = max(0.22, 1 + look[14] * (strand + 0.6 * fine))
                 for k in range(3):
                     c[k] = look[3 + k] * tone
-            elif m == FABRIC or m == COVER:
+            elif m in (FABRIC, COVER):
                 weave = 1 + 0.05 * _noise(tile, x * 90, y * 90) + 0.16 * _noise(tile, x * 7, y * 12 + z * 5)
                 for k in range(3):
                     c[k] = colours[m, k] * weave

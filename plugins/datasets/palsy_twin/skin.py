@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import cv2
 import numba
@@ -72,7 +73,7 @@ def _spot(rest: Picture, x: float, y: float, sx: float, sy: float) -> Picture:
     return np.exp(-0.5 * (((np.abs(rest[..., 0]) - x) / sx) ** 2 + ((rest[..., 1] - y) / sy) ** 2))
 
 
-def _step(value: Picture, lo: float, hi: float) -> Picture:
+def _step(value: NDArray[Any], lo: float, hi: float) -> NDArray[Any]:
     t = np.clip((value - lo) / (hi - lo), 0, 1)
     return t * t * (3 - 2 * t)
 

@@ -1,7 +1,7 @@
 """The twin on disk, in the ParFace format: ``SPLIT/NNNNN.jpg`` and, written last, ``csv/*.ljson``.
 
-A split exists when its label file does; until then its finished pieces wait in ``csv/.parts``. A label file holds records
-in the order of their numbers, so that the first n faces of a split are the same whatever its size.
+A split exists when its label file does; until then its finished pieces wait in ``csv/.parts``. A label file holds
+records in the order of their numbers, so that the first n faces of a split are the same whatever its size.
 """
 
 from __future__ import annotations
