@@ -64,10 +64,15 @@ def batch(golden):
     )
 
 
+@pytest.fixture(scope="module")
+def weights():
+    return fill(ParFace(get_schema("ibug68")).network).state_dict()
+
+
 @pytest.fixture
-def method():
+def method(weights):
     method = ParFace(get_schema("ibug68"), codec="parface", mean=(0, 0, 0))  # the golden input has none
-    fill(method.network)
+    method.network.load_state_dict(weights)
     return method
 
 
@@ -172,6 +177,25 @@ def test_depth(method, batch, want, heatmaps, case):
     assert got["loss"].item() == pytest.approx(want["stats"]["loss_lms_3d"], rel=1e-5)
     equal_gradients(method.network.LMH_3D, want["grad_l2_LMH_3D"])
     assert all(p.grad is None for p in method.network.LMH.parameters())
+
+
+def test_frozen_parts_run_once_where_nothing_is_augmented(monkeypatch):
+    from parface_bench.plugins.methods.parface import frozen
+
+    method = ParFace(get_schema("ibug68"), image_size=64, heatmap_size=32, width=0.125)
+    matrices = torch.arange(12.0).reshape(2, 2, 3)
+    faces = Batch(torch.rand(2, 3, 64, 64), torch.rand(2, 68, 2) * 64, torch.rand(2, 68), None, matrices, ["a", "b"])
+    faces.codec = method.codec
+    calls = []
+    make = frozen.FrozenFeatures._make
+    monkeypatch.setattr(frozen.FrozenFeatures, "_make", lambda self, x: calls.append(1) or make(self, x))
+    for augment, runs in (({"none": True}, 1), ({}, 3)):
+        stage = Stage(loss="heatmaps", trains=("network.LMH",), augment=augment, settings={"loss": "heatmap_mse"})
+        method.build_step(stage)
+        calls.clear()
+        losses = [step(method, faces, stage)["loss"].item() for _ in range(3)]
+        assert len(calls) == runs
+        assert losses == [losses[0]] * 3  # `step` leaves the weights alone
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from parface_bench.data.augment import Augmentation
+from parface_bench.plugins.methods.parface.frozen import FrozenFeatures
 from parface_bench.plugins.methods.parface.inference import channels_last, prepared
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
 from parface_bench.registry import LOSSES, UserError, nearest
@@ -105,16 +107,23 @@ class HeatmapStep:
         network: the network.
         loss: between heatmaps, a registered name or ``{type, factor, ...}``.
         encoder_statistics: the encoder's batch norms, where it learns: 'frozen' (as the original) or 'updated'.
+        same_pictures: the data are not augmented.
     """
 
     def __init__(
-        self, network: ParFaceNetwork, loss: str | Mapping[str, Any], encoder_statistics: str = "frozen"
+        self,
+        network: ParFaceNetwork,
+        loss: str | Mapping[str, Any],
+        encoder_statistics: str = "frozen",
+        *,
+        same_pictures: bool = False,
     ) -> None:
         if encoder_statistics not in ("frozen", "updated"):
             raise UserError(f"encoder_statistics {encoder_statistics!r}: must be 'frozen' or 'updated'")
         self.network = network
         self.loss = Term(loss, next(network.parameters()).device)
         self.encoder_learns_statistics = encoder_statistics == "updated"
+        self.frozen = FrozenFeatures(network, same_pictures)
 
     def __call__(self, images: Tensor, batch: Batch, optimizers: Optimizers) -> dict[str, Tensor]:
         """One step on normalised images [B, 3, S, S]; what is logged, with ``loss``."""
@@ -126,8 +135,7 @@ class HeatmapStep:
                 network.Q.train(self.encoder_learns_statistics)
                 x1 = decoder.first(network.Q(images))
             else:
-                with torch.no_grad():
-                    x1 = decoder.first(prepared(network.Q)(images))
+                _, x1 = self.frozen(images, batch)
             loss = self.loss(network.LMH(x1, decoder) * _seen(batch), target)
         main.update_params(loss)
         return {"loss": loss.detach()}
@@ -140,14 +148,23 @@ class DepthStep:
         network: the network.
         loss: between depths in units of 256 px, a registered name or ``{type, factor, ...}``.
         heatmaps: what the head sees: 'predicted' ones or the 'true' ones (as the original by default).
+        same_pictures: the data are not augmented.
     """
 
-    def __init__(self, network: ParFaceNetwork, loss: str | Mapping[str, Any], heatmaps: str = "predicted") -> None:
+    def __init__(
+        self,
+        network: ParFaceNetwork,
+        loss: str | Mapping[str, Any],
+        heatmaps: str = "predicted",
+        *,
+        same_pictures: bool = False,
+    ) -> None:
         if heatmaps not in ("predicted", "true"):
             raise UserError(f"heatmaps {heatmaps!r}: must be 'predicted' or 'true'")
         self.network = network
         self.loss = Term(loss, next(network.parameters()).device)
         self.predicted = heatmaps == "predicted"
+        self.frozen = FrozenFeatures(network, same_pictures)
 
     def __call__(self, images: Tensor, batch: Batch, optimizers: Optimizers) -> dict[str, Tensor]:
         """One step on normalised images [B, 3, S, S]; what is logged, with ``loss``."""
@@ -157,11 +174,10 @@ class DepthStep:
         if batch.depth is None:
             raise UserError(f"faces without depth ({', '.join(batch.ids[:3])}, ...) in a depth stage; leave it out")
         with main.optim_context(network):
+            z, x1 = self.frozen(images, batch)
             with torch.no_grad():
-                z = prepared(network.Q)(images)
                 if self.predicted:
-                    decoder = prepared(network.P)
-                    heatmaps = prepared(network.LMH)(decoder.first(z), decoder)
+                    heatmaps = prepared(network.LMH)(x1, prepared(network.P))
                 else:
                     heatmaps = channels_last(batch.heatmaps)
             known = ~batch.depth.isnan()
@@ -185,14 +201,17 @@ def build_step(network: ParFaceNetwork, stage: Stage) -> Any:
     if stage.loss not in STEPS:
         raise UserError(f"{where}: loss {stage.loss!r}{nearest(stage.loss, STEPS)}")
     parameters = inspect.signature(STEPS[stage.loss]).parameters
-    known = [name for name in parameters if name != "network"]
+    known = [name for name in parameters if name not in ("network", "same_pictures")]
     for name in stage.settings:
         if name not in known:
             raise UserError(f"{where}: no setting {name!r}{nearest(name, known)}")
     for name in known:
         if parameters[name].default is inspect.Parameter.empty and name not in stage.settings:
             raise UserError(f"{where}: settings must give {name!r}")
-    return STEPS[stage.loss](network, **stage.settings)
+    own = dict(stage.settings)
+    if "same_pictures" in parameters:
+        own["same_pictures"] = Augmentation.from_config(stage.augment) == Augmentation.none()
+    return STEPS[stage.loss](network, **own)
 
 
 def _learns(part: nn.Module) -> bool:
