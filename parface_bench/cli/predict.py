@@ -17,9 +17,7 @@ def register(app: typer.Typer) -> None:
         images: list[str] = typer.Argument(..., metavar="IMAGE...", help="Pictures, folders, patterns or videos."),
         model: str = typer.Option(..., "--model", help="Checkpoint, run folder, or a method that needs no training."),
         out: Path | None = typer.Option(
-            None,
-            "--out",
-            help="Folder of the results; without it a table goes to stdout (with --draw or pts: predictions/).",
+            None, "--out", help="Folder of the results; default: the table on stdout (--draw, pts: predictions/)."
         ),
         form: str = typer.Option("csv", "--format", help="csv, pts or json."),
         draw: bool = typer.Option(False, "--draw", help="Also draw the landmarks: OUT/overlays/."),
@@ -39,6 +37,4 @@ def register(app: typer.Typer) -> None:
         if out is None and (draw or form == "pts"):
             out = Path("predictions")
         outcome = run(images, Wish(model, out, form, draw, detector, faces, smoothing, device))
-        typer.echo(
-            str(outcome.table) if outcome.table else outcome.text(form), nl=outcome.table is not None or form == "json"
-        )
+        typer.echo(outcome.table or outcome.text(form).rstrip("\n"))

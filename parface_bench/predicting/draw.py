@@ -1,4 +1,4 @@
-"""Predicted landmarks drawn over their pictures: wireframe, points coloured by confidence, and side views of 3D faces."""
+"""Predicted landmarks over pictures: wireframe, points coloured by confidence, and side views of 3D faces."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import numpy as np
 from parface_bench.faces import Schema
 
 WIRE, BOX, PLAIN, INK = (235, 235, 235), (255, 200, 60), (60, 220, 90), (255, 255, 255)
+Drawn = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 _SHIFT = 4
 _VIEW = 320
 SMALLEST, LARGEST = 480, 1600
 
 
-def overlay(
-    image: np.ndarray, faces: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray | None]], schema: Schema
-) -> np.ndarray:
+def overlay(image: np.ndarray, faces: Sequence[Drawn], schema: Schema) -> np.ndarray:
     """A picture with its faces.
 
     Args:

@@ -20,10 +20,10 @@ TABLE, DOCUMENT = "predictions.csv", "predictions.json"
 
 
 def table(faces: Sequence[Face], landmarks: int, dims: int) -> str:
-    """CSV, a row per face: what ``pfbench score --pred`` reads, with the box, the confidence and the reason beside it.
+    """CSV, a row per face: what ``pfbench score --pred`` reads, with box, confidence and reason beside it.
 
-    Columns: id, x0, y0[, z0], ..., image, frame, seconds, track, bbox_x1, ..., score, confidence, c0, ..., reason. Empty
-    fields where there is nothing.
+    Columns: id, x0, y0[, z0], ..., image, frame, seconds, track, bbox_x1, ..., score, confidence, c0, ..., reason.
+    Empty fields where there is nothing.
     """
     confident = any(face.sure is not None for face in faces)
     video = any(face.frame >= 0 for face in faces)
