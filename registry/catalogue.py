@@ -6,7 +6,8 @@ import importlib.util
 import inspect
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -175,6 +176,22 @@ class Catalogue:
             raise UserError(f"--plugin {path}: {sentence(error)}") from error
         return self._files[place]
 
+    @contextmanager
+    def temporarily(self) -> Iterator[Catalogue]:
+        """What is declared or loaded inside is forgotten afterwards, for tests of plugins."""
+        self.discover()
+        specs = {name: dict(kind._specs) for name, kind in self.kinds.items()}
+        broken, files, plugins = list(self.broken), dict(self._files), set(self._manager.get_plugins())
+        try:
+            yield self
+        finally:
+            DECLARED.clear()
+            for plugin in self._manager.get_plugins() - plugins:
+                self._manager.unregister(plugin)
+            for name, kind in self.kinds.items():
+                kind._restore(specs[name])
+            self.broken[:], self._files = broken, files
+
     def _load(self, owner: str, load: Callable[[], Any], instead_of: Any = None) -> Any:
         """Load one plugin module whole; what it had declared before it failed is taken back."""
         self._take_declared()
@@ -197,7 +214,7 @@ class Catalogue:
             if module is not None and self._manager.is_registered(module):
                 self._manager.unregister(module)
             for name, specs in snapshot.items():
-                self.kinds[name]._specs = specs
+                self.kinds[name]._restore(specs)
             if instead_of is not None:
                 self._manager.register(instead_of)
             raise

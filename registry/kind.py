@@ -111,6 +111,11 @@ class Kind(Generic[S]):
             del self._specs[name]
             self._forget_built(name)
 
+    def _restore(self, specs: dict[str, S]) -> None:
+        for name in [n for n, spec in self._specs.items() if specs.get(n) is not spec]:
+            self._forget_built(name)
+        self._specs = dict(specs)
+
     def _forget_built(self, name: str) -> None:
         if "_registry" in self.__dict__:
             self._registry.module_dict.pop(name, None)

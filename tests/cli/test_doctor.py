@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,12 +21,10 @@ def run(*arguments: str) -> Result:
 
 
 @pytest.fixture
-def catalogue(monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+def catalogue() -> Iterator[Catalogue]:
     """The shared catalogue, put back as it was after the test."""
-    shared.discover()
-    monkeypatch.setattr(shared, "broken", [])
-    monkeypatch.setattr(shared["method"], "_specs", dict(shared["method"]._specs))
-    return shared
+    with shared.temporarily():
+        yield shared
 
 
 def test_this_installation_is_sound() -> None:

@@ -47,4 +47,5 @@ def test_verbose_names_owners() -> None:
 def test_plugin_file_is_listed(tmp_path: Path) -> None:
     file = tmp_path / "listed.py"
     file.write_text("from parface_bench import loss\n@loss('listed-by-a-test')\ndef f(): '''A loss of a test.'''\n")
-    assert "listed-by-a-test" in run("list", "loss", "--plugin", str(file))
+    with catalogue.temporarily():
+        assert "listed-by-a-test" in run("list", "loss", "--plugin", str(file))

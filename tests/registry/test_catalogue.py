@@ -124,6 +124,20 @@ def test_a_broken_file_is_one_sentence_and_leaves_nothing(
     assert "good" in catalogue["metric"]
 
 
+def test_temporarily(catalogue: Catalogue, plugin_file: Write) -> None:
+    columns = "def pfbench_leaderboard_columns():\n    return [('heading', len)]\n"
+    with catalogue.temporarily():
+        path = plugin_file("mine.py", METRIC.format(name="mine"))
+        catalogue.load_file(path)
+        catalogue.load_file(plugin_file("hook.py", columns))
+        assert "mine" in catalogue["metric"]
+        assert catalogue.hook.pfbench_leaderboard_columns() != []
+    assert "mine" not in catalogue["metric"]
+    assert catalogue.hook.pfbench_leaderboard_columns() == []
+    catalogue.load_file(path)
+    assert "mine" in catalogue["metric"]
+
+
 def test_missing_file(catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         catalogue.load_file(tmp_path / "absent.py")

@@ -1,0 +1,86 @@
+"""The documentation tells the truth: its tutorial runs, its links lead somewhere, its commands exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from parface_bench.cli.main import build_app
+from parface_bench.registry import catalogue
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# What makes the tutorial's runs short enough for a test; options given twice count as given last.
+SHORT = ["--limit", "12", "--set", "train.epochs=1", "--set", "image_size=32", "--device", "cpu"]
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """(language, text) of every fenced block, in order."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return [(str(language), str(text)) for language, text in found]
+
+
+def run(line: str) -> str:
+    program, *arguments = shlex.split(line)
+    if program == "python":
+        subprocess.run([sys.executable, *arguments], check=True)
+        return ""
+    assert program == "pfbench"
+    arguments += SHORT if arguments[0] == "run" else []
+    arguments += ["--set", "method.backbone=test_resnet"] if arguments[:2] == ["run", "my-net"] else []
+    done = CliRunner().invoke(build_app(), arguments, catch_exceptions=False)
+    assert done.exit_code == 0, f"{line}\n{done.output}"
+    return done.stdout
+
+
+def test_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed = {}
+    with catalogue.temporarily():
+        for language, text in blocks(ROOT / "docs" / "tutorial.md"):
+            if language == "python":
+                Path(text.split()[1].rstrip(":")).write_text(text, encoding="utf-8")
+            else:
+                assert language == "bash"
+                printed.update({line: run(line) for line in text.splitlines()})
+    assert Path("sheet.png").stat().st_size > 0
+    assert len(Path("my_net.py").read_text(encoding="utf-8").splitlines()) < 40
+    (result,) = Path("runs/landmark-table/my-net").glob("*/result.json")
+    document = json.loads(result.read_text(encoding="utf-8"))
+    assert document["n"] == 12
+    assert 0 < document["subsets"]["smiling"]["nme-mouth"]["value"] < 1000
+    board = printed["pfbench leaderboard --plugin nme_mouth.py"]
+    assert "nme-mouth" in board
+    assert "my-net" in board
+    assert "mean-shape" in board
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_and_options_exist(page: Path) -> None:
+    """Every `pfbench COMMAND --option` that a page shows is one that pfbench has."""
+    app, wrong = build_app(), []
+    for command in re.findall(r"(?:^ *|`)pfbench ([a-z][^`\n|#]*)", page.read_text(encoding="utf-8"), re.MULTILINE):
+        words = command.split()
+        path = words[:2] if words[0] == "data" and len(words) > 1 and words[1].isalpha() else words[:1]
+        if not re.fullmatch(r"[a-z-]+", path[0]):
+            continue
+        help_text = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200"})
+        if help_text.exit_code:
+            wrong.append(command)
+        options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", command)
+        wrong += [f"{command}: {option}" for option in options if option not in help_text.stdout]
+    assert wrong == []
