@@ -74,7 +74,7 @@ def hair_pieces(look: Look, field: NDArray[np.float32], head_top: float) -> list
         ball = np.stack([np.cos(turn) * np.sin(tilt), np.cos(tilt), np.sin(turn) * np.sin(tilt)], axis=-1)
         size = 0.24 + 0.2 * a
         points = (ball * size * [1, 0.9, 1] + [0, 7.9 + 0.55 * b, -0.55 + 0.4 * b]).reshape(-1, 3)
-        out.append(Piece(points, pieces.grid_triangles(12, 20), HAIR))
+        out.append(Piece((points, pieces.grid_triangles(12, 20)), HAIR))
     if look.hair_style in ("cap", "beanie"):
         rows, columns = 16, 48
         angle = np.repeat(np.linspace(-np.pi, np.pi, columns)[None], rows, axis=0)
