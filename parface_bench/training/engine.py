@@ -136,7 +136,8 @@ class StageRunner(Runner):
         trainee = Trainee(method, stage, prepare)
         trainee._optimizers = self._optimizers
         steps = len(loader) * stage.epochs
-        ema = [EMAHook(momentum=1 - stage.ema)] if stage.ema else []
+        # annealing: the average follows the first steps closely, so that early validations mean something
+        ema = [EMAHook("MomentumAnnealingEMA", momentum=1 - stage.ema, gamma=10)] if stage.ema else []
         super().__init__(
             trainee,
             str(folder),

@@ -37,9 +37,27 @@ class FiniteLossHook(Hook):
         self._look(runner, late)
 
     def after_train_epoch(self, runner: Any) -> None:
-        """Look at the last step's loss before the epoch's weights are saved."""
+        """Look at the last step's loss before the weights are validated."""
         late, self._waiting = self._waiting, None
         self._look(runner, late)
+
+    def before_val_epoch(self, runner: Any) -> None:
+        """Look at the weights before they are scored."""
+        self._look_at_weights(runner)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Look at the last step's loss, and at the weights that it led to, before they replace good ones."""
+        late, self._waiting = self._waiting, None
+        self._look(runner, late)
+        self._look_at_weights(runner)
+
+    def _look_at_weights(self, runner: Any) -> None:
+        for name, value in runner.method.state_dict().items():
+            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                raise WorkError(
+                    f"stage {runner.stage.name!r}, after {runner.epoch} epochs: the weights of {name} are no longer "
+                    f"finite, though the loss was; {_kept(runner)}; lower the learning rate or set train.clip_grad"
+                )
 
     def _look(self, runner: Any, seen: tuple[int, int, list[str], dict[str, Any]] | None) -> None:
         if seen is None or bool(torch.isfinite(seen[3]["loss"]).all()):
@@ -48,12 +66,15 @@ class FiniteLossHook(Hook):
         bad = [name for name, value in outputs.items() if not bool(torch.isfinite(value).all())]
         shown = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
         terms = f" (terms: {', '.join(bad)})" if bad != ["loss"] else ""
-        kept = runner.folder / "state.pth"
-        rest = f"the last good state is {kept}" if kept.is_file() else "nothing had been saved yet"
         raise WorkError(
             f"stage {runner.stage.name!r}, epoch {epoch + 1}, step {step + 1}: the loss is not finite{terms} on the "
-            f"faces {shown}; {rest}; look at these faces, or lower the learning rate and start again"
+            f"faces {shown}; {_kept(runner)}; look at these faces, or lower the learning rate and start again"
         )
+
+
+def _kept(runner: Any) -> str:
+    kept = runner.folder / "state.pth"
+    return f"the last good state is {kept}" if kept.is_file() else "nothing had been saved yet"
 
 
 class LogHook(Hook):

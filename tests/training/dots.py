@@ -104,6 +104,18 @@ class DotNorm(DotNet):
         return {"main": main, "small": 0.01 * self.head.weight.square().sum()}
 
 
+@method("dot-burst", trainable=True)
+class DotBurst(DotNet):
+    """Its weights burst in the last step of the second epoch, while the loss is still finite."""
+
+    def training_step(self, batch, optimizers, stage):
+        out = super().training_step(batch, optimizers, stage)
+        if self.calls == 8:
+            with torch.no_grad():
+                self.head.weight.fill_(float("inf"))
+        return out
+
+
 @method("dot-greedy", trainable=True)
 class DotGreedy(DotNet):
     """Runs out of memory at once."""
