@@ -19,10 +19,11 @@ from parface_bench.plugins.datasets.palsy_twin.camera import (
     landmarks_3d,
     on_surface,
 )
-from parface_bench.plugins.datasets.palsy_twin.covering import Covering
+from parface_bench.plugins.datasets.palsy_twin.covering import OCCLUSIONS, Covering
 from parface_bench.plugins.datasets.palsy_twin.expression import CLINICAL, draw_expression, move
 from parface_bench.plugins.datasets.palsy_twin.face import Face, draw_face, render_face, stream
 from parface_bench.plugins.datasets.palsy_twin.identity import draw_identity
+from parface_bench.plugins.datasets.palsy_twin.look import HAIR_STYLES
 from parface_bench.plugins.datasets.palsy_twin.palsy import GRADES, Palsy, apply_palsy
 from parface_bench.plugins.datasets.palsy_twin.raster import rasterise
 from parface_bench.registry.errors import UserError
@@ -311,6 +312,32 @@ def test_the_face_is_drawn_where_its_landmarks_are() -> None:
     x, y = np.round(landmarks(one)[[*range(2, 15), 27, 28, 29, 30, 33], :2]).astype(int).T
     inner = changed[y, x]
     assert inner.mean() > 0.85
+
+
+@pytest.mark.parametrize("style", HAIR_STYLES)
+def test_every_hair_style_renders_and_leaves_the_face_free(style: str) -> None:
+    one = face(14)
+    picture, record = render_face(replace(one, look=replace(one.look, hair_style=style, fringe=False)))
+    assert picture.std() > 5
+    assert np.array(record["visible"])[[*range(27, 36), *range(48, 60)]].mean() > 0.8  # nose and lips
+
+
+@pytest.mark.parametrize("kind", OCCLUSIONS)
+def test_every_covering_renders_and_hides_what_it_should(kind: str) -> None:
+    shape = (0.6,) * 8
+    bare = np.array(render_face(face(16))[1]["visible"], bool)
+    picture, record = render_face(face(16, covering=Covering(kind, shape, np.full(3, 0.4))))
+    seen = np.array(record["visible"], bool)
+    assert picture.std() > 5
+    lips, eyes = slice(48, 68), slice(36, 48)
+    if kind in ("none", "glasses"):
+        assert (seen == bare).mean() > 0.9
+    if kind == "mask":
+        assert not seen[lips].any() and (seen[eyes] == bare[eyes]).all()
+    if kind == "scarf":
+        assert seen[:17].sum() < bare[:17].sum() and (seen[eyes] == bare[eyes]).all()
+    if kind == "sunglasses":
+        assert (seen[lips] == bare[lips]).all()
 
 
 def test_a_hand_hides_landmarks() -> None:
