@@ -1,0 +1,96 @@
+"""What the arguments of ``pfbench predict`` mean, and pictures that are stored turned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from parface_bench.predicting.shots import Shot, find, length, shots
+from parface_bench.registry import UserError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.png", "a b é.png", "deep/c.png", "notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        if name.endswith("txt"):
+            path.write_text("no picture")
+        else:
+            Image.new("RGB", (30, 20), (200, 10, 10)).save(path)
+    return tmp_path
+
+
+def clip(path: Path, frames: int = 5) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    if not writer.isOpened():
+        pytest.skip("this OpenCV writes no video")
+    for i in range(frames):
+        writer.write(np.full((48, 64, 3), 20 * i, np.uint8))
+    writer.release()
+    return path
+
+
+def test_folders_globs_and_files(folder):
+    names = [s.name for s in find([str(folder)])]
+    assert names == ["a b é", "b", "deep/c"]
+    assert [s.name for s in find([str(folder / "*.png")])] == ["a b é", "b"]
+    assert [s.name for s in find([str(folder / "**" / "*.png")])] == ["a b é", "b", "c"]
+    # each file once, whatever names it
+    assert len(find([str(folder), str(folder / "b.png"), str(folder / "*.png")])) == 3
+
+
+def test_equal_names_are_told_apart(folder):
+    (folder / "deep" / "b.png").write_bytes((folder / "b.png").read_bytes())
+    names = [s.name for s in find([str(folder / "b.png"), str(folder / "deep" / "b.png")])]
+    assert len(set(names)) == 2
+
+
+@pytest.mark.parametrize("given", ["missing.jpg", "*.nothing", "empty"])
+def test_arguments_without_meaning(tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=given.replace("*", r"\*")):
+        find([given])
+
+
+def test_unreadable_pictures_come_with_a_reason(folder):
+    (folder / "b.png").write_bytes(b"\x89PNG")
+    found = {s.name: next(iter(shots(s))) for s in find([str(folder)])}
+    assert found["b"].image is None and "b.png" in found["b"].reason
+    assert found["deep/c"].image.shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_pictures(tmp_path, orientation):
+    rng = np.random.default_rng(0)
+    stored = Image.fromarray(cv2.resize(rng.integers(0, 255, (5, 8, 3), dtype=np.uint8), (80, 50)))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "x.png", exif=exif)
+    shot = next(iter(shots(find([str(tmp_path / "x.png")])[0])))
+    with Image.open(tmp_path / "x.png") as picture:
+        np.testing.assert_array_equal(shot.image, np.asarray(ImageOps.exif_transpose(picture).convert("RGB")))
+    # a pixel of the upright picture is the same pixel of the stored one
+    for x, y in rng.integers(0, [shot.image.shape[1], shot.image.shape[0]], (20, 2)):
+        u, v = shot.stored(np.array([[float(x), float(y)]]))[0].astype(int)
+        assert stored.getpixel((int(u), int(v))) == tuple(shot.image[y, x])
+    assert shot.stored(np.array([[1.0, 2.0, 7.0]]))[0, 2] == 7.0
+
+
+def test_frames_of_a_video(tmp_path):
+    source = find([str(clip(tmp_path / "v.avi"))])[0]
+    frames = list(shots(source))
+    assert length(source) == 5 and [f.frame for f in frames] == [0, 1, 2, 3, 4]
+    assert frames[3].name == "v@000003" and frames[3].seconds == pytest.approx(0.3)
+    assert abs(int(frames[4].image.mean()) - 80) < 6
+
+
+def test_a_file_that_only_looks_like_a_video(tmp_path):
+    (tmp_path / "v.mp4").write_bytes(b"nothing of the kind")
+    (shot,) = shots(find([str(tmp_path / "v.mp4")])[0])
+    assert isinstance(shot, Shot) and shot.image is None and "v.mp4" in shot.reason
