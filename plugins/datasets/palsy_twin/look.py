@@ -114,7 +114,7 @@ def _hair_style(rng: np.random.Generator, identity: Identity) -> str:
 def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
     """A random appearance that goes with a person's sex, age and ancestry."""
     african, asian, caucasian = identity.ancestry
-    melanin = float(np.clip(0.78 * african + 0.38 * asian + 0.16 * caucasian + 0.13 * rng.normal(), 0, 1))
+    melanin = float(np.clip(0.95 * african + 0.40 * asian + 0.08 * caucasian + 0.15 * rng.normal(), 0, 1))
     skin = linear([np.interp(melanin * 5, np.arange(6), MELANIN[:, k]) for k in range(3)])
     skin = skin * [1.02, 0.90, 0.90] * np.exp(0.05 * rng.normal()) * np.exp(0.05 * rng.normal(size=3) * [1, 0.5, 1])
     male = rng.random() < identity.male

@@ -37,7 +37,7 @@ def draw_photograph(rng: np.random.Generator) -> Photograph:
     return Photograph(
         exposure=float(np.exp(0.22 * rng.normal())),
         contrast=float(rng.uniform(0.85, 1.15)),
-        curve=float(rng.uniform(0.1, 0.75)),
+        curve=float(rng.uniform(0.1, 0.65)),
         cast=np.exp(0.05 * rng.normal(size=3)),
         grey=bool(values[0] < 0.06),
         blur=float(values[1] * (1.6 if poor else 0.45)),
