@@ -6,6 +6,7 @@ The table is ParFace's: ``image_path, x1, y1, x2, y2, scale`` (the detector's sc
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,10 @@ def table_of(dataset: str) -> Path:
 
 
 def attach(frame: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """The index table with the boxes found earlier as ``bbox_detector`` and ``bbox``, where a face has none."""
+    """The index table with the boxes found earlier as ``bbox_detector``, where a face has none.
+
+    A face with neither box nor landmarks gets it as ``bbox`` too: that of an annotated face is never a detector's.
+    """
     file = table_of(dataset)
     if not file.is_file():
         return frame
@@ -37,17 +41,20 @@ def attach(frame: pd.DataFrame, dataset: str) -> pd.DataFrame:
         raise UserError(f"{file}: lacks the column id; make it again with 'pfbench data prepare {dataset}'")
     known = dict(zip(boxes["id"], boxes["bbox"], strict=True))
     found = [known.get(id) for id in frame["id"]]
-    for column in ("bbox", "bbox_detector"):
-        own = frame[column] if column in frame else [None] * len(frame)
-        filled = [new if box is None else box for box, new in zip(own, found, strict=True)]
-        frame[column] = pd.Series(filled, index=frame.index, dtype=object)
+    own = frame["bbox_detector"] if "bbox_detector" in frame else [None] * len(frame)
+    filled = [new if box is None else box for box, new in zip(own, found, strict=True)]
+    frame["bbox_detector"] = pd.Series(filled, index=frame.index, dtype=object)
+    rows = zip(frame["bbox"], frame["landmarks"], found, strict=True)
+    faces = [new if box is None and marks is None else box for box, marks, new in rows]
+    frame["bbox"] = pd.Series(faces, index=frame.index, dtype=object)
     return frame
 
 
 def prepare(frames: Iterable[pd.DataFrame], detector: Any, file: Path) -> tuple[int, list[str]]:
     """Find the face of every row of some index tables and write the table of boxes.
 
-    An interrupted run goes on where it stopped: rows are kept in ``FILE.part`` until all are done.
+    An interrupted run goes on where it stopped: rows are kept in ``FILE.part`` until all are done. Faces that are in
+    the table already are not looked for again.
 
     Args:
         frames: index tables, with ``attrs["root"]``.
@@ -60,6 +67,8 @@ def prepare(frames: Iterable[pd.DataFrame], detector: Any, file: Path) -> tuple[
     part = file.with_name(file.name + ".part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_file() and not part.exists():
+            shutil.copyfile(file, part)
         done = _done(part)
         with part.open("a", newline="", encoding="utf-8") as out:
             writer = csv.writer(out)

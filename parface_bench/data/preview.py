@@ -67,7 +67,7 @@ def tile(root: str | Path, row: Any, schema: str, mode: str) -> np.ndarray:
     if row.landmarks is not None:
         _landmarks(picture, apply(row.landmarks[:, :2], matrix), getattr(row, "visible", None), schema)
     name = str(row.id).encode("ascii", "replace").decode()
-    cv2.putText(picture, name[-44:], (4, TILE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 0, 0), 3, cv2.LINE_AA)
+    picture[-18:] //= 3
     cv2.putText(picture, name[-44:], (4, TILE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.36, LINE, 1, cv2.LINE_AA)
     return picture
 
