@@ -57,6 +57,32 @@ def convert(points: np.ndarray, src: str | Schema, dst: str | Schema) -> np.ndar
     return np.stack(out, axis=-2)
 
 
+def embed(points: np.ndarray, src: str | Schema, dst: str | Schema) -> np.ndarray:
+    """Landmarks of one scheme in their places of a richer one, NaN elsewhere: :func:`convert` undone.
+
+    Args:
+        points: [..., L, D] landmarks of schema ``src``, which ``dst`` converts to.
+        src, dst: schemas or their names.
+
+    Returns:
+        A new float array [..., L', D]. Landmarks of ``dst`` of which only a mean would be known are NaN too.
+
+    Raises:
+        UserError: the shapes do not fit, or ``dst`` does not convert to ``src``.
+    """
+    a, b = get_schema(src), get_schema(dst)
+    points = np.asarray(points, dtype=np.float64)
+    _check(points, a)
+    sources = _CONVERSIONS.get((b.name, a.name))
+    if sources is None:
+        raise UserError(f"landmarks of schema {a.name!r} have no places in {b.name!r}: it does not convert to them")
+    out = np.full((*points.shape[:-2], len(b), points.shape[-1]), np.nan)
+    for i, source in enumerate(sources):
+        if len(source) == 1:
+            out[..., source[0], :] = points[..., i, :]
+    return out
+
+
 def flip_points(points: np.ndarray, schema: str | Schema, width: float) -> np.ndarray:
     """Landmarks of the mirrored picture, in the schema's order.
 

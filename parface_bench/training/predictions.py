@@ -11,7 +11,7 @@ import pandas as pd
 from parface_bench.data.index import stack
 from parface_bench.data.loader import FaceLoader
 from parface_bench.evaluation import score_index
-from parface_bench.faces import convert
+from parface_bench.faces import conversions, convert, embed
 from parface_bench.registry import UserError
 from parface_bench.scoring import Evaluation, Protocol
 from parface_bench.training import distributed
@@ -85,7 +85,8 @@ def score_faces(
     """
     own = frame.attrs["schema"]
     if schema and schema != own:
-        predictions = convert(predictions, schema, own)
+        there = (schema, own) in conversions() or (own, schema) not in conversions()
+        predictions = (convert if there else embed)(predictions, schema, own)
     known = np.isfinite(predictions[..., :2]).all(axis=-1)
     if not known.any():
         raise UserError(f"the method found none of the {len(frame)} faces, so there is nothing to score")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parface_bench.faces import conversions, convert, flip_points, get_schema, register_conversion, schema_names
+from parface_bench.faces import conversions, convert, embed, flip_points, get_schema, register_conversion, schema_names
 from parface_bench.registry import UserError
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -84,3 +84,20 @@ def test_errors_name_what_is_possible() -> None:
         convert(np.zeros((68, 2)), "wflw98", "ibug68")
     with pytest.raises(ValueError, match="needs 5 non-empty lists"):
         register_conversion("menpo39", "points5", [[1]])
+
+
+@pytest.mark.parametrize("richer", ["wflw98", "lapa106", "menpo84"])
+def test_embedding_undoes_a_conversion(richer):
+    points = np.random.default_rng(0).normal(size=(3, 68, 2))
+    placed = embed(points, "ibug68", richer)
+    assert placed.shape == (3, len(get_schema(richer)), 2)
+    assert np.isfinite(placed).all(axis=(0, 2)).sum() == 68
+    np.testing.assert_array_equal(convert(placed, richer, "ibug68"), points)
+    with pytest.raises(UserError, match="have no places in 'ibug68'"):
+        embed(placed, richer, "ibug68")
+
+
+def test_embedding_leaves_out_what_only_a_mean_is_known_of():
+    placed = embed(np.ones((5, 2)), "points5", "ibug68")
+    known = np.flatnonzero(np.isfinite(placed).all(axis=1)).tolist()
+    assert known == [30, 48, 54]
