@@ -109,6 +109,11 @@ def main() -> None:
         "palsy, clean": ~healthy & clean,
         "palsy": ~healthy,
     }
+    upright = (frame_near[["pitch", "roll"]].abs().max(axis=1) <= 15).to_numpy()
+    open_eyed = ~frame_near["expression"].isin(["close-gentle", "close-tight"]).to_numpy()
+    groups["clean"] = clean
+    groups["clean, pitch and roll to 15"] = clean & upright
+    groups["clean, eyes open"] = clean & open_eyed
     for grade in ("mild", "moderate", "severe"):
         groups[f"{grade}, clean"] = frame_near[grade].to_numpy() & clean
     groups["occluded"] = frame_near["occluded"].to_numpy()
@@ -121,7 +126,6 @@ def main() -> None:
     table = summary(measured, groups)
     print(table.round(2).to_string())
     chosen = measured[healthy & clean]
-    # frontal in-plane systematic offsets: what of this is our landmark to move
     bias = pd.DataFrame({a: [chosen[f"{a}{k}"].mean() for k in range(68)] for a in ("dx", "dy", "e")})
     print("mean offset dlib - truth per landmark (% of outer-eye distance), healthy and clean")
     print(bias.round(1).T.to_string())

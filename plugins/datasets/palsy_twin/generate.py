@@ -172,7 +172,7 @@ def _in_parallel(
     root: Path, split: str, todo: list[int], seed: int, image_size: int, workers: int, advance: Callable[[int], None]
 ) -> None:
     """Share pieces among processes of our own interpreter (started anew: no fork of a process that holds a GPU)."""
-    make_part_is_compiled()
+    compile_renderer()
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     running = []
     for worker in range(workers):
@@ -202,7 +202,7 @@ def _in_parallel(
     advance(len(waiting) * storage.PART)
 
 
-def make_part_is_compiled() -> None:
+def compile_renderer() -> None:
     """Compile the renderer before the workers start, so that they find it in numba's cache."""
     render_face(draw_face(0, "compile", 0, 64))
 
