@@ -137,7 +137,8 @@ class StageRunner(Runner):
         trainee._optimizers = self._optimizers
         steps = len(loader) * stage.epochs
         # annealing: the average follows the first steps closely, so that early validations mean something
-        ema = [EMAHook("MomentumAnnealingEMA", momentum=1 - stage.ema, gamma=10)] if stage.ema else []
+        settings = {"momentum": 1 - stage.ema, "gamma": 10, "interval": stage.accumulate}
+        ema = [EMAHook("MomentumAnnealingEMA", **settings)] if stage.ema else []
         super().__init__(
             trainee,
             str(folder),

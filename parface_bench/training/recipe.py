@@ -134,7 +134,9 @@ def put(recipe: dict[str, Any], pair: str) -> None:
         if isinstance(old, dict) and not isinstance(value, dict):
             inside = ", ".join(f"{path}.{k}" for k in old) or f"{path}.NAME"
             raise UserError(f"--set {pair}: {path} holds several settings: set {inside}")
-        if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(old, str) and not isinstance(value, str):
+            value = text.strip()  # YAML 1.1 reads off, on, yes and no as truth values
+        elif isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         elif isinstance(old, float) and isinstance(value, str):
             # YAML 1.1 reads 1e-3 as text

@@ -14,7 +14,7 @@ from parface_bench.registry import catalogue
 
 PLUGIN = Path(__file__).with_name("dots.py")
 QUICK = ("image_size=32", "train.epochs=3", "train.batch_size=8", "train.validate_every=1", "log.pictures=0",
-         "train.augment.none=true")  # fmt: skip
+         "train.augment.none=true", "train.amp=off")  # fmt: skip
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -60,6 +60,7 @@ def test_set_wins_and_numbers_stay_numbers():
     assert recipe["train"]["epochs"] == 3
     assert recipe["method"]["width"] == 32
     assert recipe["method"]["loss"] == compose("integral", "300w", "quick")["method"]["loss"]
+    assert compose("integral", "300w", "quick", ["train.amp=off"])["train"]["amp"] == "off"
     two = compose("dot", "x", "quick", ["stages=[{name: a}, {name: b, epochs: 4}]", "stages.2.epochs=5"])
     assert two["stages"][1] == {"name": "b", "epochs": 5}
 
