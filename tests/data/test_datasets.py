@@ -258,6 +258,14 @@ class TestRealFiles:
             np.testing.assert_allclose(row.landmarks, mat["pt3d_68"].T - [1, 1, 0], atol=1e-4)
             assert row.landmarks[30, 2] > row.landmarks[[0, 16], 2].mean()  # the nose is nearer than the ears
 
+    def test_sign_of_z(self, real_data: Path, golden: Path) -> None:
+        """z has the sign of the faces that the original trains on, which its unused ``transform3D`` would turn."""
+        numbers = np.load(golden / "geometry.npz")
+        before, after = numbers["t3d_a_in"][:, 2], numbers["t3d_a_out"][:, 2]
+        frontal = load_index("aflw2000-3d", "test", real_data / "aflw2000-3d").set_index("id").loc["image00050"]
+        assert np.corrcoef(frontal["landmarks"][:, 2], before)[0, 1] > 0.8
+        assert np.corrcoef(frontal["landmarks"][:, 2], after)[0, 1] < -0.8
+
     def test_300w_lp(self, real_data: Path) -> None:
         frame = load_index("300w-lp", "all", real_data / "300w-lp")
         assert frame["landmarks"][0].shape == (68, 2)

@@ -108,12 +108,12 @@ def test_names_that_leave_the_root(name: str, tmp_path: Path) -> None:
 @given(st.text(max_size=30))
 def test_any_name_stays_inside(name: str) -> None:
     try:
-        path, _ = locate("/data/root", name)
+        path, _ = locate("/some/folder", name)
     except UserError:
         return
-    assert str(path.absolute()).startswith("/data/root/")
+    assert str(path.absolute()).startswith("/some/folder/")
     assert ".." not in path.parts
-    assert safe_name(str(path.relative_to("/data/root")), "x")
+    assert safe_name(str(path.relative_to("/some/folder")), "x")
 
 
 class TestTar:
