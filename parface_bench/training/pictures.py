@@ -58,7 +58,7 @@ def save(image: np.ndarray, path: Path) -> None:
 def _draw(tile: np.ndarray, true: np.ndarray | None, found: np.ndarray) -> None:
     scale = 1 << _SHIFT
     place = np.nan_to_num(found, nan=-1e4).clip(-1e4, 1e4)
-    if true is not None:
+    if true is not None and len(true) == len(place):  # a method with a schema of its own has other landmarks
         for a, b in zip(true, place, strict=True):
             if np.isfinite(a).all() and b[0] > -1e4:
                 ends = [(round(x * scale), round(y * scale)) for x, y in (a, b)]
