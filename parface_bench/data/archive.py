@@ -105,26 +105,56 @@ def _tar_contents(path: str, size: int, _mtime: int) -> dict[str, tuple[int, int
     return contents
 
 
+def scan(root: str | Path) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """Every folder below a root, sorted: its path relative to the root ('' for the root itself) and its files.
+
+    Links to folders are followed, each folder once; hidden folders are left out. A root that is no folder has nothing.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+    seen: set[tuple[int, int]] = set()
+    waiting = [(str(root), "")] if Path(root).is_dir() else []
+    while waiting:
+        folder, inside = waiting.pop()
+        try:
+            stat = os.stat(folder)  # noqa: PTH116 - as plain text, over hundreds of thousands of files
+            if (stat.st_dev, stat.st_ino) in seen:
+                continue
+            seen.add((stat.st_dev, stat.st_ino))
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            raise UserError(f"{folder}: the folder cannot be read ({_reason(error)}); change its permissions") from None
+        folders = [e for e in entries if e.is_dir() and not e.name.startswith((".", "__MACOSX"))]
+        waiting += [(e.path, f"{inside}/{e.name}".lstrip("/")) for e in reversed(folders)]
+        yield inside, [e for e in entries if not e.is_dir()]
+
+
 def walk(root: str | Path, suffixes: Collection[str], *, tars: bool = False) -> Iterator[str]:
     """References, relative to the root, of all files with one of these suffixes (lower case), sorted.
 
     ``tars``: also the members of every ``*.tar`` below the root.
     """
-    root = Path(root)
-    for folder, folders, files in os.walk(root, followlinks=True):
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
-        inside = Path(folder).relative_to(root)
-        for name in sorted(files):
-            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - once a file, over millions of files
-            ref = (inside / name).as_posix()
+    for inside, files in scan(root):
+        for name in (entry.name for entry in files):
+            ref = f"{inside}/{name}" if inside else name
+            suffix = _suffix(name)
             if suffix in suffixes and not name.startswith("._"):
                 yield ref
             if tars and suffix == ".tar":
-                for member in sorted(tar_contents(root / ref)):
-                    if PurePosixPath(member).suffix.lower() in suffixes and not PurePosixPath(member).name.startswith(
-                        "._"
-                    ):
+                for member in sorted(tar_contents(Path(root) / ref)):
+                    if _suffix(member) in suffixes and "/._" not in f"/{member}":
                         yield f"{ref}{SEPARATOR}{member}"
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name says that it is a picture."""
+    return _suffix(name) in PICTURES
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - as plain text, over hundreds of thousands of files
 
 
 def _reason(error: Exception) -> str:

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from parface_bench.data.archive import PICTURES
+from parface_bench.data.archive import is_picture, scan
 from parface_bench.data.index import ARRAYS
 from parface_bench.home import home
 
@@ -28,21 +28,15 @@ def stamp(places: Iterable[Path], *facts: Any) -> str:
     """Digest of ``facts`` and of the files below ``places``: names, and size and time of all that are no pictures."""
     digest = hashlib.sha256(json.dumps([VERSION, *map(str, facts)]).encode())
     for place in places:
-        digest.update(f"\n{place.resolve()}".encode())
-        folders = [(place, "")]
+        digest.update(f"\n{place.resolve()}".encode("utf-8", "surrogateescape"))
         if place.is_file():
-            folders = []
             digest.update(_state(place.stat()))
-        while folders:
-            folder, inside = folders.pop()
-            with os.scandir(folder) as entries:
-                for entry in sorted(entries, key=lambda e: e.name):
-                    name = f"{inside}/{entry.name}"
-                    digest.update(f"\n{name}".encode("utf-8", "surrogateescape"))
-                    if entry.is_dir():
-                        folders.append((Path(entry.path), name))
-                    elif os.path.splitext(name)[1].lower() not in PICTURES and entry.is_file():  # noqa: PTH122
-                        digest.update(_state(entry.stat()))
+        for inside, files in scan(place):
+            digest.update(f"\n/{inside}".encode("utf-8", "surrogateescape"))
+            for entry in files:
+                digest.update(f"\n{entry.name}".encode("utf-8", "surrogateescape"))
+                if not is_picture(entry.name) and entry.is_file():
+                    digest.update(_state(entry.stat()))
     return digest.hexdigest()
 
 

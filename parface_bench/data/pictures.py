@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 
 import cv2
@@ -76,7 +77,7 @@ def _careful(data: bytes, where: str) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as picture:
             picture.load()
             if picture.mode.startswith(("I", "F")):
                 deep = np.asarray(picture, dtype=np.float64)

@@ -16,7 +16,9 @@ def w300(root: Path, split: str) -> pd.DataFrame:
     labels = ibug.faces(root, sources)
     labels["common"] = labels["source"].isin(ibug.COMMON)
     labels["challenging"] = labels["source"].isin(ibug.CHALLENGING)
-    tags = ["source", "common", "challenging"] if split == "full" else ["source"]
+    tags = ["source"]
+    if split == "full":
+        tags += [tag for tag in ("common", "challenging") if labels[tag].any()]
     frame = index(
         labels,
         image="image",

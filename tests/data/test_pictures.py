@@ -116,6 +116,17 @@ def test_any_name_stays_inside(name: str) -> None:
     assert safe_name(str(path.relative_to("/some/folder")), "x")
 
 
+def test_linked_folders_are_walked_once(tmp_path: Path) -> None:
+    layouts.put(tmp_path / "root/b/2.txt", "")
+    layouts.put(tmp_path / "root/1.txt", "")
+    layouts.put(tmp_path / "elsewhere/3.txt", "")
+    (tmp_path / "root/c").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "root/b/again").symlink_to(tmp_path / "root")
+    (tmp_path / "root/d").symlink_to(tmp_path / "nowhere")
+    assert list(walk(tmp_path / "root", {".txt"})) == ["1.txt", "b/2.txt", "c/3.txt"]
+    assert list(walk(tmp_path / "none", {".txt"})) == []
+
+
 class TestTar:
     def test_members(self, tmp_path: Path) -> None:
         layouts.tar(tmp_path / "a.tar", {"./x/ü b.jpg": layouts.picture(seed=1), "x/c.txt": b"text"})
