@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from parface_bench.registry import METHODS, MethodSpec, UserError, catalogue, nearest
+from parface_bench.registry import DATASETS, METHODS, MethodSpec, UserError, catalogue, nearest
 from parface_bench.runs import CHECKPOINT
 from parface_bench.scoring import Protocol, load_protocol
 from parface_bench.training import distributed
@@ -96,6 +96,9 @@ class Settings:
         words += ["--seed", str(self.seed)]
         for pair in self.overrides:
             words += ["--set", pair]
+        owners = [kind.spec(name).owner for kind, name in ((METHODS, method), (DATASETS, self.dataset)) if name in kind]
+        for file in dict.fromkeys(Path(owner).name for owner in owners if owner.endswith(".py")):
+            words += ["--plugin", file]
         return shlex.join(words)
 
 

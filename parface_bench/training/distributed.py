@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import Any
 
 import torch
@@ -41,7 +42,8 @@ def start(device: str) -> torch.device:
 def _join(backend: str) -> None:
     if dist.is_available() and dist.is_initialized():
         return
-    slurm = int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ and "RANK" not in os.environ
+    # a batch script has Slurm's variables too, but only a step that srun started has this one
+    slurm = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1 and "RANK" not in os.environ
     if slurm and backend == "nccl":
         from mmengine.dist import init_dist
 
@@ -49,14 +51,24 @@ def _join(backend: str) -> None:
     elif slurm:
         # mmengine's Slurm launcher needs GPUs; the variables are the same ones
         os.environ.setdefault("MASTER_PORT", "29500")
-        os.environ.setdefault("MASTER_ADDR", os.environ.get("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1"))
-        os.environ.update(RANK=os.environ["SLURM_PROCID"], WORLD_SIZE=os.environ["SLURM_NTASKS"])
+        os.environ.setdefault("MASTER_ADDR", _first_node())
+        os.environ.update(RANK=os.environ["SLURM_PROCID"], WORLD_SIZE=os.environ["SLURM_STEP_NUM_TASKS"])
         os.environ["LOCAL_RANK"] = os.environ.get("SLURM_LOCALID", "0")
         dist.init_process_group(backend)
     elif int(os.environ.get("WORLD_SIZE", "1")) > 1:
         if backend == "nccl":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
         dist.init_process_group(backend)
+
+
+def _first_node() -> str:
+    """Host name of the node that process 0 of this Slurm step is on."""
+    nodes = os.environ.get("SLURM_STEP_NODELIST", "")
+    try:
+        done = subprocess.run(["scontrol", "show", "hostname", nodes], capture_output=True, text=True, timeout=30)
+        return done.stdout.split()[0]
+    except (OSError, IndexError, subprocess.TimeoutExpired):
+        return os.environ.get("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1")
 
 
 def stop() -> None:

@@ -59,9 +59,21 @@ def test_one_process_needs_no_group():
 def test_slurm_variables_are_those_of_torchrun(monkeypatch):
     """On a Slurm step without GPUs the group is joined from Slurm's own variables."""
     seen: dict[str, str] = {}
-    slurm = {"SLURM_NTASKS": "4", "SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_LAUNCH_NODE_IPADDR": "10.0.0.7"}
+    slurm = {
+        "SLURM_STEP_NUM_TASKS": "4",
+        "SLURM_PROCID": "3",
+        "SLURM_LOCALID": "1",
+        "SLURM_LAUNCH_NODE_IPADDR": "10.0.0.7",
+    }
     monkeypatch.setattr(distributed.os, "environ", slurm)
     monkeypatch.setattr(distributed.dist, "init_process_group", lambda backend: seen.update(slurm, backend=backend))
     distributed._join("gloo")
     wanted = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "10.0.0.7", "backend": "gloo"}
     assert {key: seen[key] for key in wanted} == wanted
+
+
+def test_a_batch_script_that_starts_one_process_waits_for_nobody(monkeypatch):
+    """Within sbatch --ntasks 4, but not started by srun."""
+    monkeypatch.setattr(distributed.os, "environ", {"SLURM_NTASKS": "4", "SLURM_PROCID": "0"})
+    monkeypatch.setattr(distributed.dist, "init_process_group", lambda backend: pytest.fail("joined a group"))
+    distributed._join("gloo")

@@ -141,6 +141,7 @@ def test_limit(run):
     document = run("dot-net", limit=5).document
     assert document["n"] == 5
     assert "--limit 5" in document["command"]
+    assert document["command"].endswith("--plugin dots.py")
 
 
 def test_plan_names_what_run_records(run, dots_root, tmp_path):
