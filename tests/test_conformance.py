@@ -12,6 +12,7 @@ def test_everything_loads() -> None:
     assert checks()
     assert catalogue.broken == []
 
+
 # What cannot be built without a choice that its user must make.
 CHOICES = {"perceptual": {"weights": "random"}}
 
