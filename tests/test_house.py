@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -179,6 +181,30 @@ def test_first_commands_start_fast(tmp_path: Path) -> None:
             best[name] = min(best[name], seconds(code))
     assert best["help"] <= 3 * best["numpy"]
     assert best["list"] <= 3 * best["numpy"]
+
+
+def test_everything_is_packaged() -> None:
+    """Each package and data file of the rooms is named in pyproject.toml, so that an installed copy is whole."""
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    folders = {tool["package-dir"].get(name, name.replace("parface_bench.plugins", "plugins").replace(".", "/")): name
+               for name in tool["packages"]}  # fmt: skip
+    found, missing = 0, []
+    for top in ("parface_bench", "registry", "plugins", "configs", "leaderboards/reported"):
+        for path in filter(Path.is_file, (ROOT / top).rglob("*")):
+            folder = path.parent.relative_to(ROOT)
+            inside = [f for f in (folder, *folder.parents) if f.as_posix() in folders]
+            if "__pycache__" in path.parts or not inside:
+                missing += [str(path.relative_to(ROOT))] if path.name == "__init__.py" else []
+                continue
+            patterns = tool["package-data"].get(folders[inside[0].as_posix()], [])
+            relative = path.relative_to(ROOT / inside[0]).as_posix()
+            if not (path.suffix == ".py" and folder == inside[0]) and not any(
+                fnmatch(relative, pattern.replace("**/", "*")) for pattern in patterns
+            ):
+                missing.append(str(path.relative_to(ROOT)))
+            found += 1
+    assert found > 100
+    assert missing == []
 
 
 def test_ci_runs_the_readme_command() -> None:
