@@ -95,6 +95,11 @@ class LogHook(Hook):
         self._count = 0
         self._writer = _tensorboard(folder) if tensorboard and distributed.rank() == 0 else None
 
+    def before_train(self, runner: Any) -> None:
+        """Show what a resumed stage has behind it."""
+        if runner.iter:
+            self.progress.advance(runner.iter)
+
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Sum the losses up, and write their means when it is time."""
         for name, value in outputs.items():
