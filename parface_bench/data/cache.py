@@ -64,15 +64,16 @@ def save(prefix: str, key: str, frame: pd.DataFrame) -> None:
     """Keep a table; tables of the same prefix are from older files and go. Without a writable cache nothing is kept."""
     file = _file(prefix, key)
     try:
+        table = _to_arrow(frame)
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as temporary:
-            pq.write_table(_to_arrow(frame), temporary, compression="zstd")
+            pq.write_table(table, temporary, compression="zstd")
         Path(temporary.name).replace(file)
         for old in file.parent.glob(f"{prefix}-*.parquet"):
             if old != file:
                 old.unlink(missing_ok=True)
-    except OSError as error:
-        print(f"pfbench: index not cached in {file.parent} ({error.strerror})", file=sys.stderr)
+    except (OSError, pa.ArrowException, TypeError, ValueError) as error:
+        print(f"pfbench: index table not kept in {file.parent} ({error}); it is made anew next time", file=sys.stderr)
 
 
 def _file(prefix: str, key: str) -> Path:
@@ -83,10 +84,10 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
     columns: dict[str, pa.Array] = {}
     trailing: dict[str, int] = {}
     for name in frame.columns:
-        if name not in ARRAYS:
+        values = list(frame[name])
+        if name not in ARRAYS and not any(isinstance(v, np.ndarray) for v in values):
             columns[name] = pa.Array.from_pandas(frame[name])
             continue
-        values = list(frame[name])
         arrays = [np.ravel(v) for v in values if v is not None]
         trailing[name] = next((v.shape[1] for v in values if v is not None and v.ndim == 2), 0)
         lengths = np.array([0 if v is None else v.size for v in values])
@@ -100,7 +101,7 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
 def _from_arrow(table: pa.Table) -> pd.DataFrame:
     about = json.loads(table.schema.metadata[b"parface_bench"])
     table = table.combine_chunks()
-    frame = table.drop_columns([c for c in table.column_names if c in ARRAYS]).to_pandas()
+    frame = table.drop_columns(list(about["trailing"])).to_pandas()
     for name, width in about["trailing"].items():
         column = table[name].chunk(0) if table.num_rows else pa.array([], pa.list_(pa.float64()))
         flat = column.values.to_numpy(zero_copy_only=False).copy()

@@ -120,6 +120,7 @@ class TestCache:
             bbox=lambda r: np.arange(4.0) if r.old else None,
         )
         frame["side"] = frame["side"].astype("category")
+        frame["extra"] = pd.Series([np.eye(2), None, np.ones((1, 2))], dtype=object)
         frame.attrs["notes"] = ["ü"]
         cache.save("set-test-1", "key", frame)
         back = cache.load("set-test-1", "key")
@@ -147,7 +148,14 @@ class TestCache:
         (tmp_path / "file").write_text("")
         monkeypatch.setenv("PFBENCH_HOME", str(tmp_path / "file"))
         cache.save("set-test-4", "key", faces())
-        assert "not cached" in capsys.readouterr().err
+        assert "not kept" in capsys.readouterr().err
+
+    def test_what_cannot_be_kept(self, capsys) -> None:
+        frame = faces()
+        frame["odd"] = [object(), 1, "x"]
+        cache.save("set-test-5", "key", frame)
+        assert "not kept" in capsys.readouterr().err
+        assert cache.load("set-test-5", "key") is None
 
     def test_stamp_sees_what_matters(self, tmp_path) -> None:
         (tmp_path / "sub").mkdir()
