@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from parface_bench.registry.errors import NameClash, UserError, nearest
-from parface_bench.registry.specs import PLURALS, BackboneSpec, Spec
+from parface_bench.registry.specs import PLURALS, Spec
 
 if TYPE_CHECKING:
     from parface_bench.registry.catalogue import Catalogue
@@ -50,6 +50,16 @@ class Kind(Generic[S]):
             raise UserError(f"unknown {self.name} {name!r}{nearest(name, self._specs)}{also}")
         return self._specs[name]
 
+    def provider(self, name: str) -> S:
+        """The plugin that answers to a name: the one of this name, or the family that knows it (timm, 'FR@t').
+
+        Raises:
+            UserError: see :meth:`spec`.
+        """
+        if name in self:
+            return self._specs[name]
+        return next((spec for spec in self if spec.provides(name)), None) or self.spec(name)
+
     def get(self, name: str) -> Any:
         """The plugin's object (function or class), imported now."""
         return self.spec(name).load()
@@ -65,12 +75,9 @@ class Kind(Generic[S]):
         config = {"type": config} if isinstance(config, str) else dict(config)
         config.update(kwargs)
         name = config["type"]
-        if name not in self:
-            for spec in self:
-                if isinstance(spec, BackboneSpec) and spec.family and spec.load().knows(name):
-                    config.update(type=spec.name, model=name)
-                    break
-        spec = self.spec(config["type"])
+        spec = self.provider(name)
+        if spec.name != name:
+            config.update(type=spec.name, model=name)
         if spec.name not in self._registry.module_dict:
             self._registry.register_module(name=spec.name, module=spec.load())
         try:

@@ -53,6 +53,10 @@ class Spec:
         except Exception as error:
             raise self.unusable(error) from error
 
+    def provides(self, name: str) -> bool:
+        """Whether a name that is not registered is one of this plugin's, as 'resnet18' is timm's."""
+        return False
+
     def unusable(self, error: Exception) -> UserError:
         """The sentence for a plugin that cannot be imported or built."""
         if isinstance(error, ModuleNotFoundError) and self.needs:
@@ -111,6 +115,10 @@ class BackboneSpec(Spec):
     example: str = ""
     takes: str = "images"
 
+    def provides(self, name: str) -> bool:
+        """Whether the family knows the name; imports it."""
+        return self.family and self.load().knows(name)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossSpec(Spec):
@@ -154,6 +162,11 @@ class MetricSpec(Spec):
         super().__post_init__()
         if self.over not in ("face", "set", "quantile"):
             raise ValueError(f"metric {self.name!r}: over={self.over!r}, but it is 'face', 'set' or 'quantile'")
+
+    def provides(self, name: str) -> bool:
+        """Whether the name is the family's with a number: 'FR@8' of 'FR@t'."""
+        stem = re.escape(self.name.removesuffix(self.parameter))
+        return bool(self.parameter and re.fullmatch(stem + r"\d+(\.\d+)?", name))
 
 
 @dataclass(frozen=True, kw_only=True)

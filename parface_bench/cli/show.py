@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         json_: Json = False,
         plugin: Plugins = None,
     ) -> None:
-        spec = catalogue[kind].spec(name)
+        spec = catalogue[kind].provider(name)
         said = {**facts(spec), **description(spec)}
         if json_:
             typer.echo(json.dumps(said, indent=2, ensure_ascii=False))

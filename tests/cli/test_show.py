@@ -35,6 +35,11 @@ def test_options_and_docstring_of_a_method() -> None:
     assert said["doc"].splitlines()[0] in text
 
 
+@pytest.mark.parametrize(("kind", "name", "family"), [("backbone", "resnet18", "timm"), ("metric", "FR@8", "FR@t")])
+def test_member_of_a_family(kind: str, name: str, family: str) -> None:
+    assert json.loads(run("show", kind, name, "--json"))["name"] == family
+
+
 def test_unknown_name() -> None:
     with pytest.raises(UserError, match="unknown dataset '300v'; did you mean '300w'"):
         CliRunner().invoke(build_app(), ["show", "dataset", "300v"], catch_exceptions=False)
