@@ -89,7 +89,7 @@ def predict_tensor(method: TrainableMethod, crops: torch.Tensor, flip_test: bool
         if flip_test:
             mirrored = method.predict_crops(images.flip(-1)).double()
             mirrored[..., 0] = images.shape[-1] - 1 - mirrored[..., 0]
-            points = (points + mirrored[:, torch.as_tensor(method.landmark_schema.flip)]) / 2
+            points = (points + mirrored[:, torch.tensor(method.landmark_schema.flip)]) / 2
     return points.cpu().numpy()
 
 
