@@ -60,6 +60,11 @@ class DlibLandmarks(Method):
             raise UserError(f"{path}: no shape predictor of dlib ({error}); {WEIGHTS.get}") from None
         self._passes = passes
 
+    @staticmethod
+    def lacks() -> str:
+        """What is missing besides packages: the weights."""
+        return WEIGHTS.lacks()
+
     def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """See :meth:`Method.predict`."""
         found = np.full((len(images), 68, 2), np.nan)

@@ -71,6 +71,11 @@ class MediapipeMesh(Method):
         self._mesh, self._score = sizes[mesh[0]], sizes[1]
         self._passes = passes
 
+    @staticmethod
+    def lacks() -> str:
+        """What is missing besides packages: the weights."""
+        return WEIGHTS.lacks()
+
     def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """See :meth:`Method.predict`; where the network sees no face the row is NaN."""
         found = np.full((len(images), 68, 3), np.nan)

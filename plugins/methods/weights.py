@@ -51,6 +51,10 @@ class Published:
                 )
         return found
 
+    def lacks(self) -> str:
+        """What to do where no package on this machine ships the file, for ``pfbench doctor``; '' where one does."""
+        return "" if self._shipped() else f"{self.file}: not found; {self.get}"
+
     def _shipped(self) -> Path | None:
         if not self.package:
             return None
