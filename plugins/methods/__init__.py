@@ -23,7 +23,7 @@ PLUGINS: list[MethodSpec] = [
         name="heatmap",
         target=f"{_HERE}.heatmap:Heatmap",
         trainable=True,
-        summary="one heatmap a landmark, with MSE or adaptive wing loss; argmax, sub-pixel (local fit) or DARK decoding",
+        summary="one heatmap a landmark; MSE or adaptive wing loss; argmax, sub-pixel (local fit) or DARK decoding",
         reference="Bulat & Tzimiropoulos, ICCV 2017, arXiv:1703.07332; Wang et al., ICCV 2019, arXiv:1904.07399",
     ),
     MethodSpec(
