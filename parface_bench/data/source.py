@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class Source:
         root: its folder, or the single file that holds its table.
         said_by: what named the root.
         options: further keywords for the data set's function.
+        stands_for: facts of the set that was asked for, where this one stands in for it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Source:
     root: Path
     said_by: str
     options: dict[str, Any] = field(default_factory=dict)
+    stands_for: DatasetSpec | None = None
 
     @property
     def folder(self) -> Path:
@@ -54,6 +56,9 @@ class Source:
 
     def index(self, split: str) -> pd.DataFrame:
         """The index table of a split; see :func:`load_index`."""
+        asked = self.stands_for
+        if asked is not None and split in asked.splits and split not in self.spec.splits:
+            split = (self.spec.train_splits if split in asked.train_splits else self.spec.test_splits)[0]
         if split not in self.spec.splits:
             raise UserError(f"data set {self.name!r} has no split {split!r}{nearest(split, self.spec.splits)}")
         function = self.spec.load()
@@ -121,7 +126,7 @@ def open_source(name: str, root: str | Path | None = None, **options: Any) -> So
         return Source(name, spec, Path(_target(spec.make_root)(**options)), "made by pfbench", options)
     if spec.fallback:
         say(f"no data root is set for {name!r}: {spec.fallback!r} stands in, and results are filed under that name")
-        return open_source(spec.fallback, None, **options)
+        return replace(open_source(spec.fallback, None, **options), stands_for=spec)
     raise UserError(how_to_set(spec))
 
 
@@ -139,13 +144,7 @@ def load_index(name: str, split: str, root: str | Path | None = None, **options:
     Raises:
         UserError: the root or a file of it is missing, unreadable or breaks the contract.
     """
-    source = open_source(name, root, **options)
-    if source.name != name:
-        asked: DatasetSpec = DATASETS.spec(name)
-        if split not in source.spec.splits and split in asked.splits:
-            training = split in asked.train_splits
-            split = (source.spec.train_splits if training else source.spec.test_splits)[0]
-    return source.index(split)
+    return open_source(name, root, **options).index(split)
 
 
 def _check_options(spec: DatasetSpec, options: dict[str, Any]) -> None:
