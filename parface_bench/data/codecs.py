@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from parface_bench.data import peaks
+from parface_bench.data.memory import recycled
 from parface_bench.registry.errors import UserError, nearest
 
 # A landmark that is unknown (NaN) is drawn this far away, which leaves its heatmap empty.
@@ -60,7 +62,9 @@ def _outer(profile: Tensor) -> Tensor:
     rows, columns = profile[:, :, 1, :, None], profile[:, :, 0, None, :]
     if profile.device.type != "cpu" or profile.requires_grad:
         return rows * columns
-    return torch.mul(rows, columns, out=peaks.warm_empty((*profile.shape[:2], profile.shape[-1], profile.shape[-1])))
+    faces, landmarks, _, size = profile.shape
+    out = torch.from_numpy(recycled((faces, landmarks, size, size), np.float32))
+    return torch.mul(rows, columns, out=out)
 
 
 def decode_argmax(heatmaps: Tensor, sigma: float = 0.0) -> Tensor:

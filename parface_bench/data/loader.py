@@ -15,12 +15,14 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from parface_bench.data.archive import locate
 from parface_bench.data.batch import Batch
 from parface_bench.data.codecs import HeatmapCodec
 from parface_bench.data.crop import Crop, apply, warp
 from parface_bench.data.crop_cache import CropCache, open_cache
+from parface_bench.data.memory import recycled
 from parface_bench.data.parface_geometry import for_pixels
-from parface_bench.data.pictures import read_image
+from parface_bench.data.pictures import decode_image, read_image
 from parface_bench.faces import convert
 from parface_bench.registry.errors import PfError, UserError
 
@@ -64,13 +66,13 @@ class FaceSet(Dataset[Batch]):
         """
         self.crop, self.codec, self.cache = crop, codec or HeatmapCodec(), cache
         self.ids: list[str] = []
-        self.pictures: list[tuple[Any, str]] = []
+        self.pictures: list[tuple[Any, str, str]] = []
         matrices, points, visible = [], [], []
         for frame in frames:
             own = frame.attrs.get("schema", "")
             for row in frame.itertuples(index=False):
                 self.ids.append(row.id)
-                self.pictures.append((frame.attrs["root"], row.image))
+                self.pictures.append(_place(frame.attrs["root"], row.image))
                 matrices.append(crop.matrix(row))
                 points.append(_truth(row, truth, own, schema, matrices[-1]))
                 seen = getattr(row, "visible", None) if not schema or schema == own else None
@@ -107,12 +109,24 @@ class FaceSet(Dataset[Batch]):
             margin=self.crop.margin,
         )
 
+    def _read(self, position: int) -> np.ndarray:
+        """The picture of a face; plain files by the path that was worked out once."""
+        root, ref, path = self.pictures[position]
+        if path:
+            try:
+                # a million times over, pathlib would be felt
+                with open(path, "rb") as file:  # noqa: PTH123
+                    return decode_image(file.read(), path)
+            except OSError:
+                pass  # read_image says what is wrong
+        return read_image(root, ref)
+
     def _cut(self, positions: np.ndarray) -> np.ndarray:
         """Decode and warp, uint8 [B, F, F, 3]."""
         side = self.crop.full_size
-        crops = np.empty((len(positions), side, side, 3), dtype=np.uint8)
+        crops = recycled((len(positions), side, side, 3), np.uint8)
         for out, i in zip(crops, positions, strict=True):
-            image = read_image(*self.pictures[i])
+            image = self._read(i)
             m = for_pixels(self.matrices[i]) if self.crop.geometry == "parface" else self.matrices[i]
             warp(image, m, side, interpolation=self.crop.interpolation, out=out)
         return crops
@@ -248,6 +262,12 @@ def _single_thread(worker: int) -> None:
     # the processes are the parallelism
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+
+
+def _place(root: Any, ref: str) -> tuple[Any, str, str]:
+    """Root and reference of a picture, and its path where it is a file of its own."""
+    path, member = locate(root, ref)
+    return root, ref, "" if member is not None else str(path)
 
 
 def _truth(row: Any, column: str, own: str, schema: str, matrix: np.ndarray) -> np.ndarray | None:

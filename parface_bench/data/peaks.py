@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,26 +9,6 @@ from torch import Tensor
 from parface_bench.data.smoothing import smoothed_peaks
 
 _TINY = 1e-10
-
-
-_buffers: list[tuple[np.ndarray, weakref.ref[np.ndarray]]] = []
-_buffers_lock = threading.Lock()
-
-
-def warm_empty(shape: tuple[int, ...]) -> Tensor:
-    """An uninitialised float32 tensor on the CPU, in memory of an earlier one that nobody holds any more if there is.
-
-    A batch of heatmaps is larger than what the system's allocator keeps: without this, most of the time of making one
-    goes into page faults. A tensor's storage holds the view that it was made from; once that is gone, so are all users.
-    """
-    with _buffers_lock:
-        memory = next((a for a, user in _buffers if a.shape == shape and user() is None), None)
-        if memory is None:
-            memory = np.empty(shape, dtype=np.float32)
-        view = memory.view()
-        others = [(a, user) for a, user in _buffers if a is not memory]
-        _buffers[:] = [*others, (memory, weakref.ref(view))][-2:]
-        return torch.from_numpy(view)
 
 
 def unravel(flat: Tensor, width: int) -> Tensor:
