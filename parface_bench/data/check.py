@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -108,7 +107,7 @@ def _check_pictures(source: Source, faces: pd.DataFrame, *, decode: bool) -> lis
     try:
         with ThreadPoolExecutor() as pool:
             jobs = pool.map(lambda group: _check_picture(source, str(group[0]), group[1]), groups)
-            for found in progress(_Sized(jobs, len(groups)), "reading pictures", long=200):
+            for found in progress(jobs, "reading pictures", long=200, total=len(groups)):
                 faults += found
     finally:
         cv2.setNumThreads(before)
@@ -139,19 +138,6 @@ def _check_picture(source: Source, ref: str, rows: pd.DataFrame) -> list[str]:
                 f"{width} x {height} pixels; are picture and annotation of one size?"
             )
     return faults
-
-
-class _Sized:
-    """An iterator whose length is known, for the progress bar."""
-
-    def __init__(self, items: Iterable[Any], length: int) -> None:
-        self.items, self.length = items, length
-
-    def __iter__(self) -> Any:
-        return iter(self.items)
-
-    def __len__(self) -> int:
-        return self.length
 
 
 def statistics(frame: pd.DataFrame) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from parface_bench.data.archive import read_bytes
 from parface_bench.data.faults import tolerant
 from parface_bench.data.index import index
-from parface_bench.data.readers.lookup import last_parts
+from parface_bench.data.readers.lookup import Pictures, last_parts
 from parface_bench.data.readers.sidecar import find, need
 from parface_bench.data.readers.tables import parse_json_table, points
 from parface_bench.registry.errors import UserError
@@ -20,22 +20,26 @@ FILES |= {split: f"palsy_{split}.ljson" for split in LABELED}
 
 
 def palsy(root: Path, split: str) -> pd.DataFrame:
-    """ParFace from its ``.ljson`` tables; the picture is the last two parts of ``img_path`` below the root."""
-    labels = _train(root) if split == "train" else _table(need(root, FILES[split]))
-    tags = [c for c in labels if c not in ("image", "landmarks", "yaw") and _is_tag(labels[c])]
+    """ParFace from its ``.ljson`` tables; the picture is the last two parts of ``img_path``.
+
+    They are looked for below the root, as a file or in a tar named as the folder (a tar per sequence).
+    """
+    pictures = Pictures(root)
+    labels = _train(root, pictures) if split == "train" else _table(need(root, FILES[split]), pictures)
+    tags = [c for c in labels if c not in ("name", "image", "landmarks", "yaw") and _is_tag(labels[c])]
     yaw = {"yaw": "yaw"} if "yaw" in labels else {}
-    return index(labels, image="image", landmarks="landmarks", split=split, tags=tags, **yaw)
+    return index(labels, image="image", landmarks="landmarks", id="name", split=split, tags=tags, **yaw)
 
 
-def _train(root: Path) -> pd.DataFrame:
+def _train(root: Path, pictures: Pictures) -> pd.DataFrame:
     """The labelled subsets together (all annotations where there are none), without the faces of the test table."""
     files = [f for f in (find(root, FILES[s]) for s in LABELED) if f] or [need(root, FILES["full"])]
     test = find(root, FILES["parface"])
-    labels = pd.concat([_table(f) for f in files]).drop_duplicates("image", ignore_index=True)
-    return labels[~labels["image"].isin(_table(test)["image"])] if test else labels
+    labels = pd.concat([_table(f, pictures) for f in files]).drop_duplicates("image", ignore_index=True)
+    return labels[~labels["image"].isin(_table(test, pictures)["image"])] if test else labels
 
 
-def _table(file: Path) -> pd.DataFrame:
+def _table(file: Path, pictures: Pictures) -> pd.DataFrame:
     labels = parse_json_table(read_bytes(file.parent, file.name), str(file), ["img_path"])
     column = next((c for c in ("landmarks_MAL3D", "landmarks_FAN") if c in labels), None)
     if column is None:
@@ -43,8 +47,10 @@ def _table(file: Path) -> pd.DataFrame:
     rows = []
     for row, (path, value) in enumerate(zip(labels["img_path"], labels[column], strict=True)):
         with tolerant():
-            rows.append((row, last_parts(str(path), 2), points(value, f"{file}: row {row}", 68)))
-    frame = pd.DataFrame(rows, columns=["row", "image", "landmarks"]).set_index("row")
+            name = last_parts(str(path), 2)
+            landmarks = points(value, f"{file}: row {row}", 68)
+            rows.append((row, str(PurePosixPath(name).with_suffix("")), pictures.find(name), landmarks))
+    frame = pd.DataFrame(rows, columns=["row", "name", "image", "landmarks"]).set_index("row")
     others = labels.drop(columns=["img_path", column])
     return frame.join(others[[c for c in others if c not in frame]]).reset_index(drop=True)
 

@@ -187,6 +187,17 @@ class TestClinical:
         assert frame.attrs["tags"] == ["side", "grade"]
         assert frame.attrs["dataset"] == "palsy"
 
+    def test_palsy_in_a_tar_per_sequence(self, tmp_path: Path) -> None:
+        marks = layouts.shape(68, 0, 3).tolist()
+        rows = [{"img_path": f"/ds/palsy/{v}/frame.jpg", "landmarks_MAL3D": marks} for v in ("seq1", "seq2")]
+        for video in ("seq1", "seq2"):
+            layouts.tar(tmp_path / f"{video}.tar", {"frame.jpg": layouts.picture()})
+        layouts.put(tmp_path / "csv/palsy_test.ljson", json.dumps(rows))
+        frame = load_index("palsy", "parface", tmp_path)
+        assert frame[["id", "image"]].to_numpy().tolist() == [
+            [f"{v}/frame", f"{v}.tar::frame.jpg"] for v in ("seq1", "seq2")
+        ]
+
     def test_neuroface_groups(self, roots: dict) -> None:
         frame = load_index("neuroface", "all", roots["neuroface"][0]).set_index("id")
         assert [i.split("/")[1] for i in frame.index[frame["healthy"]]] == ["HealthyControls"]

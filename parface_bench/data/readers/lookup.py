@@ -46,7 +46,7 @@ class Pictures:
     def _known(self) -> dict[str, list[str]]:
         known: dict[str, list[str]] = {}
         for ref in walk(self.root, PICTURES, tars=True):
-            for key in _keys(ref.replace("::", "/")):
+            for key in _keys(ref.replace(".tar::", "/")):  # a tar stands for the folder of its name
                 known.setdefault(key, []).append(ref)
         return known
 
