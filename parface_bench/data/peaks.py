@@ -111,17 +111,18 @@ def fit_log_quadratic(heatmaps: Tensor, radius: int) -> Tensor:
     """
     peak = argmax_centres(heatmaps)
     values, places = window(heatmaps, peak, radius)
-    offset = torch.nan_to_num(places - peak[:, :, None])
     height = values.amax(dim=-1, keepdim=True).clamp_min(_TINY)
-    relative = values / height
+    relative = (values / height).double()
     # far down the flank noise rules; it is left out
-    weight = torch.where(torch.isfinite(places[..., 0]) & (relative > 0.05), relative, 0.0)
-    x, y = offset.unbind(dim=-1)
-    basis = torch.stack([x * x, x * y, y * y, x, y, torch.ones_like(x)], dim=-1).double() * weight[..., None]
-    target = relative.clamp_min(_TINY).log().double() * weight
-    normal = basis.transpose(-1, -2) @ basis
+    weight = torch.where(torch.isfinite(places[..., 0]) & (relative > 0.05), relative**2, 0.0)
+    target = relative.clamp_min(_TINY).log()
+    # the window's offsets are the same for all maps, so that all normal equations are one matrix product
+    step = torch.arange(-radius, radius + 1, device=heatmaps.device, dtype=torch.float64)
+    y, x = (grid.flatten() for grid in torch.meshgrid(step, step, indexing="ij"))
+    basis = torch.stack([x * x, x * y, y * y, x, y, torch.ones_like(x)], dim=1)
+    normal = (weight @ (basis[:, :, None] * basis[:, None, :]).flatten(1)).unflatten(-1, (6, 6))
     normal = normal + 1e-9 * torch.eye(6, dtype=normal.dtype, device=normal.device)
-    a, b, c, d, e, _ = torch.linalg.solve(normal, (basis * target[..., None]).sum(dim=-2)).unbind(dim=-1)
+    a, b, c, d, e, _ = torch.linalg.solve(normal, (weight * target) @ basis).unbind(dim=-1)
     return _vertex(peak, peak, float(radius), d, e, 2 * a, b, 2 * c).to(heatmaps.dtype)
 
 
