@@ -20,7 +20,7 @@ import pluggy
 from parface_bench.registry import hookspecs
 from parface_bench.registry.declare import DECLARED
 from parface_bench.registry.errors import UserError, nearest
-from parface_bench.registry.faults import Broken, Noting, sentence
+from parface_bench.registry.faults import Broken, Noting, aside, sentence
 from parface_bench.registry.kind import Kind
 from parface_bench.registry.reading import read_declarations
 from parface_bench.registry.specs import KINDS, PLURALS, SPEC_TYPES, Spec
@@ -203,7 +203,8 @@ class Catalogue:
                 self._manager.unregister(instead_of)
                 for kind in self.kinds.values():
                     kind._drop(self._owners[id(instead_of)])
-            module = load()
+            with aside():
+                module = load()
             if module is not None and not self._manager.is_registered(module):
                 self._owners[id(module)] = owner
                 self._register(module)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 import warnings
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +22,23 @@ class Broken:
     traceback: str
 
 
+def aside() -> redirect_stdout[Any]:
+    """A context in which plugins run: standard output is for results, so what they print goes to standard error."""
+    return redirect_stdout(sys.stderr)
+
+
 class Noting:
-    """Notes what fails inside it as the fault of a plugin, and lets the others go on."""
+    """Notes what fails inside it as the fault of a plugin, and lets the others go on; see also :func:`aside`."""
 
     def __init__(self, notes: list[Broken], owner: str, where: str = "") -> None:
         self.notes, self.owner, self.where = notes, owner, where
+        self._aside = aside()
 
     def __enter__(self) -> None:
-        return None
+        self._aside.__enter__()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> bool:
+        self._aside.__exit__(kind, error, trace)
         if error is None or not isinstance(error, Exception | SystemExit):
             return False
         where = f"in {self.where}: " if self.where else ""

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from parface_bench.registry.errors import UserError
+from parface_bench.registry.faults import aside
 from parface_bench.registry.requirements import install_command
 
 
@@ -49,7 +50,8 @@ class Spec:
             return self.target
         module, _, attr = self.target.partition(":")
         try:
-            return getattr(import_module(module), attr)
+            with aside():
+                return getattr(import_module(module), attr)
         except Exception as error:
             raise self.unusable(error) from error
 
@@ -160,6 +162,8 @@ class MetricSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.name == "n":
+            raise ValueError("metric name 'n': results count the faces under that name")
         if self.over not in ("face", "set", "quantile"):
             raise ValueError(f"metric {self.name!r}: over={self.over!r}, but it is 'face', 'set' or 'quantile'")
 

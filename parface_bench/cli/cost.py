@@ -24,18 +24,20 @@ def register(app: typer.Typer) -> None:
         json: Json = False,
     ) -> None:
         """Parameters, GFLOPs, milliseconds a face at batch 1 and 32, and peak memory of a method."""
+        from parface_bench.registry.faults import aside
         from parface_bench.training.cost import build_for_cost, measure
 
-        built = build_for_cost(
-            method,
-            profile=profile,
-            image_size=image_size,
-            schema=schema,
-            dims=3 if three_d else 2,
-            device=device,
-            overrides=overrides,
-        )
-        found = {"method": method, **measure(built, seconds=seconds)}
+        with aside():
+            built = build_for_cost(
+                method,
+                profile=profile,
+                image_size=image_size,
+                schema=schema,
+                dims=3 if three_d else 2,
+                device=device,
+                overrides=overrides,
+            )
+            found = {"method": method, **measure(built, seconds=seconds)}
         if json:
             import json as codec
 

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         """Rank the recorded results: one table per data set, protocol version and data fingerprint."""
         from parface_bench.leaderboard.table import Selection
         from parface_bench.leaderboard.views import add_runs, show
+        from parface_bench.registry.faults import aside
 
         def warn(sentence: str) -> None:
             typer.echo(f"pfbench: {sentence}", err=True)
@@ -38,4 +39,6 @@ def register(app: typer.Typer) -> None:
         add_runs(add, store, warn)
         selection = Selection(dataset, protocol, subset, metric, cost)
         form = "json" if json else form
-        typer.echo(show(store, selection, form=form, out=out, reported=reported, plots=plots, warn=warn), nl=False)
+        with aside():
+            text = show(store, selection, form=form, out=out, reported=reported, plots=plots, warn=warn)
+        typer.echo(text, nl=False)

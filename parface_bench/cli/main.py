@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from importlib import import_module
@@ -95,6 +96,9 @@ def main() -> None:
             show(message, category, *rest, **named)
 
     warnings.showwarning = one_line
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal or file that knows no arrows gets '?', not a failure
+            stream.reconfigure(errors="replace")
     try:
         build_app()(args=arguments, prog_name="pfbench")
     except KeyboardInterrupt:

@@ -33,8 +33,10 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Find faces and their landmarks in photographs of any size and in videos."""
         from parface_bench.predicting.job import Wish, run
+        from parface_bench.registry.faults import aside
 
         if out is None and (draw or form == "pts"):
             out = Path("predictions")
-        outcome = run(images, Wish(model, out, form, draw, detector, faces, smoothing, device))
+        with aside():
+            outcome = run(images, Wish(model, out, form, draw, detector, faces, smoothing, device))
         typer.echo(outcome.table or outcome.text(form).rstrip("\n"))

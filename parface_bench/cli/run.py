@@ -91,11 +91,13 @@ def _show(method: str, dataset: str, options: dict[str, Any], json: bool) -> Non
         METHODS.spec(method)
 
     from parface_bench.api import run
+    from parface_bench.registry.faults import aside
     from parface_bench.scoring.report import remarks, subset_table
     from parface_bench.training import distributed
 
     try:
-        result = run(method, dataset, **options)
+        with aside():
+            result = run(method, dataset, **options)
         if distributed.rank() != 0:
             return
     finally:

@@ -38,22 +38,26 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Score predictions that were made anywhere: per-subset metrics with 95 % bootstrap intervals."""
         from parface_bench.evaluation import score_tables
-        from parface_bench.registry import catalogue
+        from parface_bench.registry import UserError, catalogue
+        from parface_bench.registry.faults import aside
         from parface_bench.scoring.report import remarks, subset_table
 
-        evaluation = score_tables(
-            pred,
-            gt,
-            dataset=dataset,
-            protocol=protocol,
-            split=split,
-            data_root=data_root,
-            without_depth=without_depth,
-            only=subset,
-            with_intersections=intersections,
-            resamples=resamples,
-            seed=seed,
-        )
+        if out is not None and out.exists() and not out.is_dir():
+            raise UserError(f"--out {out} is a file: name a folder")
+        with aside():
+            evaluation = score_tables(
+                pred,
+                gt,
+                dataset=dataset,
+                protocol=protocol,
+                split=split,
+                data_root=data_root,
+                without_depth=without_depth,
+                only=subset,
+                with_intersections=intersections,
+                resamples=resamples,
+                seed=seed,
+            )
         document = evaluation.document
         document["method"] = name or pred.stem
         document["seed"] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -117,3 +118,57 @@ def test_a_plugin_may_not_take_a_command(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "the command 'score' exists already" in done.stderr
     assert "--protocol" in done.stdout
+
+
+SCORE = ("score", "--pred", "t.csv", "--gt", "t.csv", "--protocol", "300w", "--resamples", "1")
+
+
+def write_table(folder: Path) -> None:
+    """Two faces of 68 landmarks, ``t.csv``."""
+    header = ",".join(["id", *(f"{axis}{i}" for i in range(68) for axis in "xy")])
+    rows = [",".join([str(n), *(str(float((i * 37 + n) % 101)) for i in range(136))]) for n in range(2)]
+    (folder / "t.csv").write_text("\n".join([header, *rows]) + "\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_arrows_on_a_terminal_that_knows_none(encoding: str, tmp_path: Path) -> None:
+    write_table(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "parface_bench.cli.main", *SCORE],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        env={**environment(tmp_path), "PYTHONIOENCODING": encoding},
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"NME" in done.stdout
+
+
+LOUD = """
+print("imported")
+from parface_bench import metric
+
+@metric("loud")
+def loud(faces):
+    print("called")
+    return faces.nme
+
+def pfbench_after_score(result):
+    print("scored")
+
+def pfbench_leaderboard_columns():
+    print("columns")
+    return [("twice", lambda document: print("filled") or document["n"] * 2)]
+"""
+
+
+def test_what_plugins_print_is_no_result(tmp_path: Path) -> None:
+    install(tmp_path, LOUD)
+    write_table(tmp_path)
+    scored = pfbench(*SCORE, "--record", "--json", cwd=tmp_path)
+    assert json.loads(scored.stdout)["subsets"]["full"]["loud"]["value"] == 0
+    assert all(word in scored.stderr for word in ("imported", "called", "scored"))
+    ranked = pfbench("leaderboard", "--json", cwd=tmp_path)
+    assert json.loads(ranked.stdout)[0]["rows"][0]["extra"] == {"twice": 4}
+    assert all(word in ranked.stderr for word in ("imported", "columns", "filled"))
+    assert isinstance(json.loads(pfbench("list", "--json", cwd=tmp_path).stdout), list)
