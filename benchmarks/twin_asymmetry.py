@@ -2,9 +2,9 @@
 
     python benchmarks/twin_asymmetry.py [--faces 1000] [--pairs 250] [--no-dlib]
 
-Asymmetry is the mean distance of the true 3D landmarks to their mirrored selves after a rigid fit, in percent of the outer-eye
-distance; it does not depend on pose. The second table compares dlib's error on a face with palsy and on the same picture
-without, with a 95 % bootstrap interval of the mean difference.
+Asymmetry is the mean distance of the true 3D landmarks to their mirrored selves after a rigid fit, in percent of the
+outer-eye distance; it does not depend on pose. The second table compares dlib's error on a face with palsy and on the
+same picture without, with a 95 % bootstrap interval of the mean difference.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ def train(images: np.ndarray, marks: np.ndarray, epochs: int, seed: int, state: 
             nn.utils.clip_grad_norm_(net.parameters(), 5.0)
             optimiser.step()
             schedule.step()
-            total += float(loss)
+            total += loss.item()
         spent = time.monotonic() - begun
         print(f"epoch {epoch + 1}/{epochs} loss {total / (len(images) // batch):.3f} {spent:.0f} s", file=sys.stderr)
         if state:

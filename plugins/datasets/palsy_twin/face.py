@@ -96,7 +96,7 @@ def draw_face(seed: int, split: str, number: int, size: int, pose: Pose | None =
         camera=draw_camera(rng("camera"), head, intended, pose, size),
         light=draw_light(rng("light")),
         covering=draw_covering(rng("covering"), look.glasses),
-        photo=photograph.draw_photograph(rng("photograph")),
+        photo=photograph.draw_photograph(rng("photograph"), float(look.skin.mean())),
         background_seed=(seed, split, number),
         size=size,
     )
@@ -140,9 +140,10 @@ def render_face(face: Face) -> tuple[NDArray[np.uint8], dict[str, Any]]:
 
 
 def is_clean(face: Face) -> bool:
-    """Nothing before the face or on the brows, a fair photograph, and light from the front or above."""
+    """Nothing before the face or on the brows, a fair photograph in colour, and light from the front or above."""
     bare = face.covering.kind == "none" and not face.look.fringe and face.look.hair_style not in ("cap", "beanie")
-    return bare and not face.photo.poor and face.light.kind in ("soft", "studio", "top")
+    fair = not face.photo.poor and not face.photo.grey
+    return bare and fair and face.light.kind in ("soft", "studio", "top")
 
 
 def tags(face: Face) -> dict[str, Any]:

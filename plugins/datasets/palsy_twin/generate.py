@@ -23,7 +23,7 @@ from parface_bench.plugins.datasets.palsy_twin.face import PAIRED, draw_face, dr
 from parface_bench.registry.errors import UserError, WorkError
 
 VERSION = "v1"
-RENDERER = 5  # raised with every change that alters faces within a version
+RENDERER = 6  # raised with every change that alters faces within a version
 SIZES = {"train": 4000, "val": 500, "test": 1000, "paired": 500}
 LIMITS = {"size": (1, 1_000_000), "image_size": (64, 1024), "seed": (0, 2**31 - 1)}
 POLL = 0.2  # seconds between looks at the workers' progress
@@ -101,8 +101,7 @@ def ensure(
             raise UserError(f"palsy-twin has no split {split!r}; it has {', '.join(storage.LABELS)}")
         check(f"the number of {split} faces", size, "size")
     _claim(root, seed, image_size)
-    missing = {s: n for s, n in sizes.items() if len(storage.read_records(storage.label_file(root, s))) < n}
-    if not missing:
+    if not _missing(root, sizes):
         return
     lock = FileLock(root / ".making.lock")
     try:
@@ -115,8 +114,13 @@ def ensure(
             f"{root}: cannot be written ({error.strerror}); set PFBENCH_HOME to a writable folder"
         ) from error
     with lock:
-        for split, size in missing.items():
+        for split, size in _missing(root, sizes).items():  # another process may have made them meanwhile
             _make_split(root, split, size, seed, image_size, workers or os.cpu_count() or 1)
+
+
+def _missing(root: Path, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The splits that have fewer faces than they should."""
+    return {s: n for s, n in sizes.items() if len(storage.read_records(storage.label_file(root, s))) < n}
 
 
 def _claim(root: Path, seed: int, image_size: int) -> None:

@@ -30,12 +30,16 @@ class Photograph:
     poor: bool = False
 
 
-def draw_photograph(rng: np.random.Generator) -> Photograph:
-    """A random camera: mostly decent, sometimes blurred, noisy, grey or strongly compressed."""
+def draw_photograph(rng: np.random.Generator, brightness: float) -> Photograph:
+    """A random camera: mostly decent, sometimes blurred, noisy, grey or strongly compressed.
+
+    Args:
+        brightness: of the face, linear 0 ... 1; people (and cameras) expose for it, about half way.
+    """
     poor = rng.random() < 0.25
     values = rng.random(6)
     return Photograph(
-        exposure=float(np.exp(0.22 * rng.normal())),
+        exposure=float(np.exp(0.22 * rng.normal()) * (0.25 / max(brightness, 0.02)) ** 0.45),
         contrast=float(rng.uniform(0.85, 1.15)),
         curve=float(rng.uniform(0.1, 0.65)),
         cast=np.exp(0.05 * rng.normal(size=3)),
