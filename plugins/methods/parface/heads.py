@@ -69,7 +69,7 @@ class DepthHead(ResNetEncoder):
 
         self.num_landmarks = num_landmarks
 
-    def forward(self, heatmaps: Tensor, z: Tensor) -> Tensor:
+    def forward(self, heatmaps: Tensor, z: Tensor) -> Tensor:  # type: ignore[override]
         """Heatmaps [B, L, H, H] and codes [B, code_size] -> depths [B, L] in units of 256 px."""
         return self.features(self.enter(heatmaps, z))
 

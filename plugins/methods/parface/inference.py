@@ -39,14 +39,14 @@ def _prepare(part: Any) -> Any:
             deconvolves = isinstance(module, InverseBlock)
             module.conv1 = fuse_conv_bn_eval(module.conv1, module.bn1, transpose=deconvolves)
             module.conv2 = fuse_conv_bn_eval(module.conv2, module.bn2)
-            module.bn1 = module.bn2 = nn.Identity()
-            shortcut = module.upsample if isinstance(module, InverseBlock) else module.downsample
+            module.bn1 = module.bn2 = nn.Identity()  # type: ignore[assignment]
+            shortcut: Any = module.upsample if isinstance(module, InverseBlock) else module.downsample
             if shortcut is not None:
                 shortcut[0] = fuse_conv_bn_eval(shortcut[0], shortcut[1], transpose=deconvolves)
                 shortcut[1] = nn.Identity()
         elif isinstance(module, ResNetEncoder | InverseResNet):
             module.conv1 = fuse_conv_bn_eval(module.conv1, module.bn1, transpose=isinstance(module, InverseResNet))
-            module.bn1 = nn.Identity()
+            module.bn1 = nn.Identity()  # type: ignore[assignment]
     return part.to(memory_format=torch.channels_last).requires_grad_(False)
 
 
