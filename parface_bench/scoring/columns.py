@@ -98,6 +98,7 @@ class Columns:
         nme, gte, norm: [M]; ``gte`` is None without depth.
         landmark_errors: float32 [M, L] percent of the normalising distance.
         landmark_means: [S, L] mean error of each landmark over each subset, subsets in the order given.
+        undefined: metric -> number of faces for which it is not defined (NaN), where there are any.
         failed: metrics that were left out, with the reason.
     """
 
@@ -110,6 +111,7 @@ class Columns:
     norm: np.ndarray
     landmark_errors: np.ndarray
     landmark_means: np.ndarray
+    undefined: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -176,6 +178,11 @@ def compute_columns(
     values = np.concatenate(chunks) if chunks else np.empty((0, 0))
     with np.errstate(invalid="ignore"):
         means = sums / counts
+    gaps = {
+        m.name: int(np.isnan(values[:, where[m.name]]).any(axis=1).sum())
+        for m in metrics
+        if m.name in where and m.name not in failed
+    }
     return Columns(
         kept=kept,
         excluded=excluded,
@@ -186,6 +193,7 @@ def compute_columns(
         norm=np.concatenate(norms) if norms else np.empty(0),
         landmark_errors=landmark_errors[:filled],
         landmark_means=means,
+        undefined={name: count for name, count in gaps.items() if count},
         failed=failed,
     )
 

@@ -14,7 +14,7 @@ from parface_bench.faces import Schema, get_schema
 from parface_bench.registry import PfError, UserError, WorkError
 from parface_bench.scoring import bootstrap
 from parface_bench.scoring.columns import Columns, Inputs, compute_columns
-from parface_bench.scoring.metrics import Metric, declared_by_users, resolve_metric, resolve_metrics
+from parface_bench.scoring.metrics import Metric, metrics_of_users, resolve_metrics
 from parface_bench.scoring.protocol import Protocol, load_protocol
 from parface_bench.scoring.subsets import check_subsets, choose, intersections, yaw_subsets
 
@@ -106,8 +106,9 @@ def evaluate(
         who = "the predictions" if landmarks.shape[2] == 3 else "the data"
         warnings.append(f"{who} have no depth: the metrics of depth are left out")
     names = [*protocol.metrics, *(["NME_visible"] if visible is not None else []), *metrics]
-    extra = [name for name in declared_by_users() if name not in names]
-    chosen = [m for m in resolve_metrics([*names, *extra]) if with_depth or m.spec.dims < 3]
+    extra, failed = metrics_of_users(names)
+    chosen = [m for m in [*resolve_metrics(names), *extra] if with_depth or m.spec.dims < 3]
+    optional = {m.name for m in extra}
 
     masks = dict(subsets or {})
     if yaw is not None:
@@ -119,13 +120,17 @@ def evaluate(
     masks = {"full": np.ones(n, dtype=bool), **masks}
 
     inputs = Inputs(face_ids, landmarks, predictions, protocol, schema, with_depth, visible, bbox, box_size, image_size)
-    columns = compute_columns(inputs, chosen, masks, optional=set(extra))
+    columns = compute_columns(inputs, chosen, masks, optional)
     if not columns.kept.any():
         first = columns.excluded[0]
         raise UserError(f"none of the {n} faces can be scored: {first['id']!r}: {first['reason']}")
     masks = {name: mask[columns.kept] for name, mask in masks.items()}
-    rows, breakdown = _Rows(inputs, columns, chosen, set(extra), resamples, seed).all(masks)
-    warnings += [f"left out: {reason}" for reason in columns.failed.values()]
+    rows, breakdown = _Rows(inputs, columns, chosen, optional, resamples, seed).all(masks)
+    warnings += [f"left out: {reason}" for reason in {**failed, **columns.failed}.values()]
+    for name, count in columns.undefined.items():
+        warnings.append(
+            f"metric {name!r} is undefined for {count} of the {len(columns.nme)} faces, and leaves them out"
+        )
     warnings += [f"subset {name!r} is empty" for name, mask in masks.items() if not mask.any()]
     document: dict[str, Any] = {
         "protocol": protocol.name,
@@ -188,7 +193,7 @@ class _Rows:
         for metric in self.metrics:
             rng = bootstrap.generator(self.seed, f"{subset}/{metric.name}")  # no interval depends on other metrics
             if metric.over == "set":
-                estimate = self.over_set(metric, mask, rng)
+                estimate = self.over_set(metric, subset, mask, rng)
             elif metric.over == "quantile":
                 column = values[:, self.columns.where[metric.name]].ravel()
                 column, q = column[~np.isnan(column)], (metric.parameter or 0.0) / 100
@@ -210,7 +215,9 @@ class _Rows:
                 parts.setdefault(kind, {})[part] = _estimate(means[where.start], drawn[:, where.start])
         return row, parts
 
-    def over_set(self, metric: Metric, mask: np.ndarray, rng: np.random.Generator) -> dict[str, Any] | None:
+    def over_set(
+        self, metric: Metric, subset: str, mask: np.ndarray, rng: np.random.Generator
+    ) -> dict[str, Any] | None:
         rows = np.flatnonzero(self.columns.kept)[mask]
         faces = self.inputs.faces(rows)[0]
         try:
@@ -223,6 +230,8 @@ class _Rows:
                 raise
             self.columns.failed[metric.name] = str(error)
             return None
+        if not math.isfinite(value):
+            self.columns.failed[f"{subset}/{metric.name}"] = f"metric {metric.name!r} is undefined for {subset!r}"
         return _estimate(value, draws)
 
     def balanced(self, rows: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -293,8 +302,3 @@ def _error_columns(ids: np.ndarray, columns: Columns, masks: Mapping[str, np.nda
     out.update({f"e{i}": e for i, e in enumerate(columns.landmark_errors.T)})
     out.update({f"subset:{name}": mask for name, mask in masks.items()})
     return out
-
-
-def metric_direction(name: str) -> bool:
-    """Whether more is better of a metric, e.g. to keep the best checkpoint."""
-    return resolve_metric(name).spec.higher_is_better

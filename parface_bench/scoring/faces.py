@@ -12,7 +12,7 @@ from parface_bench.faces import Schema
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Faces with truth, prediction and normalising distance. Arrays are never to be written to.
+    """Faces with truth, prediction and normalising distance. Arrays are read-only.
 
     Attributes:
         ids: [N] names.
@@ -34,6 +34,12 @@ class Faces:
     depth_norm: np.ndarray | None = None
     visible: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        for f in fields(self):  # views, so that the arrays of whoever made them stay writable
+            value = getattr(self, f.name)
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, f.name, _read_only(value.view()))
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -42,17 +48,17 @@ class Faces:
         """[N, L] distance of predicted and true landmark in x and y, pixels."""
         dx = self.predicted[..., 0] - self.landmarks[..., 0]
         dy = self.predicted[..., 1] - self.landmarks[..., 1]
-        return np.sqrt(dx * dx + dy * dy)
+        return _read_only(np.sqrt(dx * dx + dy * dy))
 
     @cached_property
     def errors(self) -> np.ndarray:
         """[N, L] the same in percent of the normalising distance."""
-        return 100.0 * self.pixels / self.norm[:, None]
+        return _read_only(100.0 * self.pixels / self.norm[:, None])
 
     @cached_property
     def nme(self) -> np.ndarray:
         """[N] mean of :attr:`errors` over the landmarks of a face."""
-        return landmark_mean(self.errors)
+        return _read_only(landmark_mean(self.errors))
 
     @property
     def has_depth(self) -> bool:
@@ -67,12 +73,12 @@ class Faces:
         true, predicted = self.landmarks[..., 2], self.predicted[..., 2]
         shift = landmark_mean(true) - landmark_mean(np.where(np.isnan(true), np.nan, predicted))
         dz = predicted + shift[:, None] - true
-        return 100.0 * np.sqrt(self.pixels**2 + dz * dz) / self.depth_norm[:, None]
+        return _read_only(100.0 * np.sqrt(self.pixels**2 + dz * dz) / self.depth_norm[:, None])
 
     @cached_property
     def gte(self) -> np.ndarray:
         """[N] mean of :attr:`errors_3d` over the landmarks of a face."""
-        return landmark_mean(self.errors_3d)
+        return _read_only(landmark_mean(self.errors_3d))
 
     def take(self, rows: np.ndarray) -> Faces:
         """These rows (indices or a mask), as new faces."""
@@ -82,6 +88,11 @@ class Faces:
             if f.name != "schema" and getattr(self, f.name) is not None
         }
         return replace(self, **arrays)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
 
 
 def landmark_mean(values: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from parface_bench.registry import METRICS, MetricSpec, UserError, WorkError, nearest
+from parface_bench.registry import METRICS, MetricSpec, PfError, UserError, WorkError, nearest
 from parface_bench.scoring.faces import Faces
 
 OWN_DISTRIBUTION = "parface-bench "
@@ -47,23 +47,26 @@ class Metric:
             UserError: the plugin itself raised a UserError.
             WorkError: the plugin failed or returned something else than it declares.
         """
+        who = f"{self.name!r} (from {self.spec.owner})"
         arguments = () if self.parameter is None or self.over == "quantile" else (self.parameter,)
         try:
-            values = np.asarray(self.function(faces, *arguments), dtype=np.float64)
+            found = np.asarray(self.function(faces, *arguments))
+            if found.dtype.kind == "c":
+                raise TypeError("it returned complex numbers")
+            values = found.astype(np.float64, copy=False)
         except UserError:
             raise
         except Exception as error:
-            raise WorkError(
-                f"metric {self.name!r} (from {self.spec.owner}) failed: {type(error).__name__}: {error}"
-            ) from error
+            said = " ".join(str(error).split())
+            raise WorkError(f"metric {who} failed: {type(error).__name__}: {said}") from error
         n = 1 if self.over == "set" else len(faces)
         if values.size == n:
             values = values.reshape(n, 1)
         if values.ndim != 2 or len(values) != n or (values.shape[1] != 1 and self.finish is None):
             wants = "one number" if self.over == "set" else f"one number a face, shape ({n},)"
-            raise WorkError(
-                f"metric {self.name!r} (from {self.spec.owner}) must return {wants}; it returned {values.shape}"
-            )
+            raise WorkError(f"metric {who} must return {wants}; it returned {values.shape}")
+        if np.isinf(values).any():
+            raise WorkError(f"metric {who} is infinite{'' if self.over == 'set' else ' for some faces'}")
         return values
 
     def finished(self, means: np.ndarray) -> np.ndarray:
@@ -100,6 +103,23 @@ def resolve_metrics(names: Iterable[str]) -> list[Metric]:
 def declared_by_users() -> list[str]:
     """Names of the metrics that do not come with the toolkit; every score computes them beside the protocol's."""
     return [s.name for s in METRICS if not s.parameter and not s.owner.startswith(OWN_DISTRIBUTION)]
+
+
+def metrics_of_users(known: Iterable[str]) -> tuple[list[Metric], dict[str, str]]:
+    """Those of :func:`declared_by_users` beside the known ones; and the reason for each that cannot be loaded."""
+    metrics, failed = [], {}
+    for name in declared_by_users():
+        if name not in known:
+            try:
+                metrics.append(resolve_metric(name))
+            except PfError as error:
+                failed[name] = str(error)
+    return metrics, failed
+
+
+def metric_direction(name: str) -> bool:
+    """Whether more is better of a metric, e.g. to keep the best checkpoint."""
+    return resolve_metric(name).spec.higher_is_better
 
 
 def _metric(name: str, spec: MetricSpec, parameter: float | None) -> Metric:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parface_bench import metric
-from parface_bench.registry import METRICS, UserError, WorkError
+from parface_bench.registry import METRICS, MetricSpec, UserError, WorkError
 from parface_bench.scoring import evaluate, metric_direction
 from parface_bench.scoring.metrics import declared_by_users, resolve_metric
 
@@ -162,3 +162,66 @@ def test_undefined_faces_are_left_out_of_the_mean(faces: Callable[..., Any]) -> 
 
     row = evaluate(truth, predicted, "300w").document["subsets"]["full"]
     assert row["first-half"] == {"value": 7.0, "ci95": [7.0, 7.0]}
+
+    @metric("nowhere")
+    def nowhere(faces: Any) -> np.ndarray:
+        """Defined for no face."""
+        return np.full(len(faces), np.nan)
+
+    @metric("no-icc", over="set")
+    def no_icc(faces: Any) -> float:
+        """Not defined for so few."""
+        return float("nan")
+
+    document = evaluate(truth, predicted, "300w").document
+    assert "metric 'first-half' is undefined for 4 of the 8 faces, and leaves them out" in document["warnings"]
+    assert "metric 'nowhere' is undefined for 8 of the 8 faces, and leaves them out" in document["warnings"]
+    assert "left out: metric 'no-icc' is undefined for 'full'" in document["warnings"]
+    assert not {"nowhere", "no-icc"} & set(document["subsets"]["full"])
+
+
+def test_numbers_that_are_none(faces: Callable[..., Any]) -> None:
+    truth, predicted = faces(8)
+
+    @metric("infinite")
+    def infinite(faces: Any) -> np.ndarray:
+        """Divides by nothing."""
+        return faces.nme * np.inf
+
+    @metric("imaginary")
+    def imaginary(faces: Any) -> np.ndarray:
+        """Has no order."""
+        return faces.nme * 1j
+
+    METRICS._add(MetricSpec(name="lazy", target="no_such_module:f", owner="someone"), replace=True)
+    document = evaluate(truth, predicted, "300w").document
+    text = "\n".join(document["warnings"])
+    assert "metric 'infinite'" in text and "is infinite for some faces" in text
+    assert "metric 'imaginary'" in text and "complex numbers" in text
+    assert "metric 'lazy' (from someone) cannot be loaded: ModuleNotFoundError" in text
+    assert set(document["metrics"]) == {m for m in document["subsets"]["full"] if m != "n"}
+
+
+def test_a_metric_cannot_change_what_others_see(faces: Callable[..., Any]) -> None:
+    truth, predicted = faces(8)
+    before = truth.copy(), predicted.copy()
+    plain = evaluate(truth, predicted, "300w").document["subsets"]
+
+    for name in ("landmarks", "predicted", "norm", "pixels", "errors", "nme"):
+
+        @metric(f"changes-{name}")
+        def change(faces: Any, name: str = name) -> np.ndarray:
+            """Writes where it must not."""
+            getattr(faces, name)[:] = 0
+            return faces.nme
+
+    document = evaluate(truth, predicted, "300w").document
+    assert document["subsets"] == plain
+    assert sum("read-only" in line for line in document["warnings"]) == 6
+    assert (truth == before[0]).all() and (predicted == before[1]).all()
+    assert truth.flags.writeable and predicted.flags.writeable
+
+
+def test_no_metric_takes_the_name_of_the_count() -> None:
+    with pytest.raises(ValueError, match="count the faces"):
+        MetricSpec(name="n", target="a:b")
