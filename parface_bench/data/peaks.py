@@ -6,8 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from parface_bench.data.smoothing import smoothed_peaks
-
 _TINY = 1e-10
 
 
@@ -24,6 +22,8 @@ def argmax_centres(heatmaps: Tensor) -> Tensor:
 def smoothed_argmax(heatmaps: Tensor, radius: int) -> Tensor:
     """Flat index [B, L] of the highest pixel after smoothing with a box of 2 radius + 1 pixels, zeros outside."""
     if heatmaps.device.type == "cpu":
+        from parface_bench.data.smoothing import smoothed_peaks  # numba takes its time, and few need it
+
         maps = heatmaps.detach().float().flatten(0, 1).numpy()
         place, _ = smoothed_peaks(maps, radius, threads=min(torch.get_num_threads(), max(len(maps) // 64, 1)))
         return torch.from_numpy(place).view(heatmaps.shape[:2])
