@@ -10,7 +10,7 @@ from typing import Any
 
 from parface_bench.leaderboard.result import Result
 from parface_bench.leaderboard.table import COST, Cell, Column, Row, Selection, Table
-from parface_bench.registry import UserError, nearest
+from parface_bench.registry import UserError, catalogue, nearest
 
 Extra = tuple[str, Callable[[dict[str, Any]], Any]]
 
@@ -24,7 +24,7 @@ def build_tables(results: Iterable[Result], selection: Selection, extra: Sequenc
         extra: further columns: heading and a function of the result document.
 
     Raises:
-        UserError: a selected name is nowhere in the results, or a plugin's column failed.
+        UserError: a selected name is nowhere in the results.
     """
     results = list(results)
     _check_names([r.document for r in results], selection)
@@ -43,7 +43,7 @@ def build_tables(results: Iterable[Result], selection: Selection, extra: Sequenc
 def rank(table: Table) -> None:
     """Sort rows by the main metric, number them, and mark the best of each column and what lies in its interval.
 
-    Contaminated and reported rows keep their place in the order of their kind but have no rank and no mark.
+    Contaminated, reported and impossible rows keep their place in the order of their kind but have no rank and no mark.
     """
     main = table.columns[0]
 
@@ -53,7 +53,7 @@ def rank(table: Table) -> None:
         return bool(row.source), value is None, sign * (value or 0.0)
 
     table.rows.sort(key=place)
-    ranked = [r for r in table.rows if not r.source and not r.contaminated]
+    ranked = [r for r in table.rows if not (r.source or r.contaminated or r.impossible)]
     if main.higher_is_better is not None:
         for number, row in enumerate((r for r in ranked if _value(r, main) is not None), start=1):
             row.rank = number
@@ -195,12 +195,11 @@ def _cell(entries: list[dict[str, Any]]) -> Cell:
 
 
 def _extra(heading: str, function: Callable[[dict[str, Any]], Any], documents: list[dict[str, Any]]) -> Any:
-    try:
-        values = [function(d) for d in documents]
-    except Exception as error:
-        raise UserError(
-            f"the plugin column {heading!r} failed on run {documents[-1]['run_id']!r}: {type(error).__name__}: {error}"
-        ) from error
+    values: list[Any] = []
+    with catalogue.noting(f"column {heading!r}"):
+        values += [function(d) for d in documents]
+    if not values:
+        return None
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
         return statistics.fmean(values)
     return values[-1]

@@ -128,13 +128,17 @@ def notes(table: Table) -> list[tuple[str, str]]:
         lines.append(("tie", "within the best one's 95 % interval."))
     if any(r.contaminated for r in rows):
         lines.append(("seen", "has seen these faces in training: not ranked."))
-    lines += [("", f"{r.method}: these numbers cannot be true together: {r.impossible}") for r in rows if r.impossible]
+    impossible = [r for r in rows if r.impossible]
+    lines += [
+        ("", f"{r.method}: not ranked, these numbers cannot be true together: {r.impossible}") for r in impossible
+    ]
     if table.note:
         lines.append(("", table.note))
     if any(r.source for r in rows):
         lines.append(("", "Italic: reported elsewhere, not measured here, not ranked."))
     if table.older:
-        lines.append(("", f"{table.older} older runs of the same method, configuration and seed are not shown."))
+        runs = "1 older run" if table.older == 1 else f"{table.older} older runs"
+        lines.append(("", f"Not shown: {runs} of the same method, configuration and seed."))
     return lines
 
 

@@ -97,10 +97,10 @@ def load_result(path: str | Path) -> Result:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error})") from error
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise UserError(
-            f"{file}: half-written or damaged (line {error.lineno}: {error.msg}); delete its folder and record again"
+            f"{file}: no result, or half-written or damaged (line {error.lineno}: {error.msg}); score again and record"
         ) from None
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version is None:
@@ -114,3 +114,7 @@ def load_result(path: str | Path) -> Result:
     except WorkError as error:
         raise UserError(f"{file}: {error}") from None
     return Result(document, file.parent)
+
+
+def _no_number(token: str) -> float:
+    raise json.JSONDecodeError(f"{token} is no number", token, 0)

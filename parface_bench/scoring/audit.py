@@ -47,6 +47,8 @@ class Printed:
             raise ValueError(f"{value!r} is no finite number")
         exponent = number.as_tuple().exponent
         half = Decimal(5).scaleb(min(int(exponent), 0) - 1)
+        if isinstance(value, float):  # shown short, but never taken for rounded
+            text = f"{value:.6g}"
         return cls(text, float(number - half), float(number + half))
 
     def times(self, factor: float) -> Printed:

@@ -13,7 +13,7 @@ from parface_bench.leaderboard.board import build_tables
 from parface_bench.leaderboard.record import complete
 from parface_bench.leaderboard.result import Result
 from parface_bench.leaderboard.table import Selection
-from parface_bench.registry import UserError
+from parface_bench.registry import PluginWarning, UserError
 
 
 def tables(*documents, extra=(), **selection):
@@ -121,8 +121,9 @@ def test_cost_and_plugin_columns_on_request(make):
     assert table.cost == ["parameters"] and table.rows[0].cost["parameters"] == 2e6
     assert table.rows[0].extra == {"depth": 18}
     assert tables(document)[0].cost == []
-    with pytest.raises(UserError, match=r"plugin column 'odd' failed on run .* KeyError"):
-        tables(document, extra=[("odd", lambda d: d["nothing"])])
+    with pytest.warns(PluginWarning, match=r"column 'odd' is broken: KeyError"):
+        [table] = tables(document, extra=[("odd", lambda d: d["nothing"]), ("even", lambda d: 2)])
+    assert table.rows[0].extra == {"odd": None, "even": 2}
 
 
 @pytest.mark.parametrize(

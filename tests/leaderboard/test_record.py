@@ -136,6 +136,7 @@ def test_a_crash_while_writing_leaves_no_result_in_place(make, errors, tmp_path,
         (lambda f: f.unlink(), "half-written result left out"),
         (lambda f: f.write_text(f.read_text()[:200]), "half-written or damaged"),
         (lambda f: f.write_text(""), "half-written or damaged"),
+        (lambda f: f.write_text(f.read_text().replace("3.0,", "NaN,", 1)), "NaN is no number"),
         (lambda f: f.write_bytes(b"\xff\xfe\x00"), "cannot be read"),
         (lambda f: f.write_text("[]"), "not a result of pfbench"),
         (

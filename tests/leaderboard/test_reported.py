@@ -89,8 +89,12 @@ def test_an_impossible_row_is_flagged_wherever_it_is_shown(form, tmp_path, monke
 
 
 def test_a_recorded_result_that_cannot_be_true_is_flagged_too(make, errors, tmp_path):
-    document = make()
-    document["subsets"]["full"]["AUC@10"]["value"] = 99.5
+    document = make("too-good", nme=1.0)
+    document["subsets"]["full"]["AUC@10"]["value"] = 99.87654321
     record(document, errors, tmp_path)
+    record(make("honest"), errors, tmp_path)
     [table] = json.loads(show(tmp_path, Selection(), form="json"))
-    assert "AUC@10 = 99.5 is above 1 - FR@10" in table["rows"][0]["impossible"]
+    bad, good = table["rows"]
+    assert "AUC@10 = 99.8765 is above 1 - FR@10" in bad["impossible"]
+    assert (bad["method"], bad["rank"]) == ("too-good", None) and (good["method"], good["rank"]) == ("honest", 1)
+    assert good["values"]["full"]["NME"]["best"] and not bad["values"]["full"]["NME"]["best"]
