@@ -38,11 +38,19 @@ def made_pictures(folder: Path, count: int, side: int) -> list[Path]:
     return paths
 
 
+def opened(path: Path) -> np.ndarray:
+    """A picture as OpenCV gives it."""
+    image = cv2.imread(str(path))
+    if image is None:
+        raise SystemExit(f"{path}: no readable picture")
+    return image
+
+
 def face_table(paths: list[Path], root: Path) -> pd.DataFrame:
     """An index table with a box of the middle 60 % of each picture."""
     rows = []
     for path in paths:
-        height, width = cv2.imread(str(path)).shape[:2]
+        height, width = opened(path).shape[:2]
         rows.append(
             (path.relative_to(root).as_posix(), np.array([0.2 * width, 0.2 * height, 0.8 * width, 0.8 * height]))
         )
@@ -77,7 +85,7 @@ def main() -> None:
 
         def bare() -> None:
             for path, matrix in zip(paths, matrices, strict=True):
-                cv2.warpAffine(cv2.imread(str(path)), matrix, (256, 256), flags=cv2.INTER_LINEAR)
+                cv2.warpAffine(opened(path), matrix, (256, 256), flags=cv2.INTER_LINEAR)
 
         ways = {"bare": bare, "loader": lambda: list(loader), "cached": lambda: list(cached)}
         times: dict[str, list[float]] = {name: [] for name in ways}
