@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import signal
-import threading
 import time
 import warnings
 import zlib
@@ -23,6 +21,7 @@ from parface_bench.registry import UserError, WorkError
 from parface_bench.training import distributed
 from parface_bench.training.checkpoint import load_safely, save_atomic
 from parface_bench.training.optimizer import build_optimizers, build_schedules, bundle, freeze, set_modes
+from parface_bench.training.signals import StopSignals
 from parface_bench.training.stage import Stage
 from parface_bench.training.trainable import TrainableMethod
 
@@ -199,7 +198,7 @@ class StageRunner(Runner):
         Raises:
             KeyboardInterrupt: asked to stop; the state is saved.
         """
-        with _stop_signals(self), warnings.catch_warnings():
+        with StopSignals(self._ask_to_stop), warnings.catch_warnings():
             # schedules count batches, so with accumulation they start before the optimizer does
             warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
             self.call_hook("before_run")
@@ -209,6 +208,11 @@ class StageRunner(Runner):
             model = self.train_loop.run()
             self.call_hook("after_run")
         return model
+
+    def _ask_to_stop(self) -> bool:
+        """Ask for the end after the step at hand; True where that had been asked before."""
+        before, self.stop_asked = self.stop_asked, True
+        return before
 
     @property
     def finished(self) -> bool:
@@ -318,26 +322,3 @@ def _out_of_memory(error: Exception, stage: Stage) -> WorkError | None:
         f"stage {stage.name!r}: out of memory with batches of {stage.batch_size}; try "
         f"--set train.batch_size={half} --set train.accumulate={stage.accumulate * 2}{amp}, then --resume"
     )
-
-
-class _stop_signals:
-    """Within it the first SIGINT or SIGTERM asks the runner to stop after the step; a second one stops at once."""
-
-    def __init__(self, runner: StageRunner) -> None:
-        self.runner = runner
-        self.before: dict[int, Any] = {}
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self.before[number] = signal.signal(number, self._ask)
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if self.runner.stop_asked:
-            raise KeyboardInterrupt
-        self.runner.stop_asked = True
-
-    def __exit__(self, *error: Any) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
