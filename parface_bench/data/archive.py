@@ -90,6 +90,7 @@ def tar_contents(path: Path) -> dict[str, tuple[int, int]]:
 @lru_cache(maxsize=64)
 def _tar_contents(path: str, size: int, _mtime: int) -> dict[str, tuple[int, int]]:
     contents: dict[str, tuple[int, int]] = {}
+    end = 0
     try:
         with tarfile.open(path, "r:") as tar:
             for member in tar:
@@ -100,6 +101,9 @@ def _tar_contents(path: str, size: int, _mtime: int) -> dict[str, tuple[int, int
                 if member.offset_data + member.size > size:
                     raise UserError(f"{path}: the archive is cut off in {member.name!r}; copy it again")
                 contents[safe_name(member.name, path)] = (member.offset_data, member.size)
+                end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+        if size < end + tarfile.BLOCKSIZE:
+            raise UserError(f"{path}: the archive is cut off, its end mark is missing; copy it again")
     except (tarfile.TarError, OSError, ValueError, OverflowError, EOFError) as error:
         raise UserError(f"{path}: no readable uncompressed tar ({_reason(error)}); decompress or repack it") from None
     return contents

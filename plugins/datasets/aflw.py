@@ -36,7 +36,7 @@ def aflw(root: Path, split: str) -> pd.DataFrame:
         raise UserError(f"{root}: neither AFLWinfo_release.mat nor aflw.sqlite is there; put one of them below it")
     labels = labels[labels["train"] == (split == "train")]
     if split == "frontal":
-        labels = labels[labels["frontal"]]
+        labels = labels[labels["frontal"].astype(bool)]
     pictures = Pictures(root, "data/flickr", "flickr", "aflw/data/flickr")
     frame = index(
         labels,

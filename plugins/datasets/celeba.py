@@ -49,11 +49,13 @@ def parse_list(data: bytes, where: str, width: int) -> dict[str, np.ndarray]:
     """A list of CelebA: picture and ``width`` numbers per line, after a count and a heading that may be absent.
 
     Raises:
-        UserError: a line of another shape (named by its number).
+        UserError: no line, or one of another shape (named by its number).
     """
     rows = [(n, line.split()) for n, line in lines(data)]
     while rows and (len(rows[0][1]) == 1 or "." not in rows[0][1][0]):
         rows.pop(0)
+    if not rows:
+        raise UserError(f"{where}: names no picture; copy it again")
     table = {}
     for number, fields in rows:
         try:

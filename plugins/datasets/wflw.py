@@ -50,7 +50,7 @@ def _compare(root: Path, ref: str | None, labels: pd.DataFrame, attribute: str) 
     if ref is None:
         return
     listed = {(p, np.round(m, 3).tobytes()) for p, m in parse_subset(read_bytes(root, ref), str(root / ref))}
-    chosen = labels[labels[attribute]]
+    chosen = labels[labels[attribute].astype(bool)]
     tagged = {(p, np.round(m, 3).tobytes()) for p, m in zip(chosen["image"], chosen["landmarks"], strict=True)}
     odd = sorted(p for p, _ in listed ^ tagged)
     if odd:

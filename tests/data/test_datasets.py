@@ -84,6 +84,27 @@ def test_check_finds_no_fault_and_preview_draws(name: str, roots: dict) -> None:
     assert picture.std() > 10
 
 
+@pytest.mark.parametrize("name", [*sorted({*layouts.LAYOUTS} - {"300w-lp"}), "aflw database"])
+def test_damaged_files_are_faults(name: str, tmp_path: Path) -> None:
+    """Whatever becomes of a file: a report, never an exception; and an empty annotation is noticed.
+
+    (300W-LP is read as AFLW2000-3D is.)
+    """
+    (layouts.LAYOUTS.get(name) or layouts.aflw_database)(tmp_path)
+    notes = sorted(p for p in tmp_path.rglob("*") if p.is_file() and p.suffix not in (".jpg", ".png"))
+    rng = np.random.default_rng(0)
+    for file in notes[:2] + notes[-1:]:
+        data = file.read_bytes()
+        noise = np.frombuffer(data, np.uint8).copy()
+        noise[rng.integers(0, len(noise), 30)] = rng.integers(0, 256, 30)
+        for damaged in (b"", data[: len(data) * 5 // 9], noise.tobytes()):
+            file.write_bytes(damaged)
+            report = check(open_source(name.split()[0], tmp_path), pictures=False)
+            unread = file.name.endswith(("_val.npy", "_aro.npy", "_pts.mat", "Shape.mat"))
+            assert report.faults or unread or damaged, file
+        file.write_bytes(data)
+
+
 @pytest.mark.parametrize("name", layouts.LAYOUTS)
 def test_cache_gives_what_the_files_give(name: str, roots: dict) -> None:
     root, truth = roots[name]

@@ -158,10 +158,12 @@ class TestTar:
         with tarfile.open(tmp_path / "z.tar", "w:gz") as archive:
             archive.add(tmp_path / "a.tar", "a")
         (tmp_path / "cut.tar").write_bytes(data[:7000])
+        (tmp_path / "between.tar").write_bytes(data[: 512 + 5120])
         (tmp_path / "text.tar").write_text("no tar")
         for name, words in (
             ("z", "uncompressed"),
             ("cut", "cut off"),
+            ("between", "end mark"),
             ("text", "no readable"),
             ("none", "cannot be read"),
         ):

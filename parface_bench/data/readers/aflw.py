@@ -41,7 +41,7 @@ def read_sqlite(path: Path) -> pd.DataFrame:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
             faces = pd.read_sql_query(_FACES, base)
             marks = pd.read_sql_query("SELECT face_id, feature_id, x, y FROM FeatureCoords ORDER BY face_id", base)
-    except (sqlite3.Error, pd.errors.DatabaseError) as error:
+    except (sqlite3.Error, pd.errors.DatabaseError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[-1][:120]
         raise UserError(f"{path}: no readable AFLW database ({reason}); copy it again") from None
     try:

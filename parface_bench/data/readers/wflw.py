@@ -20,10 +20,13 @@ def parse_list(data: bytes, where: str) -> pd.DataFrame:
         Columns ``image``, ``landmarks`` float64 [98, 2], ``bbox`` float64 [4], and one bool column per attribute.
 
     Raises:
-        UserError: a line of another shape (named by its number).
+        UserError: no line, or one of another shape (named by its number).
     """
     rows = []
-    for number, line in lines(data):
+    found = lines(data)
+    if not found:
+        raise UserError(f"{where}: is empty; copy it again")
+    for number, line in found:
         with tolerant():
             numbers, picture = _split(line, 206, f"{where}:{number}")
             flags = numbers[200:]
