@@ -10,7 +10,7 @@ import numpy as np
 
 from parface_bench.registry import UserError
 from parface_bench.scoring.engine import RESAMPLES, Evaluation, evaluate
-from parface_bench.scoring.protocol import Protocol, load_protocol
+from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names
 from parface_bench.scoring.subsets import index_subsets
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def score_tables(
     else:
         assert gt is not None
         if protocol is None:
-            raise UserError("say how to score with --protocol NAME ('pfbench score --help' lists them)")
+            raise UserError(f"say how to score with --protocol NAME, one of: {', '.join(protocol_names())}")
         protocol = load_protocol(protocol)
         truth = read_table(gt, truth=True)
         protocol.schema_for(truth.points.shape[1])

@@ -16,6 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from parface_bench.registry import UserError
+from parface_bench.scoring.columns import FARTHEST
 
 BOX = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
 NUMBERS = ("box_size", "image_size", "yaw")
@@ -76,6 +77,7 @@ class Layout:
         """Row and column of the first cell that is wrong."""
         bad = ~np.isfinite(values)
         size = self.points * self.dims
+        bad[:, :size] |= np.abs(values[:, :size]) > FARTHEST
         if self.visible:
             seen = values[:, size : size + self.points] != 0
             bad[:, :size] &= np.repeat(seen, self.dims, axis=1)
@@ -85,9 +87,11 @@ class Layout:
         rows = np.flatnonzero(bad.any(axis=1))
         return (int(rows[0]), int(np.argmax(bad[rows[0]]))) if len(rows) else None
 
-    def wants(self, column: str) -> str:
-        """What a cell of this column must hold."""
-        return "0 or 1" if column.startswith((SUBSET, "v")) else "a finite number"
+    def wants(self, column: str, cell: object) -> str:
+        """What a cell of this column must hold instead."""
+        if column.startswith((SUBSET, "v")):
+            return "0 or 1"
+        return f"at most {FARTHEST:g} pixels" if math.isfinite(_number(str(cell))) else "a finite number"
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ class CsvTable:
         with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             rows = (row for row in csv.reader(file) if row)
             next(rows)
+            number = 0
             for number, row in enumerate(rows, 1):
                 where = f"{self.path}, row {number}"
                 if len(row) != len(self.names):
@@ -128,7 +133,7 @@ class CsvTable:
                     column = layout.columns[fault[1]]
                     cell, name = row[at[column]], row[self.names.index("id")]
                     return _bad_cell(self.path, number, name, column, cell, layout)
-        return None
+        return None if number else UserError(f"{self.path} holds a header and no faces")
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,9 @@ def open_table(path: Path) -> CsvTable | ParquetTable:
 
 def _bad_cell(path: Path, row: int, face: str, column: str, cell: object, layout: Layout) -> UserError:
     what = "an empty cell" if cell is None or cell == "" else repr(cell)
-    return UserError(f"{path}, row {row} (id {face!r}), column {column!r}: found {what}, needs {layout.wants(column)}")
+    return UserError(
+        f"{path}, row {row} (id {face!r}), column {column!r}: found {what}, needs {layout.wants(column, cell)}"
+    )
 
 
 def _number(text: str) -> float:

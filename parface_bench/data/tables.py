@@ -84,7 +84,11 @@ def read_table(path: str | Path, *, truth: bool = False) -> LandmarkTable:
     twice = pd.Index(names).duplicated()
     if twice.any():
         raise UserError(f"{path}: {_count(names[twice], 'id')} more than once; every face needs one row of its own")
-    return _table(path, layout, names, values)
+    table = _table(path, layout, names, values)
+    for name, mask in table.subsets.items():
+        if not mask.any():
+            raise UserError(f"{path}: subset {name!r} is empty: remove the column {SUBSET + name!r} or mark its faces")
+    return table
 
 
 def align(predictions: LandmarkTable, ids: np.ndarray, truth: str) -> np.ndarray:

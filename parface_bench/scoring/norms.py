@@ -76,7 +76,7 @@ def normalising_distance(
                 "bbox_x2, bbox_y2 or box_size"
             )
         w, h = bbox[:, 2] - bbox[:, 0], bbox[:, 3] - bbox[:, 1]
-        return np.sqrt(np.where((w > 0) & (h > 0), w * h, np.nan))
+        return np.sqrt(np.maximum(w, 0.0) * np.maximum(h, 0.0))
     if norm == "image":
         if image_size is None:
             raise UserError("the normalising distance 'image' needs the crop's side in pixels: a column image_size")

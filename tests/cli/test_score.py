@@ -37,7 +37,7 @@ def tables(tmp_path: Path) -> tuple[Path, Path]:
 
     pred, gt = tmp_path / "mine.csv", tmp_path / "truth.csv"
     table(truth + rng.normal(0, 3, truth.shape)).sample(frac=1, random_state=0).to_csv(pred, index=False)
-    subsets = {"subset:dark": [1, 1, 0, 0, 0, 0], "subset:nobody": 0, "yaw": [0, 10, 20, -40, 50, 80]}
+    subsets = {"subset:dark": [1, 1, 0, 0, 0, 0], "subset:third": [0, 0, 1, 0, 0, 0], "yaw": [0, 10, 20, -40, 50, 80]}
     table(truth).assign(**subsets).to_csv(gt, index=False)
     return pred, gt
 
@@ -56,13 +56,13 @@ def test_json_is_the_whole_of_standard_output(pfbench: Any, tables: Any) -> None
         "yaw-30-60": 2,
         "yaw-60-90": 1,
         "dark": 2,
-        "nobody": 0,
+        "third": 0,
     }
     for name in ("NME", "STD_NME", "FR@10", "AUC@10", "auc-sum50", "GTE", "STD_GTE"):
         estimate = document["subsets"]["full"][name]
         assert math.isfinite(estimate["value"]) and len(estimate["ci95"]) == 2
     assert "1 face excluded from all numbers:" in done.err and "002: normalising distance" in done.err
-    assert "subset 'nobody' is empty" in done.err
+    assert "subset 'third' is empty" in done.err  # once its only face is excluded
 
 
 def test_table_on_the_screen(pfbench: Any, tables: Any) -> None:
@@ -91,8 +91,8 @@ def test_parquet_scores_alike(pfbench: Any, tables: Any, tmp_path: Path) -> None
         (["--protocol", "parfce"], "unknown protocol 'parfce'; did you mean 'parface'?"),
         (["--protocol", "wflw"], "protocol 'wflw' scores 98 (wflw98) landmarks, these faces have 68"),
         (["--protocol", "parface", "--subset", "drak"], "no subset 'drak'; did you mean 'dark'?"),
-        (["--protocol", "parface", "--subset", "nobody"], "subset 'nobody' is empty"),
-        ([], "--protocol"),
+        ([], "--protocol NAME, one of: 300w, 300w-pupil, "),
+        (["--protocol", "parface", "--out", __file__], "test_score.py is a file: name a folder"),
         (["--protocol", "parface", "--dataset", "palsy"], "either a table (--gt) or a data set (--dataset)"),
         (["--protocol", "parface", "--plugin", "none.py"], "none.py"),
     ],

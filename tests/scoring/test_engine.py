@@ -123,6 +123,7 @@ def test_box_sizes_decide_for_face_size() -> None:
     boxes = np.array([[0, 0, 200, 50], [0, 0, 0, 9], [5, 5, 1, 1], [0, 0, np.nan, 1], [0, 0, 100, 100]], float)
     document = evaluate(truth, predicted, protocol, bbox=boxes).document
     assert [e["id"] for e in document["excluded"]] == ["1", "2", "3"]
+    assert [e["reason"].split()[-1] for e in document["excluded"]] == ["0", "0", "number"]
     assert values(document)["NME"] == pytest.approx(2)
     sizes = np.array([200.0, 50, 0, -1, np.nan])
     document = evaluate(truth, predicted, protocol, box_size=sizes, bbox=boxes).document

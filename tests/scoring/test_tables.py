@@ -66,6 +66,7 @@ def test_what_a_table_of_truth_may_add(csv: Any) -> None:
     [
         ("", "is empty"),
         ("id,x0,y0\n", "holds a header and no faces"),
+        ("id,x0,y0", "holds a header and no faces"),
         ("name,x0,y0\na,1,2\n", "there is no column 'id'"),
         ("a,0,0,1,1\nb,0,0,1,1\n", "there is no column 'id'"),
         ("id, x0, y0\na, 1, 2\n", "the column name ' x0' has spaces around it"),
@@ -83,6 +84,7 @@ def test_what_a_table_of_truth_may_add(csv: Any) -> None:
         (HEADER + "a,1,2,3,\n", r"row 1 \(id 'a'\), column 'y1': found an empty cell"),
         (HEADER + "a,1,2,NaN,4\n", r"row 1 \(id 'a'\), column 'x1': found 'NaN'"),
         (HEADER + "a,1,2,3,4\nb,1,2,3,4\nc,inf,2,3,4\n", r"row 3 \(id 'c'\), column 'x0': found 'inf'"),
+        (HEADER + "a,1,2,3,-2e9\n", r"row 1 \(id 'a'\), column 'y1': found '-2e9', needs at most 1e\+09 pixels"),
         (HEADER + ",1,2,3,4\n", "row 1: the id is empty"),
         (HEADER + "a,1,2,3,4\nb,1,2,3,4\na,1,2,3,4\n", r"1 id occurs \(a\) more than once"),
     ],
@@ -230,3 +232,10 @@ class TestScoreTables:
     def test_document_names_its_data(self, files: Any) -> None:
         document = score_tables(*files(), protocol="parface").document
         assert document["dataset"] == "gt" and len(document["data_fingerprint"]) == 16
+
+
+def test_a_subset_without_a_face_is_an_error(csv: Any) -> None:
+    file = csv("id,x0,y0,x1,y1,subset:dark,subset:nobody\na,1,2,3,4,1,0\nb,1,2,3,4,0,0\n")
+    with pytest.raises(UserError, match="subset 'nobody' is empty: remove the column 'subset:nobody'"):
+        read_table(file, truth=True)
+    assert len(read_table(file)) == 2
