@@ -2,7 +2,7 @@
 
     python benchmarks/twin_transfer.py REAL_300W [--test helen/testset] [--faces 4000] [--epochs 20] [--state FILE]
 
-A small (0.8 M parameters) network with integral heatmaps at 128 px is trained on the twin's 2D truth with strong
+A small network (0.6 M parameters) with integral heatmaps at 128 px is trained on the twin's 2D truth with strong
 photometric augmentation and tested on 300W faces (folders of .jpg and .pts below REAL_300W), cropped by their true
 landmarks. Tune on afw or lfpw/trainset; helen/testset is for the figure that is reported. ``--real FOLDER`` trains on
 real photographs instead, for scale.
@@ -161,7 +161,7 @@ def train(images: np.ndarray, marks: np.ndarray, epochs: int, seed: int, state: 
     """A trained network; with ``state``, training that was cut off goes on after its last whole epoch."""
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
-    flip = torch.as_tensor(np.asarray(get_schema("ibug68").flip))
+    flip = torch.tensor(get_schema("ibug68").flip.tolist())
     net = Net().to(memory_format=torch.channels_last)
     batch = 32
     steps = epochs * (len(images) // batch)
