@@ -68,6 +68,9 @@ class DepthHead(ResNetEncoder):
         super().__init__(num_landmarks, 2 * heatmap_size, num_landmarks + code_size, width, slope)
 
         self.num_landmarks = num_landmarks
+        # depths are a small part of their unit; starting there saves the steps of shrinking larger numbers
+        nn.init.normal_(self.fc.weight, std=1e-3)
+        nn.init.zeros_(self.fc.bias)
 
     def forward(self, heatmaps: Tensor, z: Tensor) -> Tensor:  # type: ignore[override]
         """Heatmaps [B, L, H, H] and codes [B, code_size] -> depths [B, L] in units of 256 px."""
