@@ -228,7 +228,10 @@ class Catalogue:
         self._read.append(point)
 
     def _register(self, module: Any) -> None:
-        self._manager.register(module)
+        try:
+            self._manager.register(module)
+        except pluggy.PluginValidationError as error:  # a hook with arguments that it does not have
+            raise UserError("; ".join(str(error).splitlines()[1:])) from error
         callers = self._manager.get_hookcallers(module) or []
         known = [name for name in vars(hookspecs) if name.startswith("pfbench_")]
         try:

@@ -40,8 +40,10 @@ def scaffold(kind: str, name: str, folder: str | Path | None = None) -> list[Pat
         WorkError: the folder cannot be written.
     """
     plugins = catalogue[kind]
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or not name.isascii():
-        raise UserError(f"plugin name {name!r}: use letters, digits, '-' and '_', starting with a letter or digit")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise UserError(
+            f"plugin name {name!r}: use letters, digits, '-' and '_', starting with a letter or digit, 64 at most"
+        )
     if name in plugins:
         raise UserError(
             f"{plugins.name} {name!r} exists already (from {plugins.spec(name).owner}): choose another name"

@@ -83,6 +83,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         ("metrik", "fine", "unknown kind 'metrik'; did you mean 'metric'"),
         ("metric", "two words", "use letters, digits"),
         ("metric", "../away", "use letters, digits"),
+        ("metric", "x" * 65, "64 at most"),
         ("metric", "NME", "metric 'NME' exists already"),
         ("metric", "json", "a module 'json' is installed already"),
         ("metric", "numpy", "a module 'numpy' is installed already"),
