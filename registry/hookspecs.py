@@ -38,4 +38,4 @@ def pfbench_leaderboard_columns() -> list[tuple[str, Any]]:  # type: ignore[empt
 
 @hookspec
 def pfbench_commands(app: Any) -> None:
-    """Add commands to the typer application."""
+    """Add commands to the typer application (installed plugins only: a `--plugin` file is read by the command)."""
