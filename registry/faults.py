@@ -53,7 +53,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, PfError):
         return str(error)
     said = str(error).strip().replace("\n", " ")
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
     # the last frame outside the registry: where the plugin, or what it called, went wrong
     own = [f for f in frames if Path(f.filename).resolve().parent != Path(__file__).resolve().parent]
     place = f" ({own[-1].filename}, line {own[-1].lineno})" if own and not isinstance(error, SyntaxError) else ""

@@ -106,7 +106,7 @@ def test_an_edited_file_is_loaded_afresh(catalogue: Catalogue, plugin_file: Writ
         ("def pfbench_after_score(rsult): ...", r"pfbench_after_score\(rsult\).*Argument\(s\) {'rsult'}"),
         ("def pfbench_after_scoring(result): ...", "unknown hook '.*'; did you mean 'pfbench_after_score'"),
         ("from parface_bench import metric\n@metric('m', unitt='%')\ndef f(faces): ...", r"@metric\('m'\): .*unitt"),
-        ("from parface_bench import metric\n@metric('m m')\ndef f(faces): ...", "name 'm m'"),
+        ("from parface_bench import metric\n@metric('m m')\ndef f(faces): ...", r"name 'm m'.*bad\.py, line 2"),
         ("from parface_bench import metric\n@metric('m', over='sets')\ndef f(faces): ...", "over='sets'"),
     ],
 )  # fmt: skip
