@@ -155,6 +155,10 @@ def audit_table(path: str | Path) -> Audit:
     for bare in ("FR", "AUC"):
         if bare in names:
             raise UserError(f"{path}: column {bare!r} does not tell its threshold: name it {bare}@8 or {bare}@10")
+    for name in columns:
+        found = _THRESHOLD.fullmatch(name)
+        if found and float(found[2]) == 0:
+            raise UserError(f"{path}: column {name!r}: a threshold must be above 0")
     if "method" not in names or len(columns) < 2:
         raise UserError(f"{path}: an audit needs the columns method, NME and at least one FR@t or AUC@t (percent)")
     rows: list[dict[str, Printed]] = []

@@ -117,6 +117,7 @@ def test_a_hopeless_method_is_no_fraction(table: Callable[[str], Path]) -> None:
         ("name,NME,AUC@8\na,1,2\n", "needs the columns method, NME"),
         ("method,NME\na,1\n", "at least one FR@t or AUC@t"),
         ("method,NME,AUC\na,1,2\n", "column 'AUC' does not tell its threshold"),
+        ("method,NME,AUC@0\na,1,2\n", "column 'AUC@0': a threshold must be above 0"),
         ("method,NME,AUC@8\na,1,high\n", "row 1, column 'AUC@8': found 'high'"),
         ("method,NME,AUC@8\na,1\n", "row 1: it has 2 columns, the header has 3"),
         ("method,NME,NME,AUC@8\na,1,1,1\n", "a column occurs more than once"),
