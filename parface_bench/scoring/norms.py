@@ -26,8 +26,8 @@ NORMS: dict[str, str] = {
 
 def check_norm(norm: str, where: str) -> None:
     """Raise UserError where ``norm`` is no normalising distance."""
-    if norm not in NORMS:
-        raise UserError(f"{where}: unknown normalising distance {norm!r}{nearest(norm, NORMS)}")
+    if not isinstance(norm, str) or norm not in NORMS:
+        raise UserError(f"{where}: unknown normalising distance {norm!r}{nearest(str(norm), NORMS)}")
 
 
 def normalising_distance(

@@ -134,7 +134,10 @@ def _parse(text: str, where: str) -> dict[str, Any]:
 def _make(facts: dict[str, Any], where: str) -> Protocol:
     base = facts.pop("base", None)
     if base is not None:
-        facts = {**_shallow(load_protocol(base)), **facts}
+        try:
+            facts = {**_shallow(load_protocol(base)), **facts}
+        except RecursionError:
+            raise UserError(f"{where}: its 'base' leads back to itself") from None
     for key in facts:
         if key not in _FIELDS:
             raise UserError(f"{where}: unknown key {key!r}{nearest(str(key), _FIELDS)}")

@@ -82,6 +82,8 @@ def test_norm_of_an_own_file_is_used(tmp_path: Path) -> None:
     [
         ("{name: a, version: 1, nrom: outer}", "unknown key 'nrom'; did you mean 'norm'"),
         ("{name: a, version: 1, norm: outre}", "unknown normalising distance 'outre'; did you mean 'outer'"),
+        ("{name: a, version: 1, norm: [outer]}", "unknown normalising distance"),
+        ("{base: own.yaml, version: 1}", "its 'base' leads back to itself"),
         ("{name: a}", "the key 'version' is missing"),
         ("{name: a, version: 1, schemas: [ibug86]}", "unknown landmark schema 'ibug86'"),
         ("{name: a, version: 1, metrics: NME}", "a value has the wrong form"),
@@ -95,8 +97,9 @@ def test_norm_of_an_own_file_is_used(tmp_path: Path) -> None:
         ("{a", "is not valid YAML"),
     ],
 )
-def test_wrong_files(tmp_path: Path, text: str, says: str) -> None:
-    file = tmp_path / "own.yaml"
+def test_wrong_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("own.yaml")
     file.write_text(text)
     with pytest.raises(UserError, match=says):
         load_protocol(file)
