@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import warnings
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -33,8 +34,8 @@ COMMANDS = (
 )
 
 
-def build_app() -> typer.Typer:
-    """The typer application with all built-in commands and those that plugins add."""
+def build_app(commands: Sequence[str] = COMMANDS) -> typer.Typer:
+    """The typer application with built-in commands (names of modules) and those that plugins add."""
     app = typer.Typer(
         name="pfbench",
         help="Train, score and rank facial landmark detectors under fixed, versioned protocols.",
@@ -59,7 +60,7 @@ def build_app() -> typer.Typer:
     ) -> None:
         pass
 
-    for name in COMMANDS:
+    for name in commands:
         import_module(f"parface_bench.cli.{name}").register(app)
     for owner, hook in catalogue.hooks("pfbench_commands"):
         with catalogue.noting(owner, "pfbench_commands"):
@@ -100,7 +101,9 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a terminal or file that knows no arrows gets '?', not a failure
             stream.reconfigure(errors="replace")
     try:
-        build_app()(args=arguments, prog_name="pfbench")
+        # typer builds every command that it is given: the one that was typed is enough where it is plainly ours
+        typed = arguments[0].replace("-", "_") if arguments else ""
+        build_app([typed] if typed in COMMANDS else COMMANDS)(args=arguments, prog_name="pfbench")
     except KeyboardInterrupt:
         _stop("interrupted", 130)
     except SystemExit as stop:
