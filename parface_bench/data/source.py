@@ -54,20 +54,26 @@ class Source:
         """The folder that picture references are relative to."""
         return self.root.parent if self.root.is_file() else self.root
 
-    def index(self, split: str) -> pd.DataFrame:
-        """The index table of a split; see :func:`load_index`."""
+    def index(self, split: str, limit: int | None = None) -> pd.DataFrame:
+        """The index table of a split; see :func:`load_index`.
+
+        Args:
+            split: one of the set's splits.
+            limit: a set that makes its own faces makes at most so many of them; others are read whole.
+        """
         asked = self.stands_for
         if asked is not None and split in asked.splits and split not in self.spec.splits:
             split = (self.spec.train_splits if split in asked.train_splits else self.spec.test_splits)[0]
         if split not in self.spec.splits:
             raise UserError(f"data set {self.name!r} has no split {split!r}{nearest(split, self.spec.splits)}")
         function = self.spec.load()
+        options = self._sizes(function, split, limit)
         prefix = f"{self.name}-{split}-{cache.digest(str(self.root.resolve()))[:8]}"
         places = [self.root, *sidecar_folders(self.root)]
-        facts = (self.name, split, sorted(self.options.items()), _code_state(function))
+        facts = (self.name, split, sorted(options.items()), _code_state(function))
         frame = cache.load(prefix, cache.stamp(places, *facts))
         if frame is None:
-            frame = self.read(split)
+            frame = replace(self, options=options).read(split)
             self.check_pictures(frame)
             frame.attrs["fingerprint"] = fingerprint(frame)
             # stamped again: a set that makes its own data has just written them
@@ -76,6 +82,13 @@ class Source:
             say(note)
         frame.attrs.update(root=str(self.folder), dataset=self.name)
         return attach(frame, self.name)
+
+    def _sizes(self, function: Any, split: str, limit: int | None) -> dict[str, Any]:
+        """The options, with the size of a split that is made here (the keyword of its name) held to the limit."""
+        size = inspect.signature(function).parameters.get(split)
+        if limit is None or size is None or self.spec.make_root is None:
+            return self.options
+        return {**self.options, split: min(limit, self.options.get(split, size.default))}
 
     def read(self, split: str) -> pd.DataFrame:
         """Read a split from its files, past the cache, and hold it to the contract of an index table."""

@@ -61,7 +61,7 @@ class Selection:
     def test(self, split: str | None = None) -> pd.DataFrame:
         """The faces to score: those of the set's test splits, or of one split."""
         splits = [split] if split else list(self.source.spec.test_splits)
-        return self._limited(joined([self.source.index(name) for name in splits]))
+        return self._limited(joined([self.source.index(name, self.limit) for name in splits]))
 
     def training(self, stage: Stage) -> list[pd.DataFrame]:
         """The training faces of a stage, one table for each split of each data set.
@@ -112,7 +112,7 @@ class Selection:
         for part in splits:
             key = f"{source.name}:{part}"
             if key not in self._tables:
-                self._tables[key] = self._limited(source.index(part))
+                self._tables[key] = self._limited(source.index(part, self.limit))
             if key not in self.used:
                 self.used.append(key)
             tables.append(self._tables[key])

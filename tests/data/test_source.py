@@ -225,3 +225,14 @@ def test_csv_beside_the_working_directory(tmp_path: Path) -> None:
         json.dumps([{"img_path": "x/v/0.jpg", "landmarks_MAL3D": layouts.shape(68, 0, 3).tolist()}]),
     )
     assert list(load_index("palsy", "parface", tmp_path / "far/away")["id"]) == ["v/0"]
+
+
+def test_a_limit_reaches_the_maker(tmp_path: Path) -> None:
+    """A set that makes its faces makes no more than asked for, and the limited table is another one than the whole."""
+    (tmp_path / "twin").mkdir()
+    source = open_source("palsy-twin", tmp_path / "twin", test=60, image_size=64)
+    few = source.index("test", limit=5)
+    assert len(few) == 5
+    assert len(list((tmp_path / "twin").rglob("*.jpg"))) == 50  # pictures are made in blocks of 50
+    assert few.attrs["fingerprint"] != source.index("test").attrs["fingerprint"]
+    assert len(source.index("test", limit=500)) == 60
