@@ -154,6 +154,7 @@ class Plan:
         protocol = load_protocol(settings.protocol or selection.source.spec.protocol)
         selection.dims = min(selection.dims, protocol.dims)
         recipe = compose(name, dataset, profile, settings.overrides)
+        selection.source = selection.source.with_options(recipe["dataset"])
         if checkpoint is not None:
             trained = checkpoint[1]
             recipe.update(method=trained["recipe"]["method"], image_size=trained["image_size"])

@@ -83,6 +83,15 @@ class Source:
         frame.attrs.update(root=str(self.folder), dataset=self.name)
         return attach(frame, self.name)
 
+    def with_options(self, options: dict[str, Any]) -> Source:
+        """The same files, read with further keywords for the data set's function.
+
+        Raises:
+            UserError: the function has no such keyword.
+        """
+        _check_options(self.spec, options)
+        return replace(self, options={**self.options, **options})
+
     def _sizes(self, function: Any, split: str, limit: int | None) -> dict[str, Any]:
         """The options, with the size of a split that is made here (the keyword of its name) held to the limit."""
         size = inspect.signature(function).parameters.get(split)

@@ -17,7 +17,7 @@ from parface_bench.registry.errors import UserError, nearest
 PROFILES = ("quick", "full")
 # Replaced whole: their keys are the arguments of whoever is named in them.
 _WHOLE = {"optimizers", "schedule"}
-_FREE = {"method", "augment", "crop", "optimizers", "schedule", "settings"}
+_FREE = {"method", "dataset", "augment", "crop", "optimizers", "schedule", "settings"}
 
 
 def configs() -> Path:
