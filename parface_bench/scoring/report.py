@@ -12,7 +12,8 @@ _DIGITS = {"fraction": 4}
 def subset_table(document: Mapping[str, Any], metrics: list[str] | None = None) -> str:
     """The per-subset table: value ± half the width of its 95 % interval, failures counted in brackets.
 
-    It has a row per subset, or a row per metric where that is narrower.
+    It has a row per subset, or a row per metric where that is narrower. Of more than :data:`SHOWN` subsets those by the
+    values of a tag (``skin_tone=IV``) are only counted below it.
 
     Args:
         document: what :func:`parface_bench.scoring.evaluate` makes.
@@ -21,6 +22,8 @@ def subset_table(document: Mapping[str, Any], metrics: list[str] | None = None) 
     from tabulate import tabulate
 
     facts, subsets = document.get("metrics", {}), document["subsets"]
+    by_tag = [name for name in subsets if "=" in name] if len(subsets) > SHOWN else []
+    subsets = {name: row for name, row in subsets.items() if name not in by_tag}
     names = metrics or list(facts) or [k for k in subsets["full"] if k != "n"]
     names = [name for name in names if any(name in row for row in subsets.values())]
     heads = [f"{name} {_arrow(facts.get(name, {}))}".strip() for name in names]
@@ -34,7 +37,11 @@ def subset_table(document: Mapping[str, Any], metrics: list[str] | None = None) 
     title = f"protocol {document['protocol']} version {document['protocol_version']}"
     if document.get("norm"):
         title += f", errors over {document['norm']}"
-    return f"{title}\n{tabulate(table[1:], headers=table[0], disable_numparse=True, colalign=align)}"
+    text = f"{title}\n{tabulate(table[1:], headers=table[0], disable_numparse=True, colalign=align)}"
+    if by_tag:
+        tags = ", ".join(dict.fromkeys(name.partition("=")[0] for name in by_tag))
+        text += f"\n{len(by_tag)} more subsets by {tags} in the JSON document"
+    return text
 
 
 def remarks(document: Mapping[str, Any]) -> list[str]:
