@@ -9,7 +9,7 @@ from parface_bench.scoring.report import SHOWN, subset_table
 
 def document(subsets: list[str]) -> dict[str, Any]:
     row = {"n": 4, "NME": {"value": 2.5, "ci95": [2.0, 3.0]}, "FR@10": {"value": 25.0, "ci95": [0.0, 50.0]}}
-    return {"protocol": "300w", "protocol_version": 1, "subsets": {name: row for name in ("full", *subsets)}}
+    return {"protocol": "300w", "protocol_version": 1, "subsets": dict.fromkeys(("full", *subsets), row)}
 
 
 def test_values_intervals_and_failures_are_printed() -> None:
