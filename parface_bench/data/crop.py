@@ -36,7 +36,8 @@ from parface_bench.registry.errors import UserError, nearest
 
 __all__ = ["GEOMETRIES", "MODES", "Crop", "apply", "depth_scale", "face_box", "invert", "restore", "warp"]
 
-MODES = ("lm_ground_truth", "bb_ground_truth", "bb_detector", "given")
+MODES = ("lm_ground_truth", "bb_ground_truth", "bb_detector", "given", "auto")
+_BY_LANDMARKS = ("lm_ground_truth", "auto")
 GEOMETRIES = ("half-pixel", "parface")
 
 # Share of the brow-to-chin height kept above and below, and the side of the square relative to the kept height.
@@ -55,12 +56,13 @@ class Crop:
     Attributes:
         mode: where the square comes from. ``lm_ground_truth``: the true landmarks (eyes, brows to chin);
             ``bb_ground_truth``: the annotated box, or the tight box of the true landmarks grown by 5 % above and 10 %
-            below where there is none; ``bb_detector``: the ``bbox_detector`` column; ``given``: the ``bbox`` column.
+            below where there is none; ``bb_detector``: the ``bbox_detector`` column; ``given``: the ``bbox`` column;
+            ``auto``: as ``lm_ground_truth``, and nearly the same square from ``bbox`` for faces without landmarks.
         size: side of the crop in pixels.
         scale: the square's side is multiplied by this.
         geometry: ``half-pixel`` (pixel centres treated right) or ``parface`` (the original code's).
         shift: the square moves down by this share of its unscaled side (``half-pixel`` boxes only).
-        align: turn the face so that the eyes are level (``lm_ground_truth`` only).
+        align: turn the face so that the eyes are level (where the square comes from landmarks).
         margin: pixels added on every side, beyond the crop's own square, for augmentation to draw on. The picture is
             then ``size + 2 * margin`` wide; the square itself fills the middle ``size`` pixels.
     """
@@ -83,8 +85,8 @@ class Crop:
                 f"crop size {self.size}, margin {self.margin}, scale {self.scale}: "
                 "the size must be at least 8, the margin at least 0 and the scale above 0"
             )
-        if self.align and self.mode != "lm_ground_truth":
-            raise UserError(f"crop mode {self.mode!r} cannot align the eyes: only 'lm_ground_truth' can")
+        if self.align and self.mode not in _BY_LANDMARKS:
+            raise UserError(f"crop mode {self.mode!r} cannot align the eyes: only {' and '.join(_BY_LANDMARKS)} can")
         if self.geometry == "parface" and (self.scale != 1.0 or self.shift != 0.0):
             raise UserError("crop geometry 'parface' has a fixed scale and place: leave them out or use 'half-pixel'")
 
@@ -119,12 +121,17 @@ class Crop:
 
         For faces that have no landmarks yet: photographs, detectors' boxes. Crops of boxes only change their mode.
         """
-        if self.mode != "lm_ground_truth":
+        if self.mode not in _BY_LANDMARKS:
             return replace(self, mode="given", align=False)
         scale, shift = BOX_TO_LANDMARK_SQUARE
         return replace(
             self, mode="given", align=False, geometry="half-pixel", scale=self.scale * scale, shift=shift + self.shift
         )
+
+    def for_any(self) -> Crop:
+        """The same crop for faces of any data set, annotated or not: by landmarks or box, whichever a face has."""
+        any_face = {"lm_ground_truth": "auto", "given": "bb_ground_truth"}
+        return replace(self, mode=any_face.get(self.mode, self.mode))
 
     @property
     def full_size(self) -> int:
@@ -173,8 +180,9 @@ class Crop:
         return "cubic" if self.geometry == "parface" else "linear"
 
     def _half_pixel(self, row: Any) -> Array:
-        if self.mode != "lm_ground_truth":
-            return self._from_box(self._box(row))
+        if not self._by_landmarks(row):
+            boxes = self.for_boxes() if self.mode == "auto" else self
+            return boxes._from_box(self._box(row))
         points = _landmarks(row)
         pose = locate(points)
         if pose is None:
@@ -196,18 +204,23 @@ class Crop:
         return box_to_square(_checked(square_box(box, self.scale)), self.size)
 
     def _parface(self, row: Any) -> Array:
-        if self.mode == "lm_ground_truth":
+        if self._by_landmarks(row):
             roi = parface_geometry.roi_from_landmarks(_landmarks(row), self.align)
         else:
             roi = parface_geometry.roi_from_box(self._box(row), self.size)
         _checked(np.concatenate([roi.tl, roi.br]))
         return parface_geometry.crop_matrix(roi, self.size)
 
+    def _by_landmarks(self, row: Any) -> bool:
+        return self.mode == "lm_ground_truth" or (self.mode == "auto" and _get(row, "landmarks") is not None)
+
     def _box(self, row: Any) -> Array:
         if self.mode == "bb_detector":
             return _need_box(row, "bbox_detector", "run a face detector first ('pfbench data prepare')")
         if self.mode == "given":
             return _need_box(row, "bbox", "use crop mode 'lm_ground_truth' or 'bb_ground_truth'")
+        if self.mode == "auto":
+            return _need_box(row, "bbox", "and no landmarks; run a face detector first ('pfbench data prepare')")
         box = _get(row, "bbox")
         if box is not None:
             return _checked(order_box(box))

@@ -57,7 +57,8 @@ class FaceSet(Dataset[Batch]):
             frames: index tables with ``attrs["root"]`` (and ``attrs["schema"]`` where ``schema`` asks for another).
             crop: geometry of all crops.
             schema: landmarks are converted to it; '' = all tables have one schema already.
-            truth: column of the landmarks; faces without it give the x, y of ``landmarks``.
+            truth: column of the landmarks; faces without it give the x, y of ``landmarks``. '' = no landmarks are
+                given, so that tables of any schemas may be mixed.
             codec: how the batches' heatmaps are made.
             cache: where crops are kept.
 
@@ -75,7 +76,7 @@ class FaceSet(Dataset[Batch]):
                 self.pictures.append(_place(frame.attrs["root"], row.image))
                 matrices.append(crop.matrix(row))
                 points.append(_truth(row, truth, own, schema, matrices[-1]))
-                seen = getattr(row, "visible", None) if not schema or schema == own else None
+                seen = getattr(row, "visible", None) if truth and (not schema or schema == own) else None
                 visible.append(seen if isinstance(seen, np.ndarray) else None)
         self.matrices = np.stack(matrices) if matrices else np.zeros((0, 2, 3))
         self.truth = _gather(self.ids, points, visible)
@@ -272,6 +273,8 @@ def _place(root: Any, ref: str) -> tuple[Any, str, str]:
 
 def _truth(row: Any, column: str, own: str, schema: str, matrix: np.ndarray) -> np.ndarray | None:
     """Landmarks [L, 2|3] of a face in crop pixels, or None."""
+    if not column:
+        return None
     points = getattr(row, column, None)
     if not isinstance(points, np.ndarray):
         points = getattr(row, "landmarks", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
 from pathlib import Path
@@ -35,6 +36,23 @@ def read_image(root: str | Path, ref: str) -> np.ndarray:
     if member is not None and path.suffix.lower() == ".mat":
         return hdf.picture(path, member)
     return decode_image(read_bytes(root, ref), str(Path(root) / ref))
+
+
+def image_size(root: str | Path, ref: str) -> tuple[int, int]:
+    """Width and height of a picture as stored, from its header where it is a file of its own.
+
+    Raises:
+        UserError: as :func:`read_image`.
+    """
+    from PIL import Image
+
+    path, member = locate(root, ref)
+    if member is None:
+        # whatever is wrong, read_image says it
+        with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+            return picture.size
+    height, width = read_image(root, ref).shape[:2]
+    return width, height
 
 
 def decode_image(data: bytes, where: str) -> np.ndarray:

@@ -14,6 +14,7 @@ import pandas as pd
 from parface_bench.data.index import fingerprint, join
 from parface_bench.data.roots import find_root
 from parface_bench.data.source import Source, open_source
+from parface_bench.data.whole import whole_pictures
 from parface_bench.registry import DATASETS, DatasetSpec, UserError
 from parface_bench.training.stage import Stage
 
@@ -41,6 +42,7 @@ class Selection:
     used: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     _tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    _with_boxes: dict[int, pd.DataFrame] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -92,8 +94,9 @@ class Selection:
                 f"stage {stage.name!r}: no data root is set for any of {', '.join(names)}; "
                 f"set one with 'pfbench data path {names[0].partition(':')[0]} DIR', or name other data with train.data"
             )
-        if stage.needs_landmarks:
-            tables = [table for table in map(annotated, tables) if len(table)]
+        if not stage.needs_landmarks:
+            return [self._boxed(table) for table in tables]
+        tables = [table for table in map(annotated, tables) if len(table)]
         if not tables:
             raise UserError(
                 f"stage {stage.name!r} learns from landmarks, but {', '.join(names)} has none; "
@@ -117,6 +120,12 @@ class Selection:
                 self.used.append(key)
             tables.append(self._tables[key])
         return tables
+
+    def _boxed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The table with a box or landmarks for every face."""
+        if id(frame) not in self._with_boxes:
+            self._with_boxes[id(frame)] = whole_pictures(frame)  # the table itself stays alive in `_tables`
+        return self._with_boxes[id(frame)]
 
     def _limited(self, frame: pd.DataFrame) -> pd.DataFrame:
         if self.limit is None or len(frame) <= self.limit:

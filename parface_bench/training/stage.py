@@ -27,7 +27,8 @@ class Stage:
         loss: name of the method's function of a batch that gives the loss: a scalar tensor or named terms, summed. A
             method that writes ``training_step`` may take it for whatever it likes.
         truth: column of the landmarks in the index tables: 'landmarks' or 'landmarks_2d' (a second, 2D convention).
-        needs_landmarks: False for self-supervised stages, which use faces without landmarks too.
+        needs_landmarks: False for self-supervised stages. They take faces of any data sets, in crops by landmarks or
+            boxes, whichever a face has (:meth:`parface_bench.data.crop.Crop.for_any`), and batches have no landmarks.
         batch_size: faces a step and process.
         accumulate: batches whose gradients are summed before each step of the optimizer.
         optimizers: name -> {type, lr, ..., modules, rates}; ``modules`` (default all that train) lists sub-modules,

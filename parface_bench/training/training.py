@@ -167,9 +167,10 @@ class Training:
             )
         loading = self.recipe["loading"]
         augment = Augmenter(stage.augment, self.method.landmark_schema)
+        crop = Crop.from_config(self.method.crop, **{**stage.crop, "margin": augment.margin(self.method.image_size)})
         loader = FaceLoader(
             learn,
-            Crop.from_config(self.method.crop, **{**stage.crop, "margin": augment.margin(self.method.image_size)}),
+            crop if stage.needs_landmarks else crop.for_any(),
             stage.batch_size,
             shuffle=True,
             drop_last=True,
@@ -181,7 +182,7 @@ class Training:
             cache=loading["cache"],
             cache_gib=float(loading["cache_gib"]),
             schema=self.method.landmark_schema.name,
-            truth=stage.truth,
+            truth=stage.truth if stage.needs_landmarks else "",
             codec=getattr(self.method, "codec", None),
         )
         channels_last = bool(self.recipe["speed"]["channels_last"])
