@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from parface_bench.data.batch import Batch
 from parface_bench.data.codecs import PARFACE_CODEC
@@ -28,6 +31,9 @@ AUTOENCODER = {
         "critic": {"type": "Adam", "lr": 1e-5, "betas": [0.0, 0.999], "modules": ["network.D"]},
     },
 }
+# With batch norms in training mode for two faces, one of the dozens of activations below 1e-4 on the other side of its
+# kink changes these norms by up to 1.1e-3 (measured in float64, one at a time); what is asked is well below that.
+AUTOENCODER_ROUNDING = {"total": 2e-4, "each": 5e-3}
 PERCEPTUAL = {"type": "perceptual", "factor": 0.1, "weights": "random"}
 
 
@@ -89,19 +95,45 @@ def step(method, batch, stage, keep_critic=False):
     return method.training_step(batch, optimizers, stage)
 
 
-def equal_gradients(part, want):
-    """The whole part's norm, and roughly each tensor's.
-
-    The golden norms are of float32, in which rounding decides on which side of a leaky ReLU's kink an activation lies,
-    for thousands of pixels at once where a heatmap is empty. In float64 two ways of ours agree to 1e-13 and are 1.3e-4
-    (autoencoder) and 3e-4 (depth from true heatmaps) away from them in total, up to 1.4e-2 in single tensors.
-    """
+def equal_gradients(part, want, total=1e-4, each=5e-4):
+    """The norms of the whole part and of every tensor."""
     got = {n: p.grad.norm().item() for n, p in part.named_parameters() if p.grad is not None}
     assert set(got) == set(want)
     for name, norm in got.items():
-        assert norm == pytest.approx(want[name], rel=0.02, abs=1e-7), name
-    total, wanted = (np.linalg.norm(list(norms.values())) for norms in (got, want))
-    assert total == pytest.approx(wanted, rel=5e-4)
+        assert norm == pytest.approx(want[name], rel=each, abs=1e-7), name
+    whole, wanted = (np.linalg.norm(list(norms.values())) for norms in (got, want))
+    assert whole == pytest.approx(wanted, rel=total)
+
+
+def in_double(method, batch):
+    """The method and the batch in float64, but for the heatmaps' values, which are the original's float32 ones."""
+    method.network.double()
+    double = replace(batch, images=batch.images.double(), depth=batch.depth.double())
+    double.heatmaps = batch.heatmaps.double()
+    return double
+
+
+def turn(monkeypatch, *kinks):
+    """Move activations that rounding decides to the other side of a leaky ReLU's kink.
+
+    Args:
+        kinks: (number of the leaky ReLU in the step, index); the activations there must be below 1e-4, which is within
+            what float32 leaves of them after the batch norms in training mode (measured: 2e-4 in the last blocks).
+    """
+    plain, calls = F.leaky_relu, itertools.count()
+
+    def leaky_relu(x, slope=0.01, inplace=False):
+        call = next(calls)
+        places = [index for number, index in kinks if number == call]
+        if not places:
+            return plain(x, slope, inplace)
+        shift = torch.zeros_like(x)
+        for index in places:
+            assert abs(x[index].item()) < 1e-4
+            shift[index] = -2 * x[index].item()
+        return plain(x + shift, slope)
+
+    monkeypatch.setattr(F, "leaky_relu", leaky_relu)
 
 
 @pytest.mark.parametrize("case, loss", [("unsup_l2", "l2"), ("unsup_l1", "l1")])
@@ -116,8 +148,8 @@ def test_autoencoder(method, batch, want, case, loss, monkeypatch):
     assert got["critic_loss"].item() == pytest.approx(want["stats"]["loss_D"], rel=1e-5)
     assert got["wgan_gp_parface_critic"].item() == pytest.approx(want["stats"]["loss_G"], rel=1e-5)
     assert got["loss"].item() == pytest.approx(want["stats"]["loss"], rel=1e-5)
-    equal_gradients(method.network.Q, want["grad_l2"]["Q"])
-    equal_gradients(method.network.P, want["grad_l2"]["P"])
+    equal_gradients(method.network.Q, want["grad_l2"]["Q"], **AUTOENCODER_ROUNDING)
+    equal_gradients(method.network.P, want["grad_l2"]["P"], **AUTOENCODER_ROUNDING)
     mean = method.network.P.bn1.running_mean[:4]
     np.testing.assert_allclose(mean, want["P_bn1_running_mean_first4"], rtol=1e-4, atol=1e-6)
 
@@ -135,7 +167,7 @@ def test_inversion(method, batch, want, monkeypatch):
     method.build_step(stage)
     got, want = step(method, batch, stage), want["unsup_l2_decoder_frozen"]
     assert got["loss"].item() == pytest.approx(want["stats"]["loss"], rel=1e-5)
-    equal_gradients(method.network.Q, want["grad_l2"]["Q"])
+    equal_gradients(method.network.Q, want["grad_l2"]["Q"], **AUTOENCODER_ROUNDING)
     assert all(p.grad is None for p in method.network.P.parameters())
     mean = method.network.P.bn1.running_mean[:4]
     np.testing.assert_allclose(mean, want["P_bn1_running_mean_first4"], rtol=1e-4, atol=1e-6)
@@ -169,13 +201,24 @@ def test_heatmaps(method, batch, want, case, loss, trains):
     assert all(p.grad is None for p in method.network.P.parameters())
 
 
-@pytest.mark.parametrize("heatmaps, case", [("true", "lm3d_gt"), ("predicted", "lm3d_pred")])
-def test_depth(method, batch, want, heatmaps, case):
-    settings = {"loss": {"type": "l2", "factor": 300}, "heatmaps": heatmaps}
-    stage = Stage(name=case, loss="depth", trains=("network.LMH_3D",), settings=settings)
-    got, want = step(method, batch, stage), want[case]
+def test_depth_from_predicted_heatmaps(method, batch, want):
+    settings = {"loss": {"type": "l2", "factor": 300}, "heatmaps": "predicted"}
+    stage = Stage(name="depth", loss="depth", trains=("network.LMH_3D",), settings=settings)
+    got, want = step(method, batch, stage), want["lm3d_pred"]
     assert got["loss"].item() == pytest.approx(want["stats"]["loss_lms_3d"], rel=1e-5)
     equal_gradients(method.network.LMH_3D, want["grad_l2_LMH_3D"])
+    assert all(p.grad is None for p in method.network.LMH.parameters())
+
+
+def test_depth_from_true_heatmaps(method, batch, want, monkeypatch):
+    """One activation of the last block, 3.5e-5 in float64, was below zero in the original's float32."""
+    settings = {"loss": {"type": "l2", "factor": 300}, "heatmaps": "true"}
+    stage = Stage(name="depth", loss="depth", trains=("network.LMH_3D",), settings=settings)
+    batch = in_double(method, batch)
+    turn(monkeypatch, (44, (1, 367, 1, 1)))
+    got, want = step(method, batch, stage), want["lm3d_gt"]
+    assert got["loss"].item() == pytest.approx(want["stats"]["loss_lms_3d"], rel=1e-6)
+    equal_gradients(method.network.LMH_3D, want["grad_l2_LMH_3D"], total=1e-6, each=5e-5)
     assert all(p.grad is None for p in method.network.LMH.parameters())
 
 
