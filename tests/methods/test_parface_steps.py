@@ -31,9 +31,10 @@ AUTOENCODER = {
         "critic": {"type": "Adam", "lr": 1e-5, "betas": [0.0, 0.999], "modules": ["network.D"]},
     },
 }
-# With batch norms in training mode for two faces, one of the dozens of activations below 1e-4 on the other side of its
-# kink changes these norms by up to 1.1e-3 (measured in float64, one at a time); what is asked is well below that.
-AUTOENCODER_ROUNDING = {"total": 2e-4, "each": 5e-3}
+# Batch norms learn from two faces here, so that rounding shows: the same step in float32 is 1.5e-4 off with AVX-512
+# and 2.4e-4 with AVX2, 1.3e-4 in float64, and one activation below 1e-4 on the other side of its kink moves the norm
+# by up to 1.1e-3 (in float64, one at a time).
+AUTOENCODER_ROUNDING = {"total": 4e-4, "each": 5e-3}
 PERCEPTUAL = {"type": "perceptual", "factor": 0.1, "weights": "random"}
 
 
