@@ -11,6 +11,7 @@ from typing import Any
 from parface_bench.leaderboard.result import Result
 from parface_bench.leaderboard.table import COST, Cell, Column, Row, Selection, Table
 from parface_bench.registry import UserError, catalogue, nearest
+from parface_bench.scoring.report import main_subsets
 
 Extra = tuple[str, Callable[[dict[str, Any]], Any]]
 
@@ -87,7 +88,8 @@ def _table(
     rows = [_row(list(by_seed.values()), columns, extra) for by_seed in runs.values()]
     _name_configs(rows)
     full = max(results, key=lambda r: r.document["n"]).document
-    counts = {name: row["n"] for name, row in full["subsets"].items()}
+    asked = [name for name in selection.subsets if name in full["subsets"]]
+    counts = {name: full["subsets"][name]["n"] for name in asked or main_subsets(full["subsets"])}
     cost_columns = [k for k in COST if selection.cost and any(row.cost.get(k) is not None for row in rows)]
     shown = sum(len(by_seed) for by_seed in runs.values())
     table = Table(*key, columns, rows, counts, cost_columns, [h for h, _ in extra], len(results) - shown)
@@ -110,7 +112,8 @@ def choose_columns(documents: Sequence[Mapping[str, Any]], selection: Selection)
                     column = Column(subset, metric, fact.get("unit", ""), fact.get("higher_is_better"))
                     found.setdefault((subset, metric), column)
     main = next((metric for _, metric in sorted(found, key=lambda k: k[0] != "full")), "")
-    subsets = selection.subsets or sorted(dict.fromkeys(subset for subset, _ in found), key=lambda s: s != "full")
+    shown = main_subsets(dict.fromkeys(subset for subset, _ in found))
+    subsets = selection.subsets or sorted(shown, key=lambda s: s != "full")
 
     def wanted(subset: str, metric: str) -> bool:
         if not selection.subsets and subset != "full" and _is_full(documents, subset, main):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 SHOWN = 20
@@ -12,8 +12,8 @@ _DIGITS = {"fraction": 4}
 def subset_table(document: Mapping[str, Any], metrics: list[str] | None = None) -> str:
     """The per-subset table: value ± half the width of its 95 % interval, failures counted in brackets.
 
-    It has a row per subset, or a row per metric where that is narrower. Of more than :data:`SHOWN` subsets those by the
-    values of a tag (``skin_tone=IV``) are only counted below it.
+    It has a row per subset, or a row per metric where that is narrower. What :func:`main_subsets` leaves out is only
+    counted below it.
 
     Args:
         document: what :func:`parface_bench.scoring.evaluate` makes.
@@ -22,8 +22,9 @@ def subset_table(document: Mapping[str, Any], metrics: list[str] | None = None) 
     from tabulate import tabulate
 
     facts, subsets = document.get("metrics", {}), document["subsets"]
-    by_tag = [name for name in subsets if "=" in name] if len(subsets) > SHOWN else []
-    subsets = {name: row for name, row in subsets.items() if name not in by_tag}
+    shown = main_subsets(subsets)
+    by_tag = [name for name in subsets if name not in shown]
+    subsets = {name: subsets[name] for name in shown}
     names = metrics or list(facts) or [k for k in subsets["full"] if k != "n"]
     names = [name for name in names if any(name in row for row in subsets.values())]
     heads = [f"{name} {_arrow(facts.get(name, {}))}".strip() for name in names]
@@ -42,6 +43,12 @@ def subset_table(document: Mapping[str, Any], metrics: list[str] | None = None) 
         tags = ", ".join(dict.fromkeys(name.partition("=")[0] for name in by_tag))
         text += f"\n{len(by_tag)} more subsets by {tags} in the JSON document"
     return text
+
+
+def main_subsets(names: Iterable[str]) -> list[str]:
+    """Those that a table shows: all, or of more than :data:`SHOWN` all but a tag's values (``skin_tone=IV``)."""
+    names = list(names)
+    return names if len(names) <= SHOWN else [name for name in names if "=" not in name]
 
 
 def remarks(document: Mapping[str, Any]) -> list[str]:
