@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,9 @@ def test_interrupt(tmp_path: Path) -> None:
     install(tmp_path, FAILING)
     command = [sys.executable, "-m", "parface_bench.cli.main", "fail", "wait"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment(tmp_path), **pipes)
+    # a shell that runs the suite in the background hands down an ignored SIGINT
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment(tmp_path), preexec_fn=heed, **pipes)
     assert process.stdout is not None
     assert process.stdout.readline() == "waiting\n"
     time.sleep(0.1)
