@@ -57,7 +57,8 @@ def claim(out: Path, config: Mapping[str, Any], *, resume: bool) -> RunFolder:
     """
     base = out / folder_name(config["dataset"]) / folder_name(config["method"])
     if resume:
-        for path in sorted(base.glob(f"*/{CONFIG}"), key=lambda p: p.parent.name, reverse=True):
+        # by the time of writing, since two runs may have begun within one second of their names
+        for path in sorted(base.glob(f"*/{CONFIG}"), key=lambda p: (p.stat().st_mtime_ns, p.parent.name), reverse=True):
             if not _same(path, config):
                 continue
             folder = path.parent

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from parface_bench.registry import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("PFBENCH_SHARED", ROOT.parent / "shared"))
@@ -36,3 +39,11 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("PFBENCH_HOME", str(home))
     for name in [n for n in os.environ if n.startswith("PFBENCH_DATA")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _own_faults() -> Iterator[None]:
+    """What a test breaks on purpose is not told of the catalogue in the next one."""
+    before = list(catalogue.broken)
+    yield
+    catalogue.broken[:] = before
