@@ -16,8 +16,13 @@ _BLOCK_BYTES = 32 << 20
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
-    """The random numbers of one subset: they depend on the seed and its name, not on which other subsets exist."""
+    """Random numbers that depend on the seed and a name, not on what else is drawn."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def name_of(chosen: np.ndarray) -> str:
+    """A name for the chosen faces (boolean [N]): subsets of the same faces, under any names, get the same interval."""
+    return f"{zlib.crc32(np.packbits(chosen).tobytes()):08x}"
 
 
 def resampled_means(columns: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:

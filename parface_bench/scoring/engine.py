@@ -107,7 +107,14 @@ def evaluate(
         warnings.append(f"{who} have no depth: the metrics of depth are left out")
     names = [*protocol.metrics, *(["NME_visible"] if visible is not None else []), *metrics]
     extra, failed = metrics_of_users(names)
-    chosen = [m for m in [*resolve_metrics(names), *extra] if with_depth or m.spec.dims < 3]
+    asked = resolve_metrics(names)
+    deep = [m.name for m in asked if m.spec.dims == 3]
+    if protocol.dims < 3 and deep:
+        raise UserError(
+            f"protocol {protocol.name!r} compares x and y only (dims: 2), so it has no {', '.join(deep)}: give it "
+            "'dims: 3', or leave the metric out"
+        )
+    chosen = [m for m in [*asked, *extra] if with_depth or m.spec.dims < 3]
     optional = {m.name for m in extra}
 
     masks = dict(subsets or {})
@@ -181,7 +188,8 @@ class _Rows:
         values = self.columns.values if mask.all() else self.columns.values[mask]
         used = np.concatenate([np.arange(p.start, p.stop) for p in self.averaged.values()])
         sample = values[:, used]
-        rng = bootstrap.generator(self.seed, subset)
+        faces = bootstrap.name_of(mask)
+        rng = bootstrap.generator(self.seed, faces)
         means, drawn = _means(sample), bootstrap.resampled_means(sample, self.resamples, rng)
         place: dict[str, slice] = {}
         at = 0
@@ -191,7 +199,7 @@ class _Rows:
         row: dict[str, Any] = {"n": n}
         self.draws[subset] = {}
         for metric in self.metrics:
-            rng = bootstrap.generator(self.seed, f"{subset}/{metric.name}")  # no interval depends on other metrics
+            rng = bootstrap.generator(self.seed, f"{faces}/{metric.name}")  # no interval depends on other metrics
             if metric.over == "set":
                 estimate = self.over_set(metric, subset, mask, rng)
             elif metric.over == "quantile":

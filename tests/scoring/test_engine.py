@@ -34,6 +34,21 @@ def test_known_errors() -> None:
     assert found["P50"] == pytest.approx(5)
 
 
+def test_a_metric_of_depth_in_a_protocol_of_two_dimensions_is_an_error() -> None:
+    protocol = replace(load_protocol("300w"), metrics=("NME", "GTE", "STD_GTE"))
+    with pytest.raises(UserError, match=r"'300w' compares x and y only \(dims: 2\), so it has no GTE, STD_GTE"):
+        evaluate(*known(2, 4), protocol)
+    with pytest.raises(UserError, match="has no GTE"):
+        evaluate(*known(2, 4), "aflw2000-3d", metrics=["GTE"])
+
+
+def test_subsets_of_the_same_faces_have_the_same_intervals(faces: Any) -> None:
+    everybody = {"a": np.ones(30, dtype=bool), "b": np.ones(30, dtype=bool), "c": np.arange(30) < 15}
+    rows = evaluate(*faces(30, 2), "300w", subsets=everybody).document["subsets"]
+    assert rows["a"] == rows["b"] == rows["full"]
+    assert rows["c"] != rows["a"]
+
+
 def test_failure_is_strictly_above_the_threshold() -> None:
     truth, predicted = known(10, 10)
     predicted[0] = truth[0] + [10, 0]  # exactly 10 percent
