@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import torch
 
 from parface_bench.data.crop import Crop
+from parface_bench.data.index import stack
+from parface_bench.evaluation import score_index
 from parface_bench.leaderboard.plots import plot_ced
 from parface_bench.leaderboard.record import record, write_result
 from parface_bench.leaderboard.result import Result, load_result
@@ -21,6 +24,7 @@ from parface_bench.training import distributed, pictures
 from parface_bench.training.build import build_method
 from parface_bench.training.checkpoint import load_method, load_weights, read_checkpoint, save_atomic
 from parface_bench.training.cost import measure
+from parface_bench.training.hooks import seconds_spent
 from parface_bench.training.predictions import predict_all, prediction_table, score_faces
 from parface_bench.training.progress import Progress
 from parface_bench.training.trainable import TrainableMethod
@@ -48,11 +52,16 @@ def execute(settings: Settings) -> Result:
         return load_result(folder.path)
     log = open_log(folder.path if distributed.rank() == 0 else None)
     log.info("%s", settings.command())
+    before = seconds_spent(folder.path) if folder.found else 0.0
+
+    def clock() -> float:
+        return before + time.perf_counter() - started
+
     try:
         notes: list[str] = []
         if training is not None:
-            training.folder, training.log = folder.path, log
-            trained_on, notes = _learn(training)
+            training.folder, training.log, training.clock = folder.path, log, clock
+            trained_on, notes = _learn(training, plan)
         since = time.perf_counter()
         predictions = predict_all(method, plan.test, plan.recipe, progress)
         took = time.perf_counter() - since
@@ -66,7 +75,7 @@ def execute(settings: Settings) -> Result:
                 "trained_on": trained_on,
                 "command": settings.command(),
                 "cost": _cost(method, plan, 1000 * took / len(plan.test), progress),
-                "seconds": round(time.perf_counter() - started, 1),
+                "seconds": round(clock(), 1),
                 "run_dir": str(folder.path),
                 "notes": [*plan.test.attrs.get("notes", []), *notes],
             }
@@ -81,7 +90,7 @@ def execute(settings: Settings) -> Result:
         return load_result(folder.path)
     except BaseException as error:
         log.info("stopped: %s: %s", type(error).__name__, error)
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt) and training is not None:
             progress.say("stopped; the same command with --resume goes on from here")
         raise
     finally:
@@ -96,6 +105,8 @@ def set_randomness(plan: Plan) -> None:
     torch.manual_seed(seed)
     wanted = plan.recipe["speed"]["deterministic"]
     exact = plan.device.type == "cpu" if wanted == "auto" else bool(wanted)
+    if exact and plan.device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
     torch.use_deterministic_algorithms(exact, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = not exact
@@ -122,7 +133,12 @@ def build(plan: Plan) -> tuple[Any, list[str]]:
 
 
 def prepare(plan: Plan, method: Any, trained_on: list[str], progress: Progress) -> Training:
-    """The training of a plan, with everything checked that can be checked before work begins."""
+    """The training of a plan, with everything checked that can be checked before work begins.
+
+    Raises:
+        UserError: see :meth:`Training.check`; or the test faces cannot be scored under the protocol.
+    """
+    rehearse(plan)
     plan.selection.used = list(trained_on)
     training = Training(
         method=method,
@@ -139,12 +155,28 @@ def prepare(plan: Plan, method: Any, trained_on: list[str], progress: Progress) 
     return training
 
 
-def _learn(training: Training) -> tuple[list[str], list[str]]:
-    """Train; returns the data that the weights have seen, and what the result should note."""
+def rehearse(plan: Plan) -> None:
+    """Score the truth itself, so that nobody trains for days what the protocol then refuses."""
+    truth = np.nan_to_num(stack(plan.test)[..., : plan.protocol.dims])
+    score_index(plan.test, truth, plan.protocol, resamples=2)
+
+
+def _learn(training: Training, plan: Plan) -> tuple[list[str], list[str]]:
+    """Train; returns the data that the weights have seen, and what the result should note.
+
+    Faces that are in the training tables and in the scored one, whatever the splits are called, make the scored splits
+    seen data.
+    """
     training.run()
+    selection = training.selection
+    seen = selection.seen(plan.test)
+    if seen:
+        scored = [f"{selection.source.name}:{split}" for split in plan.splits]
+        selection.used = list(dict.fromkeys([*selection.used, *scored]))
     if distributed.rank() == 0:
         save_atomic(training.checkpoint(), training.folder / CHECKPOINT)
-    notes = [f"training data left out, since no root is set: {name}" for name in training.selection.skipped]
+    notes = [f"{seen} of the {len(plan.test)} scored faces were trained on"] if seen else []
+    notes += [f"training data left out, since no root is set: {name}" for name in training.selection.skipped]
     for note in notes:
         training.progress.say(note)
     return list(training.selection.used), notes

@@ -39,8 +39,9 @@ class RunFolder:
     def release(self) -> None:
         """Let other processes have it."""
         if self.lock is not None:
-            self.lock.release()
+            # unlinked while it is held: afterwards it could be another process's
             Path(self.lock.lock_file).unlink(missing_ok=True)
+            self.lock.release()
 
 
 def claim(out: Path, config: Mapping[str, Any], *, resume: bool) -> RunFolder:
@@ -66,6 +67,8 @@ def claim(out: Path, config: Mapping[str, Any], *, resume: bool) -> RunFolder:
                 return RunFolder(folder, finished=True, found=True)
             lock = _lock(folder)
             if lock is not None:
+                for half in folder.rglob(".*.tmp"):  # what a kill left of a file that was being written
+                    half.unlink(missing_ok=True)
                 return RunFolder(folder, lock, found=True)
     folder = base / new_run_id(config["seed"])
     try:
@@ -93,10 +96,17 @@ def open_log(folder: Path | None) -> logging.Logger:
     if folder is None:
         logger.addHandler(logging.NullHandler())
     else:
-        handler = logging.FileHandler(folder / LOG, encoding="utf-8")
+        handler = _Log(folder / LOG, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
         logger.addHandler(handler)
     return logger
+
+
+class _Log(logging.FileHandler):
+    """A log that a full disk does not disturb: the next file that matters tells of it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
 
 
 def _lock(folder: Path) -> FileLock | None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +15,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from parface_bench.data.archive import locate
 from parface_bench.data.crop import Crop
 from parface_bench.home import home
 from parface_bench.registry.errors import UserError, WorkError, nearest
 
+_PREFIX, _LOCK, _YOUNG = "pfbench-crops-", ".lock", 60.0  # seconds
 MODES = ("auto", "memory", "disk", "off")
 _VERSION = 1
 
@@ -108,10 +111,29 @@ def open_cache(mode: str, frames: Sequence[pd.DataFrame], crop: Crop, gib: float
         return None
     if mode == "disk":
         return CropCache(home() / "crops" / _key(frames, crop), faces, side)
-    folder = Path(tempfile.mkdtemp(prefix="pfbench-crops-", dir=_memory_folder(size)))
+    _remove_abandoned(Path("/dev/shm"), Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_memory_folder(size)))
+    lock = FileLock(folder / _LOCK)
+    lock.acquire()
     cache = CropCache(folder, faces, side)
-    weakref.finalize(cache, shutil.rmtree, folder, ignore_errors=True)
+    weakref.finalize(cache, _remove, folder, lock)
     return cache
+
+
+def _remove(folder: Path, lock: FileLock) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    lock.release()
+
+
+def _remove_abandoned(*places: Path) -> None:
+    """Remove what killed processes left, which would fill the memory: folders that no process holds."""
+    for folder in (f for place in places for f in place.glob(f"{_PREFIX}*")):
+        with contextlib.suppress(OSError, Timeout):
+            if time.time() - folder.stat().st_mtime < _YOUNG:  # its owner may be about to lock it
+                continue
+            lock = FileLock(folder / _LOCK)
+            lock.acquire(timeout=0)
+            _remove(folder, lock)
 
 
 def _memory_folder(size: int) -> Path | None:

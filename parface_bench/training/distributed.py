@@ -44,13 +44,16 @@ def _join(backend: str) -> None:
         return
     # a batch script has Slurm's variables too, but only a step that srun started has this one
     slurm = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1 and "RANK" not in os.environ
+    if slurm:
+        # jobs that share a node must not meet on one port
+        job = int(os.environ.get("SLURM_JOB_ID", "0"))
+        os.environ.setdefault("MASTER_PORT", str(20000 + job % 10000))
     if slurm and backend == "nccl":
         from mmengine.dist import init_dist
 
         init_dist("slurm", backend=backend)
     elif slurm:
         # mmengine's Slurm launcher needs GPUs; the variables are the same ones
-        os.environ.setdefault("MASTER_PORT", "29500")
         os.environ.setdefault("MASTER_ADDR", _first_node())
         os.environ.update(RANK=os.environ["SLURM_PROCID"], WORLD_SIZE=os.environ["SLURM_STEP_NUM_TASKS"])
         os.environ["LOCAL_RANK"] = os.environ.get("SLURM_LOCALID", "0")

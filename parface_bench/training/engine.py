@@ -17,9 +17,10 @@ from mmengine.logging import MMLogger
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
-from parface_bench.registry import UserError, WorkError
+from parface_bench.registry import UserError
 from parface_bench.training import distributed
 from parface_bench.training.checkpoint import load_safely, save_atomic
+from parface_bench.training.memory import out_of_memory
 from parface_bench.training.optimizer import build_optimizers, build_schedules, bundle, freeze, set_modes
 from parface_bench.training.signals import StopSignals
 from parface_bench.training.stage import Stage
@@ -81,10 +82,8 @@ class StageLoop(EpochBasedTrainLoop):
         for step, batch in enumerate(self.dataloader, start=start):
             torch.manual_seed(mix(runner.run_seed, runner.stage.name, self._epoch, step, distributed.rank()))
             self.step = step
-            try:
+            with out_of_memory(f"stage {runner.stage.name!r}", runner.stage.batch_size, runner.remedy):
                 self.run_iter(step, batch)
-            except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
-                raise _out_of_memory(error, runner.stage) or error from error
             if step + 1 < len(self.dataloader):
                 runner.save_between(self._epoch, step + 1)
         runner.call_hook("after_train_epoch")
@@ -105,6 +104,7 @@ class StageRunner(Runner):
         seed: of the run.
         hooks: further mmengine hooks.
         log: a logger of the run's ``log.txt``.
+        remedy: what to try when the memory does not suffice.
         save_minutes: longest time between two states.
     """
 
@@ -122,8 +122,10 @@ class StageRunner(Runner):
         seed: int,
         hooks: Sequence[Hook] = (),
         log: logging.Logger,
+        remedy: str = "a smaller batch_size",
         save_minutes: float = 10.0,
     ) -> None:
+        self.remedy = remedy
         self.method, self.stage, self.folder, self.run_seed, self.log = method, stage, folder, seed, log
         self._score, self._better, self._save_seconds = score, better, save_minutes * 60
         self._optimizers = {}
@@ -172,7 +174,7 @@ class StageRunner(Runner):
         """mmengine's own messages go to the run's log, not to stdout."""
         logger = MMLogger.get_instance(name=self._experiment_name)
         logger.handlers = list(self.log.handlers)
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(logging.ERROR)  # its warnings are of parts that are not in use here
         return logger
 
     def build_visualizer(self, visualizer: Any = None) -> Any:
@@ -230,6 +232,7 @@ class StageRunner(Runner):
         known = self.best["value"]
         improved = value is not None and (known is None or (value > known if higher else value < known))
         self.best["since"] = 0 if improved else self.best["since"] + 1
+        last = last or self.finished
         if improved or (last and (self.stage.keep == "last" or self.best["value"] is None)):
             self.best.update(value=value, epoch=self._train_loop._epoch)
             if distributed.rank() == 0:
@@ -310,15 +313,3 @@ class StageRunner(Runner):
 def mix(*parts: Any) -> int:
     """A 32-bit seed of the parts, the same on every machine."""
     return zlib.crc32(repr(parts).encode())
-
-
-def _out_of_memory(error: Exception, stage: Stage) -> WorkError | None:
-    text = str(error).lower()
-    if not isinstance(error, (torch.OutOfMemoryError, MemoryError)) and "allocate memory" not in text:
-        return None
-    half = max(1, stage.batch_size // 2)
-    amp = "" if stage.amp != "off" else ", or train.amp=bf16"
-    return WorkError(
-        f"stage {stage.name!r}: out of memory with batches of {stage.batch_size}; try "
-        f"--set train.batch_size={half} --set train.accumulate={stage.accumulate * 2}{amp}, then --resume"
-    )

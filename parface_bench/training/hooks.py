@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from parface_bench.registry import UserError, WorkError
 from parface_bench.training import distributed, pictures
 from parface_bench.training.inference import evaluating
 from parface_bench.training.progress import Progress
+
+LINES = "log.jsonl"
 
 
 class FiniteLossHook(Hook):
@@ -72,6 +75,18 @@ class FiniteLossHook(Hook):
         )
 
 
+def seconds_spent(folder: Path) -> float:
+    """Seconds that the log of an interrupted run says were spent on it; 0 where it has none."""
+    try:
+        lines = (folder / LINES).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return 0.0
+    for line in reversed(lines):
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # a line that was cut off by a kill
+            return float(json.loads(line)["seconds"])
+    return 0.0
+
+
 def _kept(runner: Any) -> str:
     kept = runner.folder / "state.pth"
     return f"the last good state is {kept}" if kept.is_file() else "nothing had been saved yet"
@@ -82,6 +97,7 @@ class LogHook(Hook):
 
     Args:
         folder: the run's folder.
+        clock: seconds spent on the run so far, also by earlier processes of it; every entry has them.
         every: steps between entries.
         progress: where to show them.
         tensorboard: write event files into ``folder/tensorboard``.
@@ -89,16 +105,19 @@ class LogHook(Hook):
 
     priority = "LOW"
 
-    def __init__(self, folder: Path, every: int, progress: Progress, tensorboard: bool = False) -> None:
-        self.path, self.every, self.progress = folder / "log.jsonl", max(1, every), progress
+    def __init__(
+        self, folder: Path, clock: Callable[[], float], every: int, progress: Progress, tensorboard: bool = False
+    ) -> None:
+        self.path, self.clock, self.every, self.progress = folder / LINES, clock, max(1, every), progress
         self._sums: dict[str, torch.Tensor] = {}
         self._count = 0
-        self._writer = _tensorboard(folder) if tensorboard and distributed.rank() == 0 else None
+        events = tensorboard and distributed.rank() == 0
+        self._writer = import_tensorboard()(str(folder / "tensorboard")) if events else None
 
     def before_train(self, runner: Any) -> None:
         """Show what a resumed stage has behind it."""
         if runner.iter:
-            self.progress.advance(runner.iter)
+            self.progress.skip(runner.iter)
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Sum the losses up, and write their means when it is time."""
@@ -129,12 +148,14 @@ class LogHook(Hook):
             return
         entry = {
             "time": round(time.time(), 1),
+            "seconds": round(self.clock(), 1),
             "stage": runner.stage.name,
             "epoch": runner.epoch,
             "step": runner.iter + 1,
         }
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        with self.path.open("a", encoding="utf-8") as file:
+        # a disk that is full is told of, with what to do, when the next state is saved
+        with contextlib.suppress(OSError), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({**entry, **finite}) + "\n")
         runner.log.info(
             "%s epoch %d step %d: %s",
@@ -150,14 +171,14 @@ class LogHook(Hook):
     def after_train(self, runner: Any) -> None:
         """Finish the event file."""
         if self._writer is not None:
-            self._writer.flush()
+            self._writer.close()
 
 
 class SampleHook(Hook):
     """Keeps what the method's ``samples`` shows of a few training faces (reconstructions, heatmaps) after validations.
 
     Args:
-        folder: the run's folder; pictures go to ``figures/samples-STAGE.png``.
+        folder: the run's folder; pictures go to ``figures/samples-NUMBER-STAGE.png``.
         faces: how many faces, 0 = none.
         device: where the method is.
     """
@@ -178,12 +199,17 @@ class SampleHook(Hook):
             samples = runner.method.samples(batch)
         if samples is not None:
             tiles = (samples.detach().float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-            pictures.save(pictures.sheet(list(tiles), len(rows)), self.folder / f"samples-{runner.stage.name}.png")
+            pictures.save(pictures.sheet(list(tiles), len(rows)), self.folder / f"samples-{runner.folder.name}.png")
 
 
-def _tensorboard(folder: Path) -> Any:
+def import_tensorboard() -> Any:
+    """torch's writer of TensorBoard event files.
+
+    Raises:
+        UserError: TensorBoard is not installed.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UserError("log.tensorboard needs TensorBoard: pip install 'parface-bench[tensorboard]'") from None
-    return SummaryWriter(str(folder / "tensorboard"))
+    return SummaryWriter

@@ -15,6 +15,7 @@ from parface_bench.data.loader import FaceLoader
 from parface_bench.data.pictures import read_image
 from parface_bench.faces.geometry import extend_box, tight_box
 from parface_bench.registry import METHODS, UserError
+from parface_bench.training.memory import out_of_memory
 from parface_bench.training.method import Method
 from parface_bench.training.trainable import TrainableMethod
 
@@ -114,7 +115,9 @@ def predict_loader(
     """
     out = []
     for batch in loader:
-        found = predict_tensor(method, batch.images, flip_test)
+        remedy = f"--set predict.batch_size={max(1, len(batch) // 2)}"
+        with out_of_memory("predicting", len(batch), remedy):
+            found = predict_tensor(method, batch.images, flip_test)
         out.append(restore(found, batch.matrices.numpy()))
         tick(len(batch))
     return np.concatenate(out)

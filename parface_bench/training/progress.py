@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import (
@@ -29,8 +30,8 @@ class Progress:
         self.console = Console(stderr=True, quiet=rank() != 0, highlight=False)
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
-        self._total = self._done = 0
-        self._said = 0.0
+        self._total = self._done = self._start = 0
+        self._said = self._since = 0.0
         self._name = ""
 
     def say(self, text: str) -> None:
@@ -40,8 +41,9 @@ class Progress:
     @contextmanager
     def task(self, name: str, total: int, done: int = 0) -> Iterator[Progress]:
         """Show progress of something with ``total`` steps, of which ``done`` are behind us."""
-        outer = (self._bar, self._task, self._name, self._total, self._done)
-        self._name, self._total, self._done, self._said = name, total, done, time.monotonic()
+        outer = (self._bar, self._task, self._name, self._total, self._done, self._start, self._since)
+        self._name, self._total, self._done, self._start = name, total, done, done
+        self._said = self._since = time.monotonic()
         if self.console.is_terminal and not self.console.quiet:
             columns = (
                 TextColumn("{task.description}"),
@@ -63,7 +65,14 @@ class Progress:
                 self._bar.remove_task(self._task)
                 if outer[0] is None:
                     self._bar.stop()
-            self._bar, self._task, self._name, self._total, self._done = outer
+            self._bar, self._task, self._name, self._total, self._done, self._start, self._since = outer
+
+    def skip(self, steps: int) -> None:
+        """Steps that were done before, which say nothing about the speed."""
+        self._done += steps
+        self._start, self._since = self._done, time.monotonic()
+        if self._bar is not None and self._task is not None:
+            self._bar.reset(self._task, completed=self._done)
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Steps done; ``note`` is shown beside the bar."""
@@ -74,4 +83,13 @@ class Progress:
                 self._bar.update(self._task, note=note)
         elif time.monotonic() - self._said > _QUIET_SECONDS:
             self._said = time.monotonic()
-            self.say(f"{self._name}: {self._done}/{self._total} {note}".rstrip())
+            words = [f"{self._name}: {self._done}/{self._total}", self._left(), note]
+            self.say(", ".join(word for word in words if word))
+
+    def _left(self) -> str:
+        """The time left, at the speed so far."""
+        new = self._done - self._start
+        if not new > 0 or self._done >= self._total:
+            return ""
+        seconds = round((time.monotonic() - self._since) / new * (self._total - self._done))
+        return f"{timedelta(seconds=seconds)} left"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,8 @@ class Selection:
                 f"stage {stage.name!r}: no data root is set for any of {', '.join(names)}; "
                 f"set one with 'pfbench data path {names[0].partition(':')[0]} DIR', or name other data with train.data"
             )
+        # two names may mean one table, as where a set stands in for another
+        tables = list({id(table): table for table in tables}.values())
         if not stage.needs_landmarks:
             return [self._boxed(table) for table in tables]
         tables = [table for table in map(annotated, tables) if len(table)]
@@ -103,6 +105,21 @@ class Selection:
                 "leave the stage out with --stages, or name annotated data with train.data"
             )
         return tables
+
+    def seen(self, test: pd.DataFrame) -> int:
+        """How many faces of a table are among the training faces that were read: the same photograph, and where the
+        training face has landmarks, these very ones."""
+        rows: dict[str, list[int]] = {}
+        for row, picture in enumerate(_pictures(test)):
+            rows.setdefault(picture, []).append(row)
+        own = list(test["landmarks"])
+        found: set[int] = set()
+        for frame in self._tables.values():
+            for picture, marks in zip(_pictures(frame), frame["landmarks"], strict=True):
+                for row in rows.get(picture, ()):
+                    if marks is None or np.array_equal(marks, own[row], equal_nan=True):
+                        found.add(row)
+        return len(found)
 
     def _read(self, name: str) -> list[pd.DataFrame]:
         dataset, _, split = name.partition(":")
@@ -189,6 +206,12 @@ def hold_out(frames: Sequence[pd.DataFrame], settings: Mapping[str, Any]) -> tup
         part.attrs = dict(first.attrs)
         parts.append(part)
     return [parts[0], *frames[1:]], parts[1]
+
+
+def _pictures(frame: pd.DataFrame) -> Iterator[str]:
+    """Where the pictures of a table really lie."""
+    root = Path(frame.attrs["root"]).resolve()
+    return (f"{root}/{ref}" for ref in frame["image"])
 
 
 def _is_set(name: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parface_bench.registry import UserError
+from parface_bench.registry import UserError, nearest
 from parface_bench.training.heads import DepthHead
 from parface_bench.training.method import Method
 from parface_bench.training.stage import Stage
@@ -62,6 +62,19 @@ class TrainableMethod(Method, nn.Module):
     def stages(self, recipe: Mapping[str, Any]) -> list[Stage]:
         """The phases of the training: those that the recipe lists under ``stages``, else one from ``train``."""
         return [Stage.from_recipe(recipe, **own) for own in recipe.get("stages") or [{}]]
+
+    def check_stage(self, stage: Stage) -> None:
+        """Try what a stage asks of the method, before any work is done: its loss and settings.
+
+        Raises:
+            UserError: the method has no such loss.
+        """
+        named = type(self).training_step is TrainableMethod.training_step
+        if named and not callable(getattr(self, stage.loss, None)):
+            known = [name for name in dir(type(self)) if "loss" in name]
+            raise UserError(
+                f"stage {stage.name!r}: {type(self).__name__} has no loss {stage.loss!r}{nearest(stage.loss, known)}"
+            )
 
     def training_step(self, batch: Batch, optimizers: Mapping[str, OptimWrapper], stage: Stage) -> dict[str, Tensor]:
         """One step on one batch. Override it for several optimizers (adversarial training).

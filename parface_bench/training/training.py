@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from parface_bench.scoring import Protocol
 from parface_bench.scoring.metrics import resolve_metric
 from parface_bench.training import distributed
 from parface_bench.training.checkpoint import describe, load_weights, read_checkpoint, save_atomic
+from parface_bench.training.compiling import check_compiler
 from parface_bench.training.engine import StageRunner, mix
 from parface_bench.training.faces import face_arrays
-from parface_bench.training.hooks import FiniteLossHook, LogHook, SampleHook
+from parface_bench.training.hooks import FiniteLossHook, LogHook, SampleHook, import_tensorboard
 from parface_bench.training.optimizer import build_optimizers, build_schedules, freeze
 from parface_bench.training.progress import Progress
 from parface_bench.training.selection import Selection, hold_out
@@ -47,6 +49,7 @@ class Training:
         progress: where to tell.
         folder: the run's folder, where stages leave ``stages/NUMBER-NAME.pt``; set before :meth:`run`.
         log: the run's log; set likewise.
+        clock: seconds spent on the run so far; set likewise.
     """
 
     method: TrainableMethod
@@ -60,6 +63,7 @@ class Training:
     only: Sequence[int] | None = None
     folder: Path = Path()
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("pfbench"))
+    clock: Callable[[], float] = time.perf_counter
 
     def stages(self) -> list[Stage]:
         """The method's stages, and the shared depth head's where it has been given one."""
@@ -86,6 +90,10 @@ class Training:
         Raises:
             UserError: naming the stage and what is wrong with it.
         """
+        if self.recipe["speed"]["compile"]:
+            check_compiler(self.device)
+        if self.recipe["log"]["tensorboard"]:
+            import_tensorboard()
         stages = self.stages()
         for number in self.only or ():
             if number > len(stages):
@@ -98,14 +106,17 @@ class Training:
             frames = self.selection.training(stage)
             Crop.from_config(self.method.crop, **stage.crop)
             if stage.kind == "gradient":
-                resolve_metric(self._metric(stage))
+                self._check_metric(stage)
                 Augmenter(stage.augment, self.method.landmark_schema)
                 freeze(self.method, stage)
+                self.method.check_stage(stage)
                 build_schedules(stage, build_optimizers(self.method, stage, self.device), 100)
                 if stage.epochs < 1 or stage.batch_size < 1 or stage.accumulate < 1 or stage.validate_every < 1:
                     raise UserError(
                         f"stage {stage.name!r}: epochs, batch_size, accumulate and validate_every must be at least 1"
                     )
+                if stage.keep not in ("best", "last"):
+                    raise UserError(f"stage {stage.name!r}: keep {stage.keep!r}; must be 'best' or 'last'")
                 if sum(map(len, frames)) < 2:
                     raise UserError(f"stage {stage.name!r}: at least 2 training faces are needed")
         self.selection.used = used
@@ -142,6 +153,14 @@ class Training:
         numbered = list(enumerate(self.stages(), 1))
         return [(number, stage) for number, stage in numbered if self.only is None or number in self.only]
 
+    def _check_metric(self, stage: Stage) -> None:
+        metric = resolve_metric(self._metric(stage))
+        if stage.needs_landmarks and metric.spec.dims > self.selection.dims:
+            raise UserError(
+                f"stage {stage.name!r}: {metric.name} measures depth, which is not scored here (data set "
+                f"{self.selection.source.name!r}, protocol {self.protocol.name!r}); set validation.metric to another"
+            )
+
     def _metric(self, stage: Stage) -> str:
         return stage.metric or str(self.recipe["validation"]["metric"])
 
@@ -161,7 +180,7 @@ class Training:
         """Train a stage by steps on batches, and put the weights to keep into the method."""
         learn, held = self._faces(stage)
         validation = None
-        if len(held) and stage.needs_landmarks:
+        if len(held):
             validation = Validation(
                 self.method, held, self.protocol, self.recipe, self._metric(stage), self.folder / "figures"
             )
@@ -192,9 +211,8 @@ class Training:
             memory = torch.channels_last if channels_last else torch.contiguous_format
             return replace(batch, images=batch.images.contiguous(memory_format=memory))
 
-        log = LogHook(
-            self.folder, int(self.recipe["log"]["every"]), self.progress, bool(self.recipe["log"]["tensorboard"])
-        )
+        shown = self.recipe["log"]
+        log = LogHook(self.folder, self.clock, int(shown["every"]), self.progress, bool(shown["tensorboard"]))
         runner = StageRunner(
             self.method,
             stage,
@@ -205,18 +223,37 @@ class Training:
             score=None if validation is None else lambda: validation(f"validation-{number}-{stage.name}"),
             better=(validation.metric, validation.higher_is_better) if validation is not None else ("", False),
             seed=mix(self.seed, number),
-            hooks=[FiniteLossHook(), log, SampleHook(self.folder, int(self.recipe["log"]["pictures"]), self.device)],
+            hooks=[FiniteLossHook(), log, SampleHook(self.folder, int(shown["pictures"]), self.device)],
             log=self.log,
+            remedy=self._remedy(number, stage),
         )
         with self.progress.task(f"{number} {stage.name}", len(loader) * stage.epochs):
             runner.train()
         runner.load_best()
 
+    def _remedy(self, number: int, stage: Stage) -> str:
+        """What to try when the stage does not fit into memory: settings that reach it, and where to go on from."""
+        entries = self.recipe.get("stages") or []
+        own = number <= len(entries) and "batch_size" in entries[number - 1]
+        key = "depth" if stage.loss == "depth_loss" else f"stages.{number}" if own else "train"
+        text = f"--set {key}.batch_size={max(1, stage.batch_size // 2)}"
+        if key != "depth":
+            text += f" --set {key}.accumulate={stage.accumulate * 2}"
+        if stage.amp == "off":
+            text += ", or --set train.amp=bf16"
+        done = sorted((self.folder / "stages").glob("*.pt"), key=lambda path: path.stat().st_mtime_ns)
+        if done:
+            text += f"; spare the stages before it: --stages {number}-{len(self.stages())} --from {done[-1]}"
+        return text
+
     def _faces(self, stage: Stage) -> tuple[list[pd.DataFrame], pd.DataFrame]:
-        """The faces that a stage learns from, and those that it is validated on."""
-        learn, held = hold_out(self.selection.training(stage), self.recipe["validation"])
-        faces = sum(map(len, learn))
-        self.progress.say(f"  {faces} faces to learn from, {len(held)} held out to validate on")
+        """The faces that a stage learns from, and those that it is validated on: none without landmarks."""
+        learn = self.selection.training(stage)
+        held = learn[0].iloc[:0]
+        if stage.needs_landmarks:
+            learn, held = hold_out(learn, self.recipe["validation"])
+        aside = f", {len(held)} held out to validate on" if stage.needs_landmarks else ""
+        self.progress.say(f"  {sum(map(len, learn))} faces to learn from{aside}")
         return learn, held
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from pathlib import Path
 
 import cv2
@@ -9,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from filelock import FileLock
 
+from parface_bench.data import crop_cache
 from parface_bench.data.crop import Crop, apply, restore
 from parface_bench.data.crop_cache import CropCache, open_cache
 from parface_bench.data.index import index
@@ -191,6 +195,29 @@ def test_damaged_cache_is_begun_anew(frame, tmp_path):
     cache.put(0, np.ones((8, 8, 3), np.uint8))
     (folder / "there.u8").write_bytes(b"\1")
     assert CropCache(folder, 3, 8).filled == 0
+
+
+def test_what_a_killed_process_left_in_memory_is_removed(frame, tmp_path, monkeypatch):
+    """But neither what another process holds, nor what is so new that its owner may not have locked it yet."""
+    monkeypatch.setattr(crop_cache.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(crop_cache, "_memory_folder", lambda size: None)
+    old, held, new = (tmp_path / f"pfbench-crops-{name}" for name in ("old", "held", "new"))
+    for folder in (old, held, new):
+        folder.mkdir()
+        (folder / "crops.u8").write_bytes(b"1")
+    lock = FileLock(held / ".lock")
+    lock.acquire()
+    for folder in (old, held):
+        os.utime(folder, (1e9, 1e9))
+    mine = open_cache("memory", [frame], CROP, 1.0)
+    assert not old.exists() and held.exists() and new.exists()
+    folder = mine.folder
+    os.utime(folder, (1e9, 1e9))
+    other = open_cache("memory", [frame], CROP, 1.0)
+    assert folder.exists() and other.folder.exists()
+    del mine, other
+    gc.collect()
+    assert sorted(tmp_path.glob("pfbench-*")) == [held, new]
 
 
 def test_cache_modes(frame):

@@ -84,6 +84,11 @@ class DotNet(TrainableMethod):
         loss = (self(batch.images) - batch.landmarks).square().mean()
         return loss * float("nan") if self.bad_after and self.calls > self.bad_after else loss
 
+    def brightness(self, batch):
+        """Self-supervised: the first dot's place says how bright the picture is."""
+        assert batch.landmarks is None
+        return (self(batch.images)[:, 0].mean(-1) - batch.images.mean((1, 2, 3))).square().mean()
+
     def decode(self, output):
         return output
 
@@ -114,6 +119,17 @@ class DotBurst(DotNet):
             with torch.no_grad():
                 self.head.weight.fill_(float("inf"))
         return out
+
+
+@method("dot-late", trainable=True)
+class DotLate(DotNet):
+    """Fails in the stage that asks for it."""
+
+    def burst(self, batch):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    def wrong(self, batch):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
 
 @method("dot-greedy", trainable=True)

@@ -41,6 +41,59 @@ def test_out_of_memory_names_the_batch_size_and_what_to_try(run):
         run("dot-greedy")
 
 
+def test_out_of_memory_names_settings_that_reach_the_stage_and_the_stages_that_are_done(run):
+    stages = "stages=[{name: one, epochs: 1}, {name: two, batch_size: 6, accumulate: 2, loss: burst}]"
+    said = (
+        r"stage 'two': out of memory with batches of 6; try --set stages\.2\.batch_size=3 --set stages\.2\.accumulate=4"
+        r".*--stages 2-2 --from .*1-one\.pt$"
+    )
+    with pytest.raises(WorkError, match=said):
+        run("dot-late", stages)
+
+
+def test_out_of_memory_while_predicting(run, monkeypatch):
+    from parface_bench.training import inference
+
+    def full(*arguments):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(inference, "predict_tensor", full)
+    with pytest.raises(
+        WorkError, match=r"predicting: out of memory with batches of 7; try --set predict\.batch_size=3"
+    ):
+        run("dot-net", "validation.fraction=0")
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(run):
+    with pytest.raises(RuntimeError, match="shapes"):
+        run("dot-late", "train.loss=wrong")
+
+
+def test_what_the_protocol_refuses_is_told_before_the_training(run, tmp_path, monkeypatch):
+    from parface_bench.training.training import Training
+
+    monkeypatch.setattr(Training, "run", lambda self: pytest.fail("trained"))
+    protocol = tmp_path / "deep.yaml"
+    protocol.write_text("name: deep\nversion: 1\nmetrics: [NME, GTE]\n")
+    with pytest.raises(UserError, match=r"'deep' compares x and y only \(dims: 2\), so it has no GTE"):
+        run("dot-net", protocol=str(protocol))
+    protocol.write_text("name: other\nversion: 1\nschemas: [ibug68]\n")
+    with pytest.raises(UserError, match=r"'other' scores 68 \(ibug68\) landmarks, these faces have 5"):
+        run("dot-net", protocol=str(protocol))
+
+
+def test_no_compiler(run, monkeypatch):
+    def fails(function):
+        raise RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx\nmore")
+
+    monkeypatch.setattr(torch, "compile", fails)
+    with pytest.raises(
+        UserError, match=r"speed\.compile.*No working C\+\+ compiler.*set speed\.compile=false"
+    ) as caught:
+        run("dot-net", "speed.compile=true")
+    assert "more" not in str(caught.value)
+
+
 def test_no_landmarks_to_learn_from(run, dots_root, monkeypatch):
     monkeypatch.setenv("PFBENCH_DATA_DOTS_BARE", str(dots_root))
     with pytest.raises(UserError, match="stage 'train' learns from landmarks, but dots-bare has none"):

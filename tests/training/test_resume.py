@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -92,6 +93,32 @@ def test_killed_while_a_state_is_written(run, whole, monkeypatch):
         with pytest.raises(Killed):
             run("dot-net", *SETS, seed=1)
     assert same(weights(run("dot-net", *SETS, seed=1, resume=True)), whole)
+
+
+def test_seconds_are_those_of_all_processes_of_a_run(run, monkeypatch, tmp_path):
+    """The log says what earlier ones had spent, also where its last line was cut off; half-written files are gone."""
+    with monkeypatch.context() as patch:
+        real = engine.StageRunner.save_state
+
+        def dies(self, *arguments):
+            real(self, *arguments)
+            if self.epoch == 2:
+                raise Killed
+
+        patch.setattr(engine.StageRunner, "save_state", dies)
+        with pytest.raises(Killed):
+            run("dot-net", *SETS, seed=1)
+    (log,) = (tmp_path / "runs" / "dots" / "dot-net").glob("*/log.jsonl")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["seconds"] for line in lines] == sorted(line["seconds"] for line in lines)
+    lines[-1]["seconds"] = 1000.0
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"time": 17, "sec')
+    half = log.parent / "stages" / "1-train" / ".state.pth.123.tmp"
+    half.write_bytes(b"PK")
+    result = run("dot-net", *SETS, seed=1, resume=True)
+    assert result.folder == log.parent
+    assert 1000 < result.document["seconds"] < 1100
+    assert not half.exists()
 
 
 def test_finished_stages_are_not_repeated(run, monkeypatch):

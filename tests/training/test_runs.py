@@ -81,6 +81,23 @@ def test_held_out_faces_are_never_learned_from_and_never_the_test(run, monkeypat
     assert not any("test" in face for face in seen["learn"] | seen["held"])
 
 
+def test_a_self_supervised_stage_learns_from_all_faces(run, monkeypatch):
+    from parface_bench.training import training
+
+    sizes = []
+    real = training.Training._faces
+
+    def spy(self, stage):
+        learn, held = real(self, stage)
+        sizes.append((sum(map(len, learn)), len(held)))
+        return learn, held
+
+    monkeypatch.setattr(training.Training, "_faces", spy)
+    blind = "{name: blind, needs_landmarks: false, epochs: 1, loss: brightness}"
+    run("dot-net", f"stages=[{blind}, {{name: seeing, epochs: 1}}]", "validation.fraction=0.2")
+    assert sizes == [(41, 0), (33, 8)]
+
+
 def test_best_weights_follow_the_metrics_own_direction(run, monkeypatch):
     """AUC is better when higher: epochs that validate at 10, 50, 20 must keep the second."""
     from parface_bench.training.validation import Validation
@@ -100,6 +117,36 @@ def test_early_stop(run, monkeypatch):
     folder = run("dot-net", "train.epochs=9", "train.early_stop=2").folder
     epochs = {json.loads(line)["epoch"] for line in (folder / "log.jsonl").read_text().splitlines()}
     assert max(epochs) <= 3
+
+
+def test_early_stop_keeps_the_last_weights_where_these_are_wanted(run, monkeypatch):
+    from parface_bench.training.checkpoint import load_safely
+    from parface_bench.training.validation import Validation
+
+    values = iter([5.0, 6.0, 7.0, 4.0])
+    monkeypatch.setattr(Validation, "__call__", lambda self, name: {"NME": next(values)})
+    folder = run("dot-net", "train.epochs=9", "train.early_stop=2", "train.keep=last").folder
+    assert load_safely(folder / "stages" / "1-train" / "best.pth")["epoch"] == 3
+
+
+def test_tensorboard(run):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder = run("dot-norm", "log.tensorboard=true", "log.every=5").folder
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    shown = {(e.step, round(e.value, 4)) for e in events.Scalars("train/loss")}
+    assert shown == {(line["step"], round(line["loss"], 4)) for line in lines if "loss" in line}
+    assert [e.value for e in events.Scalars("train/validation NME")] == pytest.approx(
+        [line["validation NME"] for line in lines if "validation NME" in line]
+    )
+
+
+def test_the_log_holds_what_the_run_says_and_nothing_else(run):
+    text = (run("dot-net").folder / "log.txt").read_text()
+    assert "metainfo" not in text
+    assert "finished" in text
 
 
 def test_evaluating_the_checkpoint_gives_the_same_numbers(run):
@@ -169,6 +216,11 @@ def test_plan_names_what_run_records(run, dots_root, tmp_path):
         ({"overrides": ["train.optimizers.main.type=Adum"]}, "did you mean 'Adam'"),
         ({"overrides": ["train.trains=[heed]"]}, "did you mean 'head'"),
         ({"overrides": ["train.data=[dots:training]"]}, "did you mean 'train'"),
+        ({"overrides": ["train.loss=los"]}, "DotNet has no loss 'los'; did you mean 'loss'"),
+        ({"overrides": ["train.keep=bst"]}, "keep 'bst'; must be"),
+        ({"overrides": ["train.amp=fp16"]}, "'fp16' needs a GPU"),
+        ({"overrides": ["validation.metric=GTE"]}, "GTE measures depth, which is not scored here"),
+        ({"overrides": ["stages=[{epoch: 3}]"]}, "did you mean 'epochs'"),
         ({"limit": 1}, "at least 2"),
         ({"split": "tset"}, "did you mean 'test'"),
     ],
@@ -181,3 +233,31 @@ def test_mistakes_are_named_before_work_begins(run, options, words):
 def test_a_method_that_learns_cannot_be_evaluated_by_name(run):
     with pytest.raises(UserError, match="has to learn first"):
         run("dot-net", train=False)
+
+
+def test_faces_that_were_trained_on_are_marked_whatever_the_split_is_called(run, tmp_path):
+    """A table without a column `split` is the training set and the test set at once."""
+    import cv2
+
+    rows = []
+    for number in range(8):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((40, 40, 3), 20 * number, np.uint8))
+        points = np.random.default_rng(number).uniform(5, 35, (5, 2)).ravel()
+        rows.append([f"{number}.png", *points])
+    columns = ["image", *(f"{axis}{i}" for i in range(5) for axis in "xy")]
+    labels = pd.DataFrame(rows, columns=columns)
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    from pathlib import Path
+
+    protocol = str(Path(__file__).with_name("dots-protocol.yaml"))
+    table = {"dataset": "landmark-table", "data_root": tmp_path / "labels.csv", "protocol": protocol}
+    document = run("mean-shape", "train.epochs=1", **table).document
+    assert document["contaminated"] is True
+    assert document["trained_on"] == ["landmark-table:train", "landmark-table:test"]
+    assert "8 of the 8 scored faces were trained on" in document["notes"]
+
+    half = labels.assign(split=["train"] * 4 + ["test"] * 4)
+    half.to_csv(tmp_path / "labels.csv", index=False)
+    document = run("mean-shape", "train.epochs=1", **table).document
+    assert document["contaminated"] is False
+    assert document["trained_on"] == ["landmark-table:train"]

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from parface_bench.data.codecs import PARFACE_CODEC, HeatmapCodec
 from parface_bench.faces import Schema
 from parface_bench.plugins.methods.parface import snapshot
 from parface_bench.plugins.methods.parface.network import MEAN, Output, ParFaceNetwork
-from parface_bench.plugins.methods.parface.steps import DEPTH_UNIT, build_step
+from parface_bench.plugins.methods.parface.steps import DEPTH_UNIT, AutoencoderStep, build_step
 from parface_bench.training.build import build_method
 from parface_bench.training.recipe import compose, merge
 from parface_bench.training.stage import Stage
@@ -105,6 +106,27 @@ class ParFace(TrainableMethod):
     def build_step(self, stage: Stage) -> None:
         """Make what a stage needs besides the network: its losses."""
         self._steps = {stage.name: build_step(self.network, stage)}
+
+    def check_stage(self, stage: Stage) -> None:
+        """Build the stage's step, so that an unknown loss or setting is told at once."""
+        build_step(self.network, stage)
+
+    def samples(self, batch: Batch) -> Tensor:
+        """The crops, their reconstructions and, once a head has begun to learn, their heatmaps (red) over them."""
+        images, output = batch.images, self.network(self.normalise(batch.images))
+        rows = [images, output.reconstruction + images.new_tensor(self.mean)[:, None, None]]
+        if not any(isinstance(step, AutoencoderStep) for step in self._steps.values()):
+            peak = output.heatmaps.amax(1, keepdim=True).clamp(0, 1).to(images)
+            heat = F.interpolate(peak, images.shape[-2:], mode="bilinear")
+            red = images.new_tensor([1.0, 0.1, 0.1])[:, None, None]
+            rows.append(images * (1 - heat) + red * heat)
+        return torch.cat(rows)
+
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Compile the parts that the steps call. Not the critics: the penalty is a gradient of their gradient."""
+        for part in (self.network.Q, self.network.P, self.network.LMH, self.network.LMH_3D):
+            if part is not None:
+                part.compile(*arguments, **options)
 
     @classmethod
     def from_foreign(

@@ -1,0 +1,24 @@
+"""``speed.compile``: whether torch.compile can work here, told before the training begins."""
+
+from __future__ import annotations
+
+import torch
+
+from parface_bench.registry import UserError
+
+
+def check_compiler(device: torch.device) -> None:
+    """Compile something tiny for the device.
+
+    Raises:
+        UserError: it cannot be done; most often there is no C++ compiler (CPU) or no Triton (GPU).
+    """
+    try:
+        torch.compile(lambda x: (x * 2 + 1).relu())(torch.ones(8, device=device))
+    except Exception as error:  # torch names whatever it misses in errors of many kinds
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        needs = "a C++ compiler" if device.type == "cpu" else "Triton and a C compiler"
+        raise UserError(
+            f"speed.compile: torch.compile does not work here ({type(error).__name__}: {said[:160]}); it needs "
+            f"{needs}: install it, or set speed.compile=false"
+        ) from None

@@ -1,0 +1,67 @@
+"""ParFace-Net as a method of the runner: what it shows, what it refuses before work begins, what it compiles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from parface_bench.data.batch import Batch
+from parface_bench.faces import get_schema
+from parface_bench.plugins.methods.parface.method import ParFace
+from parface_bench.registry import UserError
+from parface_bench.training.stage import Stage
+
+HEAD = Stage(name="head", loss="heatmaps", trains=("network.LMH",), settings={"loss": "heatmap_mse"})
+CODER = Stage(name="coder", loss="autoencoder", settings={"losses": ["l2"]})
+
+
+@pytest.fixture(scope="module")
+def net() -> ParFace:
+    torch.manual_seed(0)
+    return ParFace(get_schema("ibug68"), image_size=64, width=0.125, heatmap_size=32).eval()
+
+
+@pytest.fixture
+def batch() -> Batch:
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    return Batch(images, None, None, None, torch.zeros(2, 2, 3), ["a", "b"])
+
+
+def test_samples_are_crops_reconstructions_and_heatmaps(net, batch):
+    net.build_step(CODER)
+    images = net.samples(batch)
+    assert images.shape == (4, 3, 64, 64)
+    torch.testing.assert_close(images[:2], batch.images)
+    torch.testing.assert_close(images[2:].clamp(0, 1), net.reconstruct(batch.images))
+    net.build_step(HEAD)
+    images = net.samples(batch)
+    assert images.shape == (6, 3, 64, 64)
+    # where no landmark may be the crop shows as it is, where one surely is it is red
+    heat = net(batch.images).heatmaps.amax(1).clamp(0, 1)
+    grown = torch.nn.functional.interpolate(heat[:, None], (64, 64), mode="bilinear")[:, 0]
+    y, x = np.unravel_index(int(grown[0].argmin()), (64, 64))
+    expected = batch.images[0, :, y, x] * (1 - grown[0, y, x]) + grown[0, y, x] * torch.tensor([1, 0.1, 0.1])
+    torch.testing.assert_close(images[4, :, y, x], expected)
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        ({"loss": "heatmap"}, "stage 'x': loss 'heatmap'; did you mean 'heatmaps'"),
+        ({"loss": "heatmaps", "settings": {"los": "l2"}}, "no setting 'los'; did you mean 'loss'"),
+        ({"loss": "heatmaps", "settings": {"loss": "adaptiv_wing"}}, "did you mean 'adaptive_wing'"),
+        ({"loss": "autoencoder", "settings": {"losses": ["l1", "perceptual"]}}, "which VGG19 weights"),
+    ],
+)
+def test_a_stage_that_cannot_be_is_told_before_work_begins(net, stage, words):
+    with pytest.raises(UserError, match=words):
+        net.check_stage(Stage(name="x", **stage))
+
+
+def test_what_the_steps_call_is_compiled_and_the_critics_are_not(net, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda part, *a, **k: compiled.append(part))
+    net.compile()
+    network = net.network
+    assert compiled == [network.Q, network.P, network.LMH, network.LMH_3D]
