@@ -13,6 +13,7 @@ import torch
 
 from parface_bench.data.crop import Crop
 from parface_bench.data.index import stack
+from parface_bench.data.memory import keep_freed_memory
 from parface_bench.evaluation import score_index
 from parface_bench.leaderboard.plots import plot_ced
 from parface_bench.leaderboard.record import record, write_result
@@ -43,6 +44,8 @@ def execute(settings: Settings) -> Result:
     plan = Plan.of(settings, distributed.start(settings.device))
     progress = Progress()
     progress.say(plan.headline)
+    if plan.device.type == "cpu":
+        keep_freed_memory()
     set_randomness(plan)
     method, trained_on = build(plan)
     training = prepare(plan, method, trained_on, progress) if plan.learns else None
