@@ -28,4 +28,4 @@ def test_memory_that_was_freed_is_used_again_without_page_faults() -> None:
         int(subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, check=True).stdout)
         for how in ("give", "keep")
     )
-    assert kept < 100 <= given
+    assert kept < 10 < given  # numpy asks for huge pages: 32 faults
