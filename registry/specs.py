@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar
@@ -79,7 +79,8 @@ class DatasetSpec(Spec):
         protocol: default protocol name.
         subsets: names of the reported subsets (beside ``full``) and what each means.
         counts: expected number of faces per split where the whole set is present.
-        alias_of: this set stands in for another (``palsy-twin`` for ``palsy``).
+        overlaps: split -> ``DATASET:SPLIT`` (or ``DATASET``, all of it) that shows photographs which are also in this
+            one, under whatever annotation; leaderboards mark methods that were trained on them.
         fallback: the data set that is used, with one line said, where no root of this one has been set.
         make_root: ``"module:attr"`` of a function ``(**options) -> Path`` that makes the data where no root is set.
         config_key: the set's name in the original code's ``local_config.ini``, where it differs from ``name``.
@@ -96,7 +97,7 @@ class DatasetSpec(Spec):
     counts: Mapping[str, int] = field(default_factory=dict)
     citation: str = ""
     how_to_get: str = ""
-    alias_of: str = ""
+    overlaps: Mapping[str, Sequence[str]] = field(default_factory=dict)
     fallback: str = ""
     make_root: Any = None
     config_key: str = ""

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from parface_bench.leaderboard.contamination import contaminated
 from parface_bench.leaderboard.result import Result
 from parface_bench.leaderboard.table import COST, Cell, Column, Row, Selection, Table
 from parface_bench.registry import UserError, catalogue, nearest
@@ -165,7 +166,7 @@ def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -
         n=newest["n"],
         excluded=len(newest["excluded"]),
         seeds=len(documents),
-        contaminated=any(d["contaminated"] for d in documents),
+        contaminated=any(_has_seen(d) for d in documents),
         runs=[d["run_id"] for d in documents],
         command=newest["command"],
         created=newest["created"],
@@ -180,6 +181,13 @@ def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -
     for heading, function in extra:
         row.extra[heading] = _extra(heading, function, documents)
     return row
+
+
+def _has_seen(document: Mapping[str, Any]) -> bool:
+    """The mark that was recorded, or what the data sets' facts say today."""
+    splits = document.get("split") or []
+    splits = [splits] if isinstance(splits, str) else splits
+    return bool(document["contaminated"]) or contaminated(document["trained_on"], document["dataset"], splits)
 
 
 def _cell(entries: list[dict[str, Any]]) -> Cell:

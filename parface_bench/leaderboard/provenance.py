@@ -1,4 +1,4 @@
-"""Where a result comes from: code version, environment, configuration hash, run id, data seen in training."""
+"""Where a result comes from: code version, environment, configuration hash, run id."""
 
 from __future__ import annotations
 
@@ -79,12 +79,6 @@ def command() -> str:
 def now() -> str:
     """The present in UTC, ISO 8601, to the second."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def contaminated(trained_on: Iterable[str], dataset: str, splits: Iterable[str]) -> bool:
-    """Whether a method has seen the scored faces: ``DATASET`` alone stands for all of its splits."""
-    scored = {dataset} | {f"{dataset}:{split}" for split in splits}
-    return any(seen in scored for seen in trained_on)
 
 
 def plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from parface_bench.home import home
 from parface_bench.leaderboard import provenance
+from parface_bench.leaderboard.contamination import contaminated
 from parface_bench.registry import UserError, WorkError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def complete(document: Mapping[str, Any], run_id: str | None = None) -> dict[str
         "seed": None,
         "excluded": [],
         "trained_on": list(seen),
-        "contaminated": provenance.contaminated(seen, dataset, splits),
+        "contaminated": contaminated(seen, dataset, splits),
         "code_version": provenance.code_version(),
         "environment": provenance.environment(),
         "command": provenance.command(),

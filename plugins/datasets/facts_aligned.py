@@ -3,6 +3,8 @@
 from parface_bench.registry.specs import DatasetSpec
 
 _HERE = "parface_bench.plugins.datasets"
+_PUBLIC_300W = ("300w:train", "300w:common", "300w:challenging", "300w:full")
+_PUBLIC_MENPO = ("menpo2d:train", "menpo2d:common", "menpo2d:challenging", "menpo2d:full")
 
 SPECS: list[DatasetSpec] = [
     DatasetSpec(
@@ -22,6 +24,7 @@ SPECS: list[DatasetSpec] = [
             "private": "the 300-W challenge's own test set: 300 indoor and 300 outdoor faces",
         },
         counts={"train": 3148, "common": 554, "challenging": 135, "full": 689, "private": 600},
+        overlaps={"full": ("300w:common", "300w:challenging")},
         citation="Sagonas et al., 300 Faces In-The-Wild Challenge: database and results, IMAVIS 2016",
         how_to_get="download all parts of https://ibug.doc.ic.ac.uk/resources/300-W/ and unpack them into one folder",
         config_key="w300",
@@ -38,6 +41,15 @@ SPECS: list[DatasetSpec] = [
         protocol="300w",
         subsets={"source=...": "the source set: menpo, helen/testset, ibug, ..."},
         counts={"common": 554, "challenging": 135, "full": 689, "private": 600},
+        # 300W's sets, and for the challenge's own faces photographs of AFLW and FDDB
+        overlaps={
+            "train": ("300w:train", "aflw"),
+            "common": ("300w:common", "300w:full"),
+            "challenging": ("300w:challenging", "300w:full"),
+            "full": ("300w:common", "300w:challenging", "300w:full", "menpo2d:common", "menpo2d:challenging"),
+            "private": ("300w:private",),
+            **dict.fromkeys(("test", "profile", "test-profile"), ("aflw",)),
+        },
         citation="Deng et al., The Menpo Benchmark for Multi-pose 2D and 3D Facial Landmark Localisation, IJCV 2019",
         how_to_get="ask the iBUG group for Menpo; 300W as for '300w'; ParFace's tables menpo_*.ljson go to csv/",
     ),
@@ -70,6 +82,7 @@ SPECS: list[DatasetSpec] = [
         schema="cofw29",
         protocol="cofw",
         counts={"train": 1345, "test": 507},
+        overlaps={"train": ("300w:train",)},  # 845 of them are LFPW's
         citation="Burgos-Artizzu et al., Robust face landmark estimation under occlusion, ICCV 2013",
         how_to_get="download COFW_color.zip from its page and unpack it",
     ),
@@ -84,6 +97,7 @@ SPECS: list[DatasetSpec] = [
         train_splits=(),
         protocol="300w",
         counts={"test": 507},
+        overlaps={"test": ("cofw:test",)},
         citation="Ghiasi and Fowlkes, Occlusion Coherence: Detecting and Localizing Occluded Faces, 2015",
         how_to_get="clone cofw68-benchmark and put COFW_test_color.mat (see data set cofw) into the same folder",
     ),
@@ -99,6 +113,7 @@ SPECS: list[DatasetSpec] = [
         protocol="aflw",
         subsets={"frontal": "test faces with all 19 landmarks visible (1,165)"},
         counts={"train": 20000, "full": 4386, "frontal": 1165},
+        overlaps={"full": ("aflw:frontal",)},
         citation="Köstinger et al., Annotated Facial Landmarks in the Wild, 2011; split of Zhu et al., CVPR 2016",
         how_to_get="ask TU Graz for AFLW; AFLWinfo_release.mat is on the CUHK page of Zhu et al. (compositional)",
     ),
@@ -112,6 +127,8 @@ SPECS: list[DatasetSpec] = [
         splits=("train", "val", "test"),
         protocol="lapa",
         counts={"train": 18176, "val": 2000, "test": 2000},
+        # its photographs are 300W-LP's, and so 300W's, and MegaFace's
+        overlaps=dict.fromkeys(("train", "val", "test"), ("300w-lp", *_PUBLIC_300W, *_PUBLIC_MENPO)),
         citation="Liu et al., A New Dataset and Boundary-Attention Semantic Segmentation for Face Parsing, AAAI 2020",
         how_to_get="download LaPa.tar.gz as its page says and unpack it",
     ),
@@ -125,6 +142,7 @@ SPECS: list[DatasetSpec] = [
         protocol="300w",
         subsets={"view=...": "frontal, left, lefthalf, right, righthalf"},
         counts={"train": 15449, "test": 3865},
+        overlaps={"train": ("aflw",), "test": ("aflw",)},  # in a split of its own
         citation="Kumar et al., LUVLi Face Alignment, CVPR 2020",
         how_to_get="get AFLW, then run the script of the MERL-RAV repository that arranges pictures and labels",
     ),
@@ -141,6 +159,10 @@ SPECS: list[DatasetSpec] = [
         protocol="parface",
         subsets={"source=...": "afw, helen, ibug, lfpw; 300W's test photographs are in it"},
         counts={"all": 122450},
+        overlaps={
+            **dict.fromkeys(("train", "val"), (*_PUBLIC_300W, *_PUBLIC_MENPO)),
+            "all": ("300w-lp:train", "300w-lp:val", *_PUBLIC_300W, *_PUBLIC_MENPO),
+        },
         citation="Zhu et al., Face Alignment Across Large Poses: A 3D Solution, CVPR 2016",
         how_to_get="download 300W-LP.zip from its page and unpack it; ParFace's 300wLP_anno_tr.json goes to csv/",
         config_key="wlp300",
@@ -158,6 +180,7 @@ SPECS: list[DatasetSpec] = [
         protocol="aflw2000-3d",
         subsets={"yaw-0-30": "absolute yaw up to 30", "yaw-30-60": "above 30, up to 60", "yaw-60-90": "above 60"},
         counts={"test": 2000},
+        overlaps={"test": ("aflw", "merl-rav", "menpo2d:train")},  # AFLW's first 2,000 photographs
         citation="Zhu et al., Face Alignment Across Large Poses: A 3D Solution, CVPR 2016",
         how_to_get="download AFLW2000-3D.zip from its page and unpack it",
         config_key="aflw20003d",
@@ -174,6 +197,7 @@ SPECS: list[DatasetSpec] = [
         test_splits=("all",),
         protocol="300w",
         subsets={"source=...": "the source set, by its folder"},
+        overlaps={"all": ("300w", "300w-lp", "menpo2d", "lapa", "aflw2000-3d", "aflw", "merl-rav")},
         citation="Bulat and Tzimiropoulos, How far are we from solving the 2D & 3D Face Alignment problem?, ICCV 2017",
         how_to_get="ask for it on its page; ParFace's ls3d.ljson goes to csv/, LS3D.tar to the root; .t7 has no reader",
     ),

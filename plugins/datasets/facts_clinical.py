@@ -17,6 +17,8 @@ SPECS: list[DatasetSpec] = [
         test_splits=("parface",),
         protocol="parface",
         subsets={"full": "all faces of the split; further subsets as far as the annotation has columns for them"},
+        overlaps={"full": ("palsy:train", "palsy:parface", *(f"palsy:labeled_{k}" for k in range(1, 7)))}
+        | {"train": tuple(f"palsy:labeled_{k}" for k in range(1, 7))},
         citation="Díaz Barros et al., In-Domain Inversion for 3D Face Alignment on Asymmetrical Expressions, FG 2024",
         how_to_get="write to the authors (address in the README of the ParFace repository); it is given for research",
         fallback="palsy-twin",

@@ -14,6 +14,7 @@ SPECS: list[DatasetSpec] = [
         schema="points5",
         splits=("train", "val", "test", "all"),
         counts={"train": 162770, "val": 19867, "test": 19962, "all": 202599},
+        overlaps={"all": ("celeba",)},
         citation="Liu et al., Deep Learning Face Attributes in the Wild, ICCV 2015",
         how_to_get="download Img, Anno and Eval from its page into one folder; or csv/celeba_annotations.csv",
     ),
@@ -40,6 +41,7 @@ SPECS: list[DatasetSpec] = [
         splits=("train", "val", "all"),
         test_splits=(),
         counts={"train": 60000, "val": 10000, "all": 70000},
+        overlaps={"all": ("ffhq",)},
         citation="Karras et al., A Style-Based Generator Architecture for Generative Adversarial Networks, CVPR 2019",
         how_to_get="download images1024x1024 and ffhq-dataset-v2.json, or FFHQ_lite.tar and csv/FFHQ_annotations.csv",
     ),
@@ -61,6 +63,7 @@ SPECS: list[DatasetSpec] = [
         reference="docs/add-a-dataset.md",
         splits=("train", "val", "test", "all"),
         test_splits=("test",),
+        overlaps={"all": ("landmark-table",)},
         how_to_get="write the table and give it, or its folder, as --data-root",
     ),
     DatasetSpec(
@@ -70,6 +73,7 @@ SPECS: list[DatasetSpec] = [
         reference="https://cocodataset.org/#format-data",
         splits=("train", "val", "test", "all"),
         test_splits=("test",),
+        overlaps={"all": ("coco",)},
         how_to_get="give the JSON, or the folder of JSON and pictures, as --data-root",
     ),
     DatasetSpec(
@@ -80,6 +84,7 @@ SPECS: list[DatasetSpec] = [
         splits=("train", "val", "test", "all"),
         train_splits=("all",),
         test_splits=(),
+        overlaps={"all": ("image-folder",)},
         how_to_get="give the folder as --data-root",
     ),
 ]

@@ -43,19 +43,6 @@ def test_completing_fills_provenance_and_is_idempotent(make):
     assert os.uname().nodename not in text and str(Path.home()) not in text
 
 
-@pytest.mark.parametrize(
-    ("seen", "splits", "mark"),
-    [
-        (["toy"], ["test"], True),
-        (["toy:train"], ["test"], False),
-        (["toy:test"], ["test"], True),
-        ([], ["test"], False),
-    ],
-)
-def test_contamination_is_by_data_set_and_split(seen, splits, mark):
-    assert provenance.contaminated(seen, "toy", splits) is mark
-
-
 def test_config_hash_ignores_seed_and_places_only():
     config = {"lr": 0.1, "model": {"depth": 18}, "seed": 1, "out": "runs"}
     assert provenance.config_hash(config) == provenance.config_hash({"model": {"depth": 18}, "lr": 0.1, "seed": 2})
