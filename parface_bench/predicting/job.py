@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Any
 import cv2
 import numpy as np
 
+from parface_bench.leaderboard.provenance import code_version
 from parface_bench.models import open_model
 from parface_bench.predicting import formats
 from parface_bench.predicting.draw import overlay
+from parface_bench.predicting.journal import Journal, state
 from parface_bench.predicting.predict import Face, Predictor, face_detector
 from parface_bench.predicting.shots import Source, find, length, shots
 from parface_bench.predicting.video import smooth, track
 from parface_bench.registry.errors import UserError, WorkError, nearest
+from parface_bench.runs import CHECKPOINT
 from parface_bench.training.progress import Progress
 
 
@@ -75,7 +79,7 @@ def run(given: Sequence[str], wish: Wish) -> Outcome:
     """Find the faces and landmarks of all that was given.
 
     A picture that cannot be read or shows no face becomes an entry with the reason; the rest goes on. What was found
-    before an interruption is written.
+    before an interruption is written, and the same call goes on from there.
 
     Raises:
         UserError: nothing fits an argument, or the model or detector cannot be used.
@@ -87,16 +91,44 @@ def run(given: Sequence[str], wish: Wish) -> Outcome:
     predictor = Predictor(open_model(wish.model, wish.device), face_detector(wish.detector), wish.faces)
     outcome = Outcome(landmarks=len(predictor.schema), schema=predictor.schema.name, model=wish.model)
     progress = Progress()
+    journal = Journal(wish.out, _settings(wish, predictor))
+    found = {source: faces for source in sources if (faces := journal.known(source)) is not None}
+    if found:
+        progress.say(f"{len(found)} of {len(sources)} pictures and videos were done before")
+    todo = [source for source in sources if source not in found]
     try:
-        with progress.task("predict", sum(map(length, sources))):
-            for faces in _each(sources, predictor, wish, progress):
-                outcome.faces += faces
+        with progress.task("predict", sum(map(length, todo))):
+            for source, faces in _each(todo, predictor, wish, progress):
+                found[source] = faces
+                journal.add(source, faces)
     except KeyboardInterrupt:
+        outcome.faces = [face for source in sources for face in found.get(source, ())]
         if outcome.faces:
             _finish(outcome, wish, progress)
+        if wish.out is not None:
+            progress.say("stopped; the same command goes on from here")
         raise
+    finally:
+        journal.close()
+    outcome.faces = [face for source in sources for face in found[source]]
     _finish(outcome, wish, progress)
+    journal.remove()
     return outcome
+
+
+def _settings(wish: Wish, predictor: Predictor) -> dict[str, Any]:
+    """All that decides what is found in a picture."""
+    path = Path(wish.model)
+    modules = [sys.modules.get(type(part).__module__) for part in (predictor.method, predictor.detector)]
+    return {
+        "version": code_version()["package"],
+        "model": [wish.model, state(path / CHECKPOINT if path.is_dir() else path)],
+        "code": [state(getattr(module, "__file__", None)) for module in modules],
+        "detector": wish.detector,
+        "faces": wish.faces,
+        "smoothing": wish.smoothing,
+        "draw": wish.draw,
+    }
 
 
 def _finish(outcome: Outcome, wish: Wish, progress: Progress) -> None:
@@ -120,7 +152,9 @@ def _finish(outcome: Outcome, wish: Wish, progress: Progress) -> None:
         progress.say(f"... and {len(without) - 20} more without landmarks; the table names them all")
 
 
-def _each(sources: Sequence[Source], predictor: Predictor, wish: Wish, progress: Progress) -> Iterator[list[Face]]:
+def _each(
+    sources: Sequence[Source], predictor: Predictor, wish: Wish, progress: Progress
+) -> Iterator[tuple[Source, list[Face]]]:
     """The faces of the photographs, picture by picture, and of each video as a whole."""
     photographs = (shot for source in sources if not source.video for shot in shots(source))
     for shot, faces in predictor.faces(photographs):
@@ -128,7 +162,7 @@ def _each(sources: Sequence[Source], predictor: Predictor, wish: Wish, progress:
             picture = overlay(shot.image, _drawn(faces), predictor.schema)
             formats.put(wish.out / "overlays" / f"{formats.below(shot.name)}.png", _png(picture))
         progress.advance()
-        yield faces
+        yield shot.source, faces
     for source in (s for s in sources if s.video):
         frames = []
         for _, faces in predictor.faces(shots(source)):
@@ -137,7 +171,7 @@ def _each(sources: Sequence[Source], predictor: Predictor, wish: Wish, progress:
         frames = smooth(track(frames), wish.smoothing)
         if wish.draw and wish.out is not None:
             _draw_video(source, frames, predictor, wish.out)
-        yield [face for faces in frames for face in faces]
+        yield source, [face for faces in frames for face in faces]
 
 
 def _drawn(faces: Sequence[Face]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:

@@ -64,7 +64,7 @@ class Predictor:
             faces: at most so many a picture, the largest; 0 = all.
             batch_size: faces given to the method at a time.
         """
-        self.method, self._detector, self._faces, self._batch = method, detector, faces, batch_size
+        self.method, self.detector, self._faces, self._batch = method, detector, faces, batch_size
         self.schema: Schema = getattr(method, "landmark_schema", None) or get_schema(method.schema)
 
     def faces(self, shots: Iterable[Shot]) -> Iterator[tuple[Shot, list[Face]]]:
@@ -85,9 +85,9 @@ class Predictor:
         if shot.image is None:
             return np.zeros((0, 5))
         height, width = shot.image.shape[:2]
-        if self._detector is None:
+        if self.detector is None:
             return np.array([[-0.5, -0.5, width - 0.5, height - 0.5, 1.0]])
-        boxes = np.asarray(self._detector.detect(shot.image), dtype=np.float64).reshape(-1, 5)
+        boxes = np.asarray(self.detector.detect(shot.image), dtype=np.float64).reshape(-1, 5)
         boxes = boxes[np.isfinite(boxes).all(axis=1)]
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         return boxes[np.argsort(-area, kind="stable")][: self._faces or None]
