@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from parface_bench.registry.catalogue import catalogue
-from parface_bench.registry.errors import UserError, WorkError
+from parface_bench.registry.errors import UserError
 
 NAME, MODULE, CLASS = "example-plugin", "example_plugin", "ExamplePlugin"
 
@@ -36,8 +36,7 @@ def scaffold(kind: str, name: str, folder: str | Path | None = None) -> list[Pat
         The files written, the module first.
 
     Raises:
-        UserError: the name is not allowed or taken, or one of the files exists already.
-        WorkError: the folder cannot be written.
+        UserError: the name is not allowed or taken, one of the files exists already, or the folder cannot be written.
     """
     plugins = catalogue[kind]
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
@@ -69,7 +68,9 @@ def scaffold(kind: str, name: str, folder: str | Path | None = None) -> list[Pat
     except OSError as error:
         for path in done:
             path.unlink(missing_ok=True)
-        raise WorkError(f"{error.filename or target}: cannot be written ({error.strerror})") from error
+        raise UserError(
+            f"{error.filename or target}: cannot be written ({error.strerror}); give another folder with --dir"
+        ) from error
     return done
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parface_bench.registry import KINDS, UserError, WorkError
+from parface_bench.registry import KINDS, UserError
 from parface_bench.registry.scaffold import module_name, scaffold
 
 MODULE = "made_by_a_test_{}"
@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is a file: give another folder"):
         scaffold("loss", "made-by-a-test", tmp_path / "file")
-    with pytest.raises(WorkError, match="cannot be written"):
+    with pytest.raises(UserError, match="cannot be written.*another folder with --dir"):
         scaffold("loss", "made-by-a-test", tmp_path / "file" / "below")
 
 
