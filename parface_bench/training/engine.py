@@ -211,6 +211,11 @@ class StageRunner(Runner):
             self.call_hook("after_run")
         return model
 
+    @property
+    def best_by(self) -> str:
+        """Name of the metric that picks the best weights, '' where nothing is validated."""
+        return self._better[0]
+
     def _ask_to_stop(self) -> bool:
         """Ask for the end after the step at hand; True where that had been asked before."""
         before, self.stop_asked = self.stop_asked, True

@@ -103,7 +103,7 @@ class LogHook(Hook):
         tensorboard: write event files into ``folder/tensorboard``.
     """
 
-    priority = "LOW"
+    priority = "BELOW_NORMAL"  # before the schedules: the rates are those of the step
 
     def __init__(
         self, folder: Path, clock: Callable[[], float], every: int, progress: Progress, tensorboard: bool = False
@@ -128,7 +128,8 @@ class LogHook(Hook):
         if (runner.iter + 1) % self.every == 0 or batch_idx + 1 == len(runner.train_dataloader):
             means = {name: round(float(total) / self._count, 6) for name, total in self._sums.items()}
             rates = runner.optim_wrapper.get_lr()
-            self.write(runner, {**means, **{name: rate[0] for name, rate in rates.items()}})
+            at = {"epoch": runner.epoch + 1, "step": runner.iter + 1}
+            self.write(runner, at, {**means, **{name: rate[0] for name, rate in rates.items()}})
             self._sums, self._count = {}, 0
             note = f"loss {means['loss']:.4g}"
         self.progress.advance(1, note)
@@ -136,37 +137,32 @@ class LogHook(Hook):
     def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
         """Write the validation's metrics."""
         if metrics:
-            self.write(runner, {f"validation {name}": value for name, value in metrics.items()})
+            at = {"epoch": runner.epoch, "step": runner.iter}
+            self.write(runner, at, {f"validation {name}": value for name, value in metrics.items()})
             best = runner.best["value"]
             text = ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
             mark = " (best)" if best is not None and runner.best["since"] == 0 else ""
             self.progress.say(f"  {runner.stage.name} epoch {runner.epoch}: validation {text}{mark}")
 
-    def write(self, runner: Any, values: Mapping[str, float]) -> None:
-        """One entry in every log."""
+    def write(self, runner: Any, at: Mapping[str, int], values: Mapping[str, float]) -> None:
+        """One entry in every log; epoch and step count from 1."""
         if distributed.rank() != 0:
             return
         entry = {
             "time": round(time.time(), 1),
             "seconds": round(self.clock(), 1),
             "stage": runner.stage.name,
-            "epoch": runner.epoch,
-            "step": runner.iter + 1,
+            **at,
         }
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
         # a disk that is full is told of, with what to do, when the next state is saved
         with contextlib.suppress(OSError), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({**entry, **finite}) + "\n")
-        runner.log.info(
-            "%s epoch %d step %d: %s",
-            runner.stage.name,
-            runner.epoch + 1,
-            runner.iter + 1,
-            ", ".join(f"{name} {value:.5g}" for name, value in values.items()),
-        )
+        text = ", ".join(f"{name} {value:.5g}" for name, value in values.items())
+        runner.log.info("%s epoch %d step %d: %s", runner.stage.name, at["epoch"], at["step"], text)
         if self._writer is not None:
             for name, value in values.items():
-                self._writer.add_scalar(f"{runner.stage.name}/{name}", value, runner.iter + 1)
+                self._writer.add_scalar(f"{runner.stage.name}/{name}", value, at["step"])
 
     def after_train(self, runner: Any) -> None:
         """Finish the event file."""

@@ -39,8 +39,9 @@ def overlays(frame: pd.DataFrame, found: np.ndarray, rows: Sequence[int] | np.nd
 
 
 def sheet(tiles: Sequence[np.ndarray], columns: int = _COLUMNS) -> np.ndarray:
-    """Tiles uint8 [H, W, 3] of one size side by side, in rows of ``columns``."""
-    columns = min(columns, len(tiles))
+    """Tiles uint8 [H, W, 3] of one size side by side, in rows of ``columns``; small ones enlarged by a whole number."""
+    columns, times = min(columns, len(tiles)), max(1, _SIDE // 2 // len(tiles[0]))
+    tiles = [tile.repeat(times, axis=0).repeat(times, axis=1) for tile in tiles]
     blank = np.zeros_like(tiles[0])
     padded = [*tiles, *[blank] * (-len(tiles) % columns)]
     return np.vstack([np.hstack(padded[i : i + columns]) for i in range(0, len(padded), columns)])

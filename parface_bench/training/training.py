@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -99,6 +101,9 @@ class Training:
             if number > len(stages):
                 names = ", ".join(f"{i} {stage.name}" for i, stage in enumerate(stages, 1))
                 raise UserError(f"--stages: {self.name} has no stage {number}; its stages: {names}")
+        twice = [name for name, count in Counter(stage.name for stage in stages).items() if count > 1]
+        if twice or any("/" in stage.name for stage in stages):
+            raise UserError(f"stages need names of their own, without '/': {', '.join(twice) or 'rename them'}")
         used = list(self.selection.used)
         for _, stage in self._chosen():
             if stage.kind not in ("gradient", "closed-form"):
@@ -135,19 +140,27 @@ class Training:
                 load_weights(self.method, content["state_dict"], str(done))
                 self.selection.used = list(dict.fromkeys([*self.selection.used, *content["trained_on"]]))
                 self.progress.say(f"stage {number} {stage.name}: done before")
+                self._tidy(done)
                 continue
             self.progress.say(f"stage {number}, {stage.name}: {_what(stage)}")
             self.method.eval()
+            kept: dict[str, Any] = {}
             if stage.kind == "closed-form":
                 schema = self.method.landmark_schema.name
                 faces = face_arrays(self.selection.training(stage), self.method.crop, schema, stage.truth)
                 getattr(self.method, stage.loss)(faces)
             else:
-                self._descend(number, stage)
+                kept = self._descend(number, stage)
             self.method.eval()
             if distributed.rank() == 0:
-                save_atomic(self.checkpoint(stage.name), done)
+                save_atomic(self.checkpoint(stage.name, kept=kept), done)
             distributed.wait()
+            self._tidy(done)
+
+    def _tidy(self, done: Path) -> None:
+        """Remove the states of a finished stage, several times the size of its weights."""
+        if distributed.rank() == 0:
+            shutil.rmtree(done.with_suffix(""), ignore_errors=True)
 
     def _chosen(self) -> list[tuple[int, Stage]]:
         numbered = list(enumerate(self.stages(), 1))
@@ -164,8 +177,8 @@ class Training:
     def _metric(self, stage: Stage) -> str:
         return stage.metric or str(self.recipe["validation"]["metric"])
 
-    def checkpoint(self, stage: str = "") -> dict[str, Any]:
-        """What is saved of the method as it is now."""
+    def checkpoint(self, stage: str = "", **more: Any) -> dict[str, Any]:
+        """What is saved of the method as it is now; ``more`` is added."""
         return describe(
             self.method,
             self.name,
@@ -174,10 +187,11 @@ class Training:
             trained_on=list(self.selection.used),
             seed=self.seed,
             stage=stage,
+            **more,
         )
 
-    def _descend(self, number: int, stage: Stage) -> None:
-        """Train a stage by steps on batches, and put the weights to keep into the method."""
+    def _descend(self, number: int, stage: Stage) -> dict[str, Any]:
+        """Train a stage by steps on batches, and put the weights to keep into the method; tells whose they are."""
         learn, held = self._faces(stage)
         validation = None
         if len(held):
@@ -230,6 +244,7 @@ class Training:
         with self.progress.task(f"{number} {stage.name}", len(loader) * stage.epochs):
             runner.train()
         runner.load_best()
+        return {"epoch": runner.best["epoch"], "metric": runner.best_by, "value": runner.best["value"]}
 
     def _remedy(self, number: int, stage: Stage) -> str:
         """What to try when the stage does not fit into memory: settings that reach it, and where to go on from."""

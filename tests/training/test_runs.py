@@ -107,7 +107,8 @@ def test_best_weights_follow_the_metrics_own_direction(run, monkeypatch):
     folder = run("dot-net", "validation.metric=AUC@10").folder
     from parface_bench.training.checkpoint import load_safely
 
-    assert load_safely(folder / "stages" / "1-train" / "best.pth")["epoch"] == 2
+    assert load_safely(folder / "stages" / "1-train.pt")["kept"] == {"epoch": 2, "metric": "AUC@10", "value": 50.0}
+    assert not (folder / "stages" / "1-train").exists()  # nobody needs the states of a finished stage
 
 
 def test_early_stop(run, monkeypatch):
@@ -126,7 +127,7 @@ def test_early_stop_keeps_the_last_weights_where_these_are_wanted(run, monkeypat
     values = iter([5.0, 6.0, 7.0, 4.0])
     monkeypatch.setattr(Validation, "__call__", lambda self, name: {"NME": next(values)})
     folder = run("dot-net", "train.epochs=9", "train.early_stop=2", "train.keep=last").folder
-    assert load_safely(folder / "stages" / "1-train" / "best.pth")["epoch"] == 3
+    assert load_safely(folder / "stages" / "1-train.pt")["kept"] == {"epoch": 3, "metric": "NME", "value": 7.0}
 
 
 def test_tensorboard(run):
@@ -221,6 +222,7 @@ def test_plan_names_what_run_records(run, dots_root, tmp_path):
         ({"overrides": ["train.amp=fp16"]}, "'fp16' needs a GPU"),
         ({"overrides": ["validation.metric=GTE"]}, "GTE measures depth, which is not scored here"),
         ({"overrides": ["stages=[{epoch: 3}]"]}, "did you mean 'epochs'"),
+        ({"overrides": ["stages=[{}, {}]"]}, "names of their own, without '/': train"),
         ({"limit": 1}, "at least 2"),
         ({"split": "tset"}, "did you mean 'test'"),
     ],
