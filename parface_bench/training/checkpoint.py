@@ -88,7 +88,7 @@ def _starts_like_pickle(path: Path) -> bool:
 def describe(method: TrainableMethod, name: str, recipe: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """What a checkpoint holds: enough to build the method again, its weights, and where they come from.
 
-    ``more`` may give ``dataset``, ``trained_on``, ``seed``, ``stage``, ``kept`` (its epoch, and metric and value there).
+    ``more`` may give ``dataset``, ``trained_on``, ``seed``, ``stage``, ``kept`` (which epoch, with what value).
     """
     from parface_bench.leaderboard.provenance import code_version
 

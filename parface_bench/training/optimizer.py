@@ -20,20 +20,19 @@ SCHEDULES = ("constant", "cosine", "multistep")
 _DTYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def precision(amp: str | bool, device: torch.device) -> str:
+def precision(amp: str, device: torch.device) -> str:
     """What ``amp: auto`` means on a device: bf16 where its arithmetic is native, else off.
 
     Raises:
         UserError: no such setting, or fp16 without a GPU.
     """
     known = ("auto", *_DTYPES)
-    amp = "off" if amp is False else amp  # YAML 1.1 reads off as a truth value
     if amp not in known:
         raise UserError(f"amp {amp!r}{nearest(str(amp), known)}")
     if amp == "fp16" and device.type != "cuda":
         raise UserError("amp 'fp16' needs a GPU: use bf16, or auto, which computes in bf16 where this processor does")
     if amp != "auto":
-        return str(amp)
+        return amp
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "off"
     return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "off"

@@ -77,7 +77,7 @@ class Stage:
         """The recipe's ``train`` settings with a stage's own on top (``settings`` and ``schedule`` replace, not merge).
 
         Raises:
-            UserError: a key that no stage has, with the nearest name.
+            UserError: a key that no stage has, with the nearest name, or a value of the wrong kind.
         """
         values = {**recipe["train"], **own}
         known = [f.name for f in fields(cls)]
@@ -87,4 +87,26 @@ class Stage:
         for key in ("data", "trains", "drifts"):
             value = values.get(key) or ()
             values[key] = (value,) if isinstance(value, str) else tuple(value)
+        for f in fields(cls):
+            if f.name in values:
+                values[f.name] = _typed(f.name, str(f.type), values[f.name])
         return cls(**values)
+
+
+def _typed(name: str, kind: str, value: Any) -> Any:
+    """A setting as the kind that its field has; YAML reads 1e-3 as text, and off, on, yes and no as truth values."""
+    where = f"recipe: stage setting {name}={value!r}"
+    if kind == "int" and (isinstance(value, bool) or not isinstance(value, int)):
+        raise UserError(f"{where}: must be a whole number")
+    if kind == "bool" and not isinstance(value, bool):
+        raise UserError(f"{where}: must be true or false")
+    if kind == "float":
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise UserError(f"{where}: must be a number") from None
+    if kind.startswith("Mapping") and not isinstance(value, Mapping):
+        raise UserError(f"{where}: must hold settings, as {{type: ...}}")
+    if kind == "str":
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+    return value

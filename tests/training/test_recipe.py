@@ -143,3 +143,10 @@ def test_no_torch_is_needed_to_read_recipes():
     code = "import sys; from parface_bench.training.recipe import compose; compose('integral', 'x', 'full'); "
     subprocess.run([sys.executable, "-c", code + "assert 'torch' not in sys.modules"], check=True)
     assert recipes.PROFILES == ("quick", "full")
+
+
+def test_values_of_a_stage_are_what_yaml_meant():
+    recipe = read(configs() / "profiles" / "base.yaml")
+    assert Stage.from_recipe(recipe, **yaml.safe_load("{name: on, amp: off, ema: 5e-1}")) == Stage.from_recipe(
+        recipe, name="on", amp="off", ema=0.5
+    )
