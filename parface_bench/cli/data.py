@@ -41,6 +41,7 @@ def check(
     import json
 
     from parface_bench.data.check import check as run_check
+    from parface_bench.data.check import counted
     from parface_bench.registry import UserError
 
     report = run_check(_source(dataset, data_root, setting), pictures=pictures)
@@ -49,7 +50,8 @@ def check(
     if out is not None:
         _write(out, text + "\n")
     if report.faults:
-        raise UserError(f"{report.root}: {len(report.faults)} faults in data set {report.dataset!r}; see the report")
+        number, see = counted(len(report.faults), "fault"), "; the report names all" if len(report.faults) > 1 else ""
+        raise UserError(f"{report.root}: {number} in data set {report.dataset!r}: {report.faults[0]}{see}")
 
 
 def stats(

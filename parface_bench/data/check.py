@@ -49,7 +49,7 @@ class Report:
             lines.append(f"  {split:<14} {n:>8} faces" + (f" of {whole}" if whole not in (None, n) else ""))
         lines += [f"  note: {note}" for note in self.notes]
         lines += [f"  fault: {fault}" for fault in self.faults]
-        return "\n".join([*lines, f"{len(self.faults)} faults"])
+        return "\n".join([*lines, counted(len(self.faults), "fault")])
 
 
 def check(source: Source, *, pictures: bool = True) -> Report:
@@ -75,6 +75,9 @@ def check(source: Source, *, pictures: bool = True) -> Report:
         if frame is not None:
             report.faces[split] = len(frame)
             report.notes += frame.attrs.get("notes", [])
+            twice = repeated(frame)
+            if twice:
+                report.notes.append(f"{counted(len(twice), 'face')} of split {split!r} a second time: {twice[0]}, ...")
             frames.append(frame)
         elif not faults:
             report.notes.append(f"split {split!r} is not there")
@@ -83,12 +86,30 @@ def check(source: Source, *, pictures: bool = True) -> Report:
     faces = pd.concat(frames, ignore_index=True).drop_duplicates("id") if frames else pd.DataFrame({"image": []})
     boxless = sum(1 for box in faces.get("bbox", []) if box is not None and not usable(box))
     if boxless:
-        report.notes.append(f"{boxless} faces have a box without extent, which crops cannot use")
+        report.notes.append(f"{counted(boxless, 'face')} with a box without extent, which crops cannot use")
     report.faults += _check_pictures(source, faces, decode=pictures)
     report.pictures = faces["image"].nunique() if pictures else 0
     report.faults = list(dict.fromkeys(report.faults))
     report.notes = list(dict.fromkeys(report.notes))
     return report
+
+
+def counted(number: int, what: str) -> str:
+    """``1 fault``, ``2 faults``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def repeated(frame: pd.DataFrame) -> list[str]:
+    """Ids of faces whose picture and landmarks another face before them has too."""
+    seen: set[tuple[str, bytes]] = set()
+    twice = []
+    for id, image, marks in zip(frame["id"], frame["image"], frame["landmarks"], strict=True):
+        if marks is not None:
+            key = (image, marks.tobytes())
+            if key in seen:
+                twice.append(id)
+            seen.add(key)
+    return twice
 
 
 def usable(box: np.ndarray) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import traceback
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -18,8 +19,9 @@ from parface_bench.data.faults import Absent
 from parface_bench.data.index import fingerprint, validate
 from parface_bench.data.readers.sidecar import folders as sidecar_folders
 from parface_bench.data.roots import find_root, how_to_set
-from parface_bench.registry import DATASETS, DatasetSpec, UserError, nearest
+from parface_bench.registry import DATASETS, DatasetSpec, PfError, UserError, nearest
 
+OURS = "parface-bench"  # distribution whose data sets are ours to mend
 _said: set[str] = set()
 
 
@@ -101,7 +103,7 @@ class Source:
 
     def read(self, split: str) -> pd.DataFrame:
         """Read a split from its files, past the cache, and hold it to the contract of an index table."""
-        frame = self.spec.load()(self.root, split, **self.options)
+        frame = self._made(split)
         where = f"{self.name} {split} in {self.root}"
         schema = frame.attrs.get("schema", self.spec.schema)
         marks = next((v for v in frame.get("landmarks", []) if v is not None), None)
@@ -110,6 +112,30 @@ class Source:
             raise Absent(f"{where}: no faces found; is this the folder of the data set, whole and unpacked?")
         validate(frame, where, points=_points(schema), dims=dims)
         frame.attrs.update(schema=schema, dims=dims, tags=list(frame.attrs.get("tags", [])))
+        return frame
+
+    def _made(self, split: str) -> pd.DataFrame:
+        """What the data set's function makes of its files; what a user's own function raises is one sentence."""
+        function = self.spec.load()
+        try:
+            frame = function(self.root, split, **self.options)
+        except PfError:
+            raise
+        except Exception as error:
+            if self.spec.owner.partition(" ")[0] == OURS:
+                raise
+            code = getattr(inspect.unwrap(function), "__code__", None)
+            file = code.co_filename if code else str(function)
+            lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+            place = f"{file}:{lines[-1]}" if lines else file
+            raise UserError(
+                f"data set {self.name!r}: its function failed on split {split!r} in {place} "
+                f"({type(error).__name__}: {error}); correct it or the files in {self.root}"
+            ) from error
+        if not isinstance(frame, pd.DataFrame):
+            raise UserError(
+                f"data set {self.name!r}: its function gave {type(frame).__name__}; return the table of index(...)"
+            )
         return frame
 
     def missing_pictures(self, frame: pd.DataFrame) -> list[str]:

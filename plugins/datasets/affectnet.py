@@ -97,5 +97,12 @@ def _from_csv(root: Path, file: Path, official: bool) -> pd.DataFrame:
             )
             marks = text_numbers(text, f"{file}: row {row + 2}", 136).reshape(68, 2)
             corners = np.concatenate([box[:2], box[:2] + box[2:]]) if official else box
-            rows.append((pictures.find(str(table[name].iloc[row])), marks, corners, EXPRESSIONS[expression]))
+            rows.append(
+                (
+                    pictures.find(str(table[name].iloc[row]), f"{file}: row {row + 2}"),
+                    marks,
+                    corners,
+                    EXPRESSIONS[expression],
+                )
+            )
     return pd.DataFrame(rows, columns=["image", "landmarks", "bbox", "expression"])

@@ -38,9 +38,10 @@ def aflw(root: Path, split: str) -> pd.DataFrame:
     if split == "frontal":
         labels = labels[labels["frontal"].astype(bool)]
     pictures = Pictures(root, "data/flickr", "flickr", "aflw/data/flickr")
+    labels = pictures.resolve(labels, lambda row: f"{root}, AFLW's face {row.face}")
     frame = index(
         labels,
-        image=lambda row: pictures.find(row.image),
+        image="picture",
         landmarks="landmarks",
         visible="visible",
         bbox="bbox",

@@ -17,8 +17,13 @@ from parface_bench.data.readers.sidecar import find
 def aflw2000_3d(root: Path, split: str, base: int = 1) -> pd.DataFrame:
     """AFLW2000-3D from its ``.mat`` files, or from ParFace's JSON and yaws; ``base`` 0: the ``.mat`` are 0-based."""
     table = find(root, "aflw2000_3D_anno_vd.json")
-    faces = pose3d.from_json(root, table, find(root, "aflw2000_3D_yaw.npy")) if table else pose3d.from_mats(root, base)
-    return _index(faces, split)
+    if table is None:
+        return _index(pose3d.from_mats(root, base, pose=True), split)
+    yaws = find(root, "aflw2000_3D_yaw.npy")
+    frame = _index(pose3d.from_json(root, table, yaws), split)
+    if yaws is None:
+        frame.attrs["notes"] = ["AFLW2000-3D without aflw2000_3D_yaw.npy: no yaw, so no subsets by yaw"]
+    return frame
 
 
 def w300_lp(root: Path, split: str, base: int = 1) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.archive import read_bytes, walk
+from parface_bench.data.archive import read_bytes, safe_name, walk
 from parface_bench.data.index import index
 from parface_bench.data.readers.boxes import detected
 from parface_bench.data.readers.pose3d import corners
@@ -65,7 +65,7 @@ def parse_list(data: bytes, where: str, width: int) -> dict[str, np.ndarray]:
         if len(values) != width or not np.isfinite(values).all():
             found = " ".join(fields)[:40]
             raise UserError(f"{where}:{number}: expected a picture and {width} numbers, found {found!r}; get it again")
-        table[fields[0]] = values
+        table[safe_name(fields[0], f"{where}:{number}")] = values
     return table
 
 

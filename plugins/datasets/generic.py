@@ -30,13 +30,13 @@ def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") ->
     labels, tags = parse_table(read_bytes(file.parent, file.name), str(file), base)
     if not chosen and split != "all" and "split" in labels:
         labels = labels[labels["split"].astype(str) == split]
-    pictures = Pictures(file.parent)
+    labels = Pictures(file.parent).resolve(labels, lambda row: f"{file}: row {row.Index + 2}")
     columns = {c: c for c in ("yaw", "box_size") if c in labels}
     if "id" in labels:
         columns["id"] = "id"
     frame = index(
         labels.drop(columns=["split"], errors="ignore"),
-        image=lambda row: pictures.find(row.image),
+        image="picture",
         landmarks="landmarks",
         bbox="bbox",
         split=split,
@@ -57,9 +57,10 @@ def coco(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFr
     labels = parse_coco(read_bytes(file.parent, file.name), str(file), base)
     folder = root if root.is_dir() else file.parent
     pictures = Pictures(folder, "images", split, f"images/{split}")
+    labels = pictures.resolve(labels, lambda row: f"{file}: picture of face {row.id!r}")
     frame = index(
         labels,
-        image=lambda row: pictures.find(row.image),
+        image="picture",
         landmarks="landmarks",
         visible="visible",
         bbox="bbox",

@@ -34,8 +34,9 @@ def _from_table(root: Path, table: Path) -> pd.DataFrame:
     rows = []
     for row, (name, value) in enumerate(zip(faces["img_path"], faces["landmarks"], strict=True)):
         with tolerant():
-            landmarks = points(value, f"{table}: row {row}", 68)[:, :2]
-            rows.append((pictures.find(str(name)), _source(str(name)), landmarks))
+            where = f"{table}: row {row}"
+            landmarks = points(value, where, 68)[:, :2]
+            rows.append((pictures.find(str(name), where), _source(str(name)), landmarks))
     return pd.DataFrame(rows, columns=["image", "source", "landmarks"])
 
 

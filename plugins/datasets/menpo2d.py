@@ -41,7 +41,7 @@ def _from_table(root: Path, table: Path) -> pd.DataFrame:
         with tolerant():
             where = f"{table}: row {row}"
             landmarks = points(value, where, 68, (2,))
-            rows.append((str(name), pictures.find(str(name)), ibug.source_of(str(name)) or "menpo", landmarks))
+            rows.append((str(name), pictures.find(str(name), where), ibug.source_of(str(name)) or "menpo", landmarks))
     return pd.DataFrame(rows, columns=["id", "image", "source", "landmarks"])
 
 

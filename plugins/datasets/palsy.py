@@ -48,8 +48,9 @@ def _table(file: Path, pictures: Pictures) -> pd.DataFrame:
     for row, (path, value) in enumerate(zip(labels["img_path"], labels[column], strict=True)):
         with tolerant():
             name = last_parts(str(path), 2)
-            landmarks = points(value, f"{file}: row {row}", 68)
-            rows.append((row, str(PurePosixPath(name).with_suffix("")), pictures.find(name), landmarks))
+            where = f"{file}: row {row}"
+            found = pictures.find(name, where)
+            rows.append((row, str(PurePosixPath(name).with_suffix("")), found, points(value, where, 68)))
     frame = pd.DataFrame(rows, columns=["row", "name", "image", "landmarks"]).set_index("row")
     others = labels.drop(columns=["img_path", column])
     return frame.join(others[[c for c in others if c not in frame]]).reset_index(drop=True)

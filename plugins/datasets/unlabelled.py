@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.archive import read_bytes
+from parface_bench.data.archive import read_bytes, safe_name
 from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.index import index
 from parface_bench.data.readers.boxes import all_pictures, detected
@@ -53,7 +53,7 @@ def ffhq(root: Path, split: str) -> pd.DataFrame:
     for category, name, box in faces:
         if split == "all" or category == {"train": "training", "val": "validation"}[split]:
             with tolerant():
-                rows.append((pictures.find(name), box))
+                rows.append((pictures.find(name, str(table)), box))
     return index(pd.DataFrame(rows, columns=["image", "bbox"]), image="image", bbox="bbox", split=split)
 
 
@@ -82,6 +82,8 @@ def vggface2(root: Path, split: str, min_height: float = 0.0) -> pd.DataFrame:
     faces = parse_csv(read_bytes(table.parent, table.name), str(table), ["NAME_ID", "X", "Y", "W", "H"])
     boxes = numbers(faces, ["X", "Y", "W", "H"], str(table))
     names = faces["NAME_ID"].astype(str)
+    for row in np.flatnonzero(names.str.startswith("/") | names.str.contains("..", regex=False)):
+        safe_name(names.iloc[row], f"{table}: row {row + 2}")
     tall = boxes[:, 3] > min_height
     folder = next((f for f in (f"{split}/imgs", split, f"data/{split}") if (root / f).is_dir()), split)
     labels = pd.DataFrame({"image": folder + "/" + names[tall] + ".jpg", "id": names[tall]})

@@ -28,7 +28,7 @@ def wflw(root: Path, split: str) -> pd.DataFrame:
             with tolerant():
                 _compare(root, texts.get(f"list_98pt_test_{part}.txt"), labels, attribute)
     labels["face"] = labels.groupby("image").cumcount() + 1
-    pictures = Pictures(root, "WFLW_images")
+    labels = Pictures(root, "WFLW_images").resolve(labels, lambda row: f"{root / texts[name]}:{row.line}")
 
     def face_id(row: Any) -> str:
         stem = row.image.rsplit(".", 1)[0]
@@ -36,7 +36,7 @@ def wflw(root: Path, split: str) -> pd.DataFrame:
 
     return index(
         labels,
-        image=lambda row: pictures.find(row.image),
+        image="picture",
         landmarks="landmarks",
         bbox="bbox",
         id=face_id,

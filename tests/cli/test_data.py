@@ -177,3 +177,139 @@ def test_clinic_plugin_of_the_docs(tmp_path: Path) -> None:
     report = json.loads(run("check", *options, "--json").stdout)
     assert (report["faces"], report["faults"]) == ({"train": 2, "test": 1}, [])
     assert run("preview", *options).exit_code == 0
+
+
+class TestNamesThatLeaveTheRoot:
+    """The sentence names the annotation's file and row, and a check goes on with the other rows."""
+
+    @pytest.mark.parametrize("bad", ["../../etc/passwd.jpg", "/etc/passwd", "a/../../b.jpg", "..\\..\\b.jpg"])
+    @pytest.mark.parametrize("name", ["wflw", "landmark-table", "coco", "ls3d", "celeba", "aflw"])
+    def test_is_refused_with_its_place(self, name: str, bad: str, tmp_path: Path) -> None:
+        root = tmp_path / "faces"
+        if name == "wflw":
+            layouts.wflw(root)
+            file = next(root.rglob("list_98pt_rect_attr_test.txt"))
+            lines = file.read_text().splitlines()
+            file.write_text("\n".join([lines[0], " ".join([*lines[1].split()[:206], bad]), *lines[2:]]))
+            # the subset lists name the face that is gone: another file's fault, and a right one
+            for other in root.rglob("list_98pt_test_*.txt"):
+                other.unlink()
+            place, split, left = f"{file}:2", "test", len(lines) - 1
+        elif name == "aflw":
+            import sqlite3
+
+            layouts.aflw_database(root)
+            base = sqlite3.connect(next(root.rglob("aflw.sqlite")))
+            base.execute("update FaceImages set filepath = ? where rowid = 1", (bad,))
+            base.commit()
+            base.close()
+            place, split, left = "AFLW's face", "", None  # the split follows from the name
+        elif name == "celeba":
+            layouts.celeba(root)
+            file = next(root.rglob("list_eval_partition.txt"))
+            file.write_text(file.read_text().rstrip("\n") + f"\n{bad} 0\n")
+            place, split, left = f"{file}:", "all", None
+        else:
+            marks = layouts.shape(68, 0)
+            for number in range(3):
+                layouts.picture(root / f"{number}.jpg")
+            names = ["0.jpg", bad, "2.jpg"]
+            if name == "landmark-table":
+                file = root / "labels.csv"
+                head = ",".join(["image", *(f"{axis}{i}" for i in range(68) for axis in "xy")])
+                file.write_text("\n".join([head, *(f"{n}," + ",".join(map(str, marks.ravel())) for n in names)]))
+                place = f"{file}: row 3"
+            elif name == "coco":
+                file = root / "faces.json"
+                keypoints = [v for x, y in marks for v in (float(x), float(y), 2)]
+                images = [{"id": i, "file_name": n} for i, n in enumerate(names)]
+                notes = [{"image_id": i, "keypoints": keypoints} for i in range(3)]
+                file.write_text(json.dumps({"images": images, "annotations": notes}))
+                place = str(file)
+            else:
+                file = root / "ls3d.ljson"
+                file.write_text(json.dumps([{"img_path": n, "landmarks": marks.tolist()} for n in names]))
+                place = f"{file}: row 1"
+            split, left = "all", 2
+        with pytest.raises(UserError, match="is absolute or leaves its folder"):
+            run("check", name, "--data-root", root, "--json", "--out", tmp_path / "report.json")
+        report = json.loads((tmp_path / "report.json").read_text())
+        assert any(place in fault and "leaves its folder" in fault for fault in report["faults"])
+        if left is not None:
+            assert report["faces"][split] == left
+        with pytest.raises(UserError, match="leaves its folder"):
+            run("preview" if split else "stats", name, "--data-root", root, *(["--split", split] if split else []))
+        assert not list(tmp_path.glob("*.png"))
+
+
+def test_one_fault_is_said_at_once(tmp_path: Path) -> None:
+    layouts.wflw(tmp_path / "w")
+    next((tmp_path / "w").rglob("*.jpg")).write_bytes(b"")
+    with pytest.raises(UserError, match=r"1 fault in data set 'wflw': .*\.jpg: the picture is empty .* copy it again$"):
+        run("check", "wflw", "--data-root", tmp_path / "w")
+
+
+def test_repeated_faces_are_noted(tmp_path: Path) -> None:
+    layouts.wflw(tmp_path / "w")
+    file = next((tmp_path / "w").rglob("list_98pt_rect_attr_train.txt"))
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, lines[0]]))
+    done = run("check", "wflw", "--data-root", tmp_path / "w")
+    assert "1 face of split 'train' a second time" in done.stdout
+
+
+def test_an_aflw_database_without_faces(tmp_path: Path) -> None:
+    import sqlite3
+
+    layouts.aflw_database(tmp_path / "a")
+    base = sqlite3.connect(next((tmp_path / "a").rglob("aflw.sqlite")))
+    base.execute("delete from Faces")
+    base.commit()
+    base.close()
+    with pytest.raises(UserError, match=r"aflw\.sqlite: holds no face"):
+        run("check", "aflw", "--data-root", tmp_path / "a")
+
+
+@pytest.mark.parametrize("pose", ["nan", "missing", "short"])
+def test_a_pose_that_tells_no_yaw_is_a_fault(pose: str, tmp_path: Path) -> None:
+    """Without it the face would be in no yaw bin, silently."""
+    import scipy.io
+
+    layouts.aflw2000_3d(tmp_path / "a")
+    file = sorted((tmp_path / "a").rglob("image*.mat"))[0]
+    content = {k: v for k, v in scipy.io.loadmat(file).items() if not k.startswith("__")}
+    if pose == "missing":
+        del content["Pose_Para"]
+    elif pose == "short":
+        content["Pose_Para"] = np.zeros((1, 1))
+    else:
+        content["Pose_Para"][0, 1] = np.nan
+    scipy.io.savemat(file, content)
+    with pytest.raises(UserError, match=rf"1 fault .*{file.name}.*Pose_Para"):
+        run("check", "aflw2000-3d", "--data-root", tmp_path / "a")
+
+
+FAILING = '''
+import pandas as pd
+from parface_bench import dataset
+
+@dataset("fails-here", schema="ibug68", protocol="300w")
+def fails_here(root, split):
+    """Reads what is not there."""
+    if split == "train":
+        return pd.DataFrame({"a": [1]})["b"]
+    return [1, 2, 3]
+'''
+
+
+def test_a_users_function_that_fails_is_named_with_its_line(tmp_path: Path) -> None:
+    from parface_bench.registry import catalogue
+
+    (tmp_path / "fails.py").write_text(FAILING)
+    if "fails-here" not in catalogue["dataset"]:
+        catalogue.load_file(tmp_path / "fails.py")
+    (tmp_path / "root").mkdir()
+    with pytest.raises(UserError, match=r"fails\.py:9 \(KeyError: 'b'\); correct it or the files in"):
+        run("stats", "fails-here", "--data-root", tmp_path / "root", "--split", "train")
+    with pytest.raises(UserError, match="2 faults in data set 'fails-here'"):
+        run("check", "fails-here", "--data-root", tmp_path / "root")

@@ -231,7 +231,8 @@ class TestClinical:
         assert frame["bbox"][0].tolist() == [20.5, 10, 95, 90]
 
 
-def test_aflw_database_alone(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_aflw_database_alone(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parface_bench.data.source._said", set())  # it is said once a process
     faces = layouts.aflw_database(tmp_path)
     frames = {s: load_index("aflw", s, tmp_path) for s in ("train", "full", "frontal")}
     assert len(frames["train"]) + len(frames["full"]) == len(faces)

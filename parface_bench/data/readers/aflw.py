@@ -42,8 +42,10 @@ def read_sqlite(path: Path) -> pd.DataFrame:
             faces = pd.read_sql_query(_FACES, base)
             marks = pd.read_sql_query("SELECT face_id, feature_id, x, y FROM FeatureCoords ORDER BY face_id", base)
     except (sqlite3.Error, pd.errors.DatabaseError, ValueError, OverflowError) as error:
-        reason = str(error).splitlines()[-1][:120]
+        reason = str(error).splitlines()[-1].lstrip("': ")[:120]
         raise UserError(f"{path}: no readable AFLW database ({reason}); copy it again") from None
+    if faces.empty:
+        raise UserError(f"{path}: holds no face with a picture and a rectangle; copy it again")
     try:
         numeric = marks.astype({"face_id": int, "feature_id": int, "x": float, "y": float})
         rectangles = faces[["x", "y", "w", "h"]].to_numpy(dtype=np.float64)

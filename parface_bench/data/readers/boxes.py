@@ -40,7 +40,7 @@ def detected(root: Path, *tables: str, folders: tuple[str, ...] = ()) -> pd.Data
     rows = []
     for row, (name, box) in enumerate(zip(faces["name"], faces["bbox"], strict=True)):
         with tolerant():
-            rows.append((pictures.find(name or f"(row {row + 2} of {file.name}: none)"), box))
+            rows.append((pictures.find(name or f"(row {row + 2} of {file.name}: none)", f"{file}: row {row + 2}"), box))
     return pd.DataFrame(rows, columns=["image", "bbox"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ def _open(path: Path) -> Iterator[Any]:
         raise
     except Exception as error:  # h5py answers damaged files with many kinds of exception
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        with suppress(OSError), path.open("rb") as start:
+            if start.read(10) == b"MATLAB 5.0":
+                raise UserError(f"{path}: is of an older MATLAB version; save it with '-v7.3'") from None
         raise UserError(f"{path}: no readable MATLAB 7.3 file ({reason}); copy it again") from None
 
 
@@ -40,7 +43,8 @@ def matrix(path: Path, name: str, rows: int) -> np.ndarray:
             )
         values = np.asarray(file[name], dtype=np.float64).reshape(rows, -1).T
     if not np.isfinite(values).all():
-        raise UserError(f"{path}: {name!r} holds NaN or infinity in row {int(np.argwhere(~np.isfinite(values))[0, 0])}")
+        face = int(np.argwhere(~np.isfinite(values))[0, 0]) + 1
+        raise UserError(f"{path}: {name!r} holds NaN or infinity (face {face}); copy the file again")
     return values
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
 
 from parface_bench.data.archive import PICTURES, safe_name, walk
+from parface_bench.data.faults import tolerant
 from parface_bench.registry.errors import UserError
 
 
@@ -21,15 +26,16 @@ class Pictures:
         self.root = root
         self.folders = ("", *(f for f in folders if (root / f).is_dir()))
 
-    def find(self, name: str) -> str:
-        """The reference, relative to the root, of a picture that an annotation calls ``name``.
+    def find(self, name: str, where: str = "") -> str:
+        """The reference, relative to the root, of a picture that an annotation (``where``: its file and row) calls so.
 
         One that is not there gets the place where it should be; the index table's check then names it.
 
         Raises:
             UserError: it leaves the root, or more than one picture fits.
         """
-        name = safe_name(name, str(self.root))
+        where = where or str(self.root)
+        name = safe_name(name, where)
         for folder in self.folders:
             ref = f"{folder}/{name}" if folder else name
             if (self.root / ref).is_file():
@@ -39,8 +45,26 @@ class Pictures:
             if len(refs) == 1:
                 return refs[0]
             if refs:
-                raise UserError(f"{self.root}: {name!r} may be {refs[0]} or {refs[1]}; put the pictures where it says")
+                raise UserError(f"{where}: {name!r} may be {refs[0]} or {refs[1]}; put the pictures where it says")
         return f"{self.folders[-1]}/{name}".lstrip("/")
+
+    def resolve(self, labels: pd.DataFrame, where: Callable[[Any], str], column: str = "image") -> pd.DataFrame:
+        """The labels with references to the pictures that a column names, as column ``picture``.
+
+        Args:
+            labels: a row per face.
+            where: file and row of a row (a named tuple with ``Index``), for errors.
+            column: holds the names.
+
+        Raises:
+            UserError: as :meth:`find`; while checking, the row is left out and the others go on.
+        """
+        kept, found = [], []
+        for row in labels.itertuples():
+            with tolerant():
+                found.append(self.find(str(getattr(row, column)), where(row)))
+                kept.append(row.Index)
+        return labels.loc[kept].assign(picture=pd.Series(found, index=kept, dtype=object))
 
     @cached_property
     def _known(self) -> dict[str, list[str]]:

@@ -25,18 +25,19 @@ from parface_bench.registry.errors import UserError
 COLUMNS = ["image", "landmarks", "landmarks_2d", "bbox", "yaw"]
 
 
-def parse_face(data: bytes, where: str, base: int = 1) -> dict[str, Any]:
+def parse_face(data: bytes, where: str, base: int = 1, pose: bool = False) -> dict[str, Any]:
     """One face's ``.mat``.
 
     Args:
         base: what the file calls the first pixel.
+        pose: it must tell the head's pose.
 
     Returns:
         ``landmarks`` float64 [68, 3] (``pt3d_68``) or, without depth, [68, 2] (``pt2d``), 0-based; ``landmarks_2d``
         [68, 2] where there are both, else None; ``yaw`` in degrees from -180 to 180, NaN where there is no pose.
 
     Raises:
-        UserError: no such file, or its landmarks are no finite numbers.
+        UserError: no such file, or its landmarks or its yaw are no finite numbers.
     """
     mat = load_mat(data, where, ["pt3d_68", "pt2d", "Pose_Para"])
     flat = variable(mat, "pt2d", where, (2, None)) if "pt2d" in mat else np.zeros((2, 0))
@@ -46,17 +47,21 @@ def parse_face(data: bytes, where: str, base: int = 1) -> dict[str, Any]:
     else:
         landmarks = flat
     two = flat if "pt3d_68" in mat and flat.shape == (68, 2) else None
-    pose = variable(mat, "Pose_Para", where, (1, None))[0] if "Pose_Para" in mat else np.zeros(0)
-    yaw = wrap(float(np.degrees(pose[1]))) if pose.size >= 2 else float("nan")
+    yaw = float("nan")
+    if pose or "Pose_Para" in mat:
+        angles = variable(mat, "Pose_Para", where, (1, None))[0]
+        yaw = wrap(float(np.degrees(angles[1]))) if angles.size > 1 else yaw
+        if not np.isfinite(yaw):
+            raise UserError(f"{where}: 'Pose_Para' holds no finite yaw as its second number; get it again")
     return {"landmarks": points(landmarks, where, 68), "landmarks_2d": two, "bbox": None, "yaw": yaw}
 
 
-def from_mats(root: Path, base: int = 1) -> pd.DataFrame:
-    """All faces with a ``.mat`` beside their picture, as a table with :data:`COLUMNS`."""
+def from_mats(root: Path, base: int = 1, pose: bool = False) -> pd.DataFrame:
+    """All faces with a ``.mat`` beside their picture, as a table with :data:`COLUMNS`; ``base``, ``pose`` as above."""
     rows = []
     for _, picture, annotation in progress(pairs(root, ".mat", lone=True), "reading .mat files"):
         with tolerant():
-            face = parse_face(read_bytes(root, annotation), str(root / annotation), base)
+            face = parse_face(read_bytes(root, annotation), str(root / annotation), base, pose)
             rows.append({"image": picture} | face)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -76,7 +81,7 @@ def from_json(root: Path, file: Path, yaws: Path | None = None) -> pd.DataFrame:
             box = record.get("bbox")
             rows.append(
                 (
-                    pictures.find(str(record["img_paths"])),
+                    pictures.find(str(record["img_paths"]), where),
                     points(record["landmarks"], where, 68, (3,)),
                     None if two is None else points(two, where, 68, (2,)),
                     None if box is None else corners(points([box], where, 1, (4,))[0]),

@@ -30,5 +30,5 @@ def need(root: Path, *names: str) -> Path:
     """
     found = find(root, *names)
     if found is None:
-        raise Absent(f"{root}: none of {', '.join(names)} found in it, in its folder csv or in ./csv; put one there")
+        raise Absent(f"{root}: {' or '.join(names)} is neither in it nor in its folder csv nor in ./csv; put it there")
     return found

@@ -17,7 +17,8 @@ def parse_list(data: bytes, where: str) -> pd.DataFrame:
     """``list_98pt_rect_attr_*.txt``: 196 coordinates, x1 y1 x2 y2, six 0/1 attributes, picture; all 0-based.
 
     Returns:
-        Columns ``image``, ``landmarks`` float64 [98, 2], ``bbox`` float64 [4], and one bool column per attribute.
+        Columns ``image``, ``landmarks`` float64 [98, 2], ``bbox`` float64 [4], one bool column per attribute, and
+        ``line``, its number in the file.
 
     Raises:
         UserError: no line, or one of another shape (named by its number).
@@ -34,8 +35,8 @@ def parse_list(data: bytes, where: str) -> pd.DataFrame:
                 raise UserError(
                     f"{where}:{number}: the six attributes are 0 or 1, found {line.split()[200:206]}; correct it"
                 )
-            rows.append((picture, numbers[:196].reshape(98, 2), numbers[196:200], *(f == 1 for f in flags)))
-    return pd.DataFrame(rows, columns=["image", "landmarks", "bbox", *ATTRIBUTES])
+            rows.append((picture, numbers[:196].reshape(98, 2), numbers[196:200], *(f == 1 for f in flags), number))
+    return pd.DataFrame(rows, columns=["image", "landmarks", "bbox", *ATTRIBUTES, "line"])
 
 
 def parse_subset(data: bytes, where: str) -> list[tuple[str, np.ndarray]]:
