@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,8 +105,7 @@ def preview(
 
     Crop(mode=crop)
     source = _source(dataset, data_root, setting)
-    split = split or (source.spec.test_splits or source.spec.splits)[0]
-    frame = source.index(split)
+    split, frame = _there(source, [split] if split else [*source.spec.test_splits, *source.spec.splits])
     file = out or Path(f"{source.name}-{split}.png")
     write(sheet(frame, number=number, mode=crop), file)
     typer.echo(str(file))
@@ -172,6 +172,16 @@ def prepare(
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         typer.echo(f"pfbench: no face was found for {len(missing)} rows: {shown}", err=True)
     typer.echo(f"{file}: {count} boxes")
+
+
+def _there(source: Any, splits: list[str]) -> tuple[str, Any]:
+    """The first of some splits whose files are there, and its table."""
+    from parface_bench.data.faults import Absent
+
+    for split in splits[:-1]:
+        with suppress(Absent):
+            return split, source.index(split)
+    return splits[-1], source.index(splits[-1])
 
 
 def _source(dataset: str, root: Path | None, setting: list[str] | None) -> Any:
