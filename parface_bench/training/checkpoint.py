@@ -68,7 +68,7 @@ def load_safely(path: str | Path) -> dict[str, Any]:
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         # a zip archive, as torch writes it, that cannot be read to its end
         cut = "PytorchStreamReader" in str(error) or isinstance(error, EOFError) or _starts_like_zip(path)
-        why = "cut off or damaged; copy it again" if cut else f"not a checkpoint ({str(error).splitlines()[0][:120]})"
+        why = "cut off or damaged; copy it again" if cut else "not a checkpoint; name a file that a training wrote"
         raise UserError(f"checkpoint {path}: {why}") from None
     if not isinstance(content, dict):
         raise UserError(f"checkpoint {path}: holds a {type(content).__name__}, not a checkpoint of pfbench")

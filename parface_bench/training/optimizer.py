@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -139,6 +140,10 @@ def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> d
         groups = _groups(method, parameters, float(own.pop("weight_decay", 0.0)), own.pop("rates", None) or {}, where)
         if "betas" in own:
             own["betas"] = tuple(own["betas"])
+        known = [*list(inspect.signature(OPTIMIZERS[kind]).parameters)[1:], "type", "modules", "rates"]
+        for key in own:
+            if key not in known:
+                raise UserError(f"{where}: {kind} has no setting {key!r}{nearest(key, known)}")
         try:
             optimizer = OPTIMIZERS[kind](groups, **own)
         except (TypeError, ValueError) as error:

@@ -122,7 +122,11 @@ def put(recipe: dict[str, Any], pair: str) -> None:
     here: Any = recipe
     free = False
     for depth, key in enumerate(parents):
-        here = _step(here, key, pair, free)
+        if depth == 2 and parents[0] == "stages" and key in recipe["train"] and isinstance(here, dict):
+            # what the stage inherits is changed, not replaced
+            here.setdefault(key, copy.deepcopy(recipe["train"][key]))
+        # an optimizer that nobody steps would do nothing
+        here = _step(here, key, pair, free and parents[depth - 1] != "optimizers")
         free = free or key in _FREE or (depth == 1 and parents[0] == "stages")
     if isinstance(here, list):
         here[_position(here, last, pair)] = value

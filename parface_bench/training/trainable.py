@@ -67,10 +67,14 @@ class TrainableMethod(Method, nn.Module):
         """Try what a stage asks of the method, before any work is done: its loss and settings.
 
         Raises:
-            UserError: the method has no such loss.
+            UserError: the method has no such loss, or no use for so many optimizers.
         """
-        named = type(self).training_step is TrainableMethod.training_step
-        if named and not callable(getattr(self, stage.loss, None)):
+        if type(self).training_step is not TrainableMethod.training_step:
+            return
+        if len(stage.optimizers) != 1:
+            names = ", ".join(stage.optimizers) or "none"
+            raise UserError(f"stage {stage.name!r}: {type(self).__name__} steps one optimizer, the stage has {names}")
+        if not callable(getattr(self, stage.loss, None)):
             known = [name for name in dir(type(self)) if "loss" in name]
             raise UserError(
                 f"stage {stage.name!r}: {type(self).__name__} has no loss {stage.loss!r}{nearest(stage.loss, known)}"

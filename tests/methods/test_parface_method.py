@@ -13,7 +13,7 @@ from parface_bench.registry import UserError
 from parface_bench.training.stage import Stage
 
 HEAD = Stage(name="head", loss="heatmaps", trains=("network.LMH",), settings={"loss": "heatmap_mse"})
-CODER = Stage(name="coder", loss="autoencoder", settings={"losses": ["l2"]})
+CODER = Stage(name="coder", loss="autoencoder", settings={"losses": ["l2"]}, optimizers={"autoencoder": {}})
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,14 @@ def test_samples_are_crops_reconstructions_and_heatmaps(net, batch):
         ({"loss": "heatmaps", "settings": {"los": "l2"}}, "no setting 'los'; did you mean 'loss'"),
         ({"loss": "heatmaps", "settings": {"loss": "adaptiv_wing"}}, "did you mean 'adaptive_wing'"),
         ({"loss": "autoencoder", "settings": {"losses": ["l1", "perceptual"]}}, "which VGG19 weights"),
+        (
+            {"loss": "autoencoder", "settings": {"losses": ["l1"], "adversary": "gan"}, "optimizers": {"critik": {}}},
+            "'x' steps the optimizers autoencoder, critic; it has critik",
+        ),
+        (
+            {"loss": "heatmaps", "settings": {"loss": "l2"}, "optimizers": {"a": {}, "b": {}}},
+            "steps the optimizers a; it has a, b",
+        ),
     ],
 )
 def test_a_stage_that_cannot_be_is_told_before_work_begins(net, stage, words):

@@ -145,6 +145,13 @@ def test_no_torch_is_needed_to_read_recipes():
     assert recipes.PROFILES == ("quick", "full")
 
 
+def test_a_stage_changes_what_it_inherits(tmp_path):
+    recipe = compose("integral", "300w", "quick", ["stages=[{}]", "stages.1.optimizers.main.lr=5"])
+    whole = recipe["train"]["optimizers"]["main"]
+    assert recipe["stages"][0]["optimizers"]["main"] == {**whole, "lr": 5.0}
+    assert whole["lr"] != 5
+
+
 def test_values_of_a_stage_are_what_yaml_meant():
     recipe = read(configs() / "profiles" / "base.yaml")
     assert Stage.from_recipe(recipe, **yaml.safe_load("{name: on, amp: off, ema: 5e-1}")) == Stage.from_recipe(

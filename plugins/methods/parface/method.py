@@ -14,6 +14,7 @@ from parface_bench.faces import Schema
 from parface_bench.plugins.methods.parface import snapshot
 from parface_bench.plugins.methods.parface.network import MEAN, Output, ParFaceNetwork
 from parface_bench.plugins.methods.parface.steps import DEPTH_UNIT, AutoencoderStep, build_step
+from parface_bench.registry import UserError
 from parface_bench.training.build import build_method
 from parface_bench.training.recipe import compose, merge
 from parface_bench.training.stage import Stage
@@ -108,8 +109,20 @@ class ParFace(TrainableMethod):
         self._steps = {stage.name: build_step(self.network, stage)}
 
     def check_stage(self, stage: Stage) -> None:
-        """Build the stage's step, so that an unknown loss or setting is told at once."""
-        build_step(self.network, stage)
+        """Build the stage's step, so that an unknown loss or setting is told at once; see that its optimizers are used.
+
+        Raises:
+            UserError: see :func:`build_step`; or an optimizer is missing, or one too many.
+        """
+        step = build_step(self.network, stage)
+        if isinstance(step, AutoencoderStep):
+            parts = {"autoencoder": True, "critic": step.adversary, "code_critic": step.code_adversary}
+            wanted = [name for name, there in parts.items() if there]
+        else:
+            wanted = list(stage.optimizers)[:1]
+        if sorted(stage.optimizers) != sorted(wanted):
+            has = ", ".join(stage.optimizers) or "none"
+            raise UserError(f"stage {stage.name!r} steps the optimizers {', '.join(wanted) or 'one'}; it has {has}")
 
     def samples(self, batch: Batch) -> Tensor:
         """The crops, their reconstructions and, once a head has begun to learn, their heatmaps (red) over them."""
