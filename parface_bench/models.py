@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,14 @@ def open_model(checkpoint_or_name: str | Path, device: str = "auto", **options: 
         spec: MethodSpec = METHODS.spec(text)
         if spec.trainable:
             raise UserError(f"method {text!r} has to learn first: 'pfbench run {text}', then give its checkpoint.pt")
+        if spec.task == "detection":
+            raise UserError(f"method {text!r} finds faces, not landmarks: give it to 'pfbench predict' as --detector")
+        place = distributed.start(device)
+        if "device" in inspect.signature(spec.load()).parameters:
+            options.setdefault("device", str(place))
         return METHODS.build(text, **options)
+    if options:
+        raise UserError(f"{text}: a checkpoint takes no options ({', '.join(options)}); it holds its own")
     path = Path(text)
     if not path.exists():
         raise UserError(f"{text}: neither a checkpoint file nor a method{nearest(text, METHODS.names())}")

@@ -124,7 +124,8 @@ def build(plan: Plan) -> tuple[Any, list[str]]:
         trained_on = list(content.get("trained_on", []))
     else:
         selection = plan.selection
-        method = build_method(plan.name, selection.schema, plan.recipe, selection.dims, Crop(mode=plan.protocol.crop))
+        crop = Crop(mode=plan.protocol.crop)
+        method = build_method(plan.name, selection.schema, plan.recipe, selection.dims, crop, device=str(plan.device))
     start = plan.settings.from_checkpoint
     if start is not None and plan.learns:
         content = read_checkpoint(start)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.options import Json, Plugins, keyed
 
 Name = Annotated[str, typer.Argument(metavar="DATASET", help="Registered name of the data set.")]
 Root = Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Folder of the data set.")]
@@ -185,18 +185,9 @@ def _there(source: Any, splits: list[str]) -> tuple[str, Any]:
 
 
 def _source(dataset: str, root: Path | None, setting: list[str] | None) -> Any:
-    import yaml
-
     from parface_bench.data.source import open_source
-    from parface_bench.registry import UserError
 
-    options = {}
-    for text in setting or []:
-        key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier():
-            raise UserError(f"--set {text}: expected KEY=VALUE")
-        options[key] = yaml.safe_load(value)
-    return open_source(dataset, root, **options)
+    return open_source(dataset, root, **keyed(setting))
 
 
 def _outline(found: dict[str, Any], depth: int = 0) -> list[str]:
@@ -210,7 +201,7 @@ def _outline(found: dict[str, Any], depth: int = 0) -> list[str]:
 
 
 def _write(file: Path, text: str) -> None:
-    from parface_bench.registry import WorkError
+    from parface_bench.registry import UserError
 
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -218,4 +209,4 @@ def _write(file: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(file)
     except OSError as error:
-        raise WorkError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None
+        raise UserError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,3 +23,26 @@ Plugins = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+
+
+def keyed(pairs: list[str] | None) -> dict[str, Any]:
+    """``["KEY=VALUE", ...]`` of ``--set`` as keywords; the values are read as YAML.
+
+    Raises:
+        UserError: one is no such pair.
+    """
+    import yaml
+
+    from parface_bench.registry import UserError
+
+    settings = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not all(part.isidentifier() for part in key.split(".")):
+            raise UserError(f"--set {pair}: expected KEY=VALUE")
+        try:
+            settings[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            reason = str(error).split("\n", 1)[0]
+            raise UserError(f"--set {pair}: the value cannot be read ({reason}); put it in quotes") from None
+    return settings

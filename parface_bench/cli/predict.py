@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from parface_bench.cli.options import Plugins
+from parface_bench.cli.options import Plugins, keyed
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +29,12 @@ def register(app: typer.Typer) -> None:
             0.0, "--smooth", min=0.0, help="Smooth videos over so many frames (standard deviation)."
         ),
         device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or cuda:NUMBER."),
+        setting: list[str] = typer.Option(
+            [],
+            "--set",
+            metavar="KEY=VALUE",
+            help="method.OPTION=VALUE of a detector by name (its weights, ...) or detector.OPTION=VALUE (repeatable).",
+        ),
         plugin: Plugins = None,
     ) -> None:
         """Find faces and their landmarks in photographs of any size and in videos."""
@@ -38,5 +44,5 @@ def register(app: typer.Typer) -> None:
         if out is None and (draw or form == "pts"):
             out = Path("predictions")
         with aside():
-            outcome = run(images, Wish(model, out, form, draw, detector, faces, smoothing, device))
+            outcome = run(images, Wish(model, out, form, draw, detector, faces, smoothing, device, keyed(setting)))
         typer.echo(outcome.table or outcome.text(form).rstrip("\n"))

@@ -15,7 +15,7 @@ from parface_bench.data.crop import Crop, apply, invert, warp
 from parface_bench.data.pictures import read_image
 from parface_bench.data.progress import progress
 from parface_bench.faces import get_schema
-from parface_bench.registry.errors import UserError, WorkError
+from parface_bench.registry.errors import UserError
 
 TILE = 288
 AROUND = 1.35
@@ -76,8 +76,7 @@ def write(picture: np.ndarray, file: Path) -> None:
     """Write a sheet as PNG or JPEG, by the file's suffix, whole or not at all.
 
     Raises:
-        UserError: a suffix that is no kind of picture.
-        WorkError: it cannot be written.
+        UserError: a suffix that is no kind of picture, or it cannot be written.
     """
     try:
         good, data = cv2.imencode(file.suffix.lower(), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
@@ -91,7 +90,7 @@ def write(picture: np.ndarray, file: Path) -> None:
         temporary.write_bytes(data.tobytes())
         temporary.replace(file)
     except OSError as error:
-        raise WorkError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None
+        raise UserError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None
 
 
 def _landmarks(picture: np.ndarray, points: np.ndarray, visible: np.ndarray | None, schema: str) -> None:

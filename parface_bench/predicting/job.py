@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class Wish:
         faces: at most so many a picture; 0 = all.
         smoothing: over so many frames of a video (standard deviation); 0 = none.
         device: for trained methods.
+        options: ``method.OPTION`` and ``detector.OPTION`` -> value, for a model and a face detector by name.
     """
 
     model: str
@@ -47,6 +48,11 @@ class Wish:
     faces: int = 0
     smoothing: float = 0.0
     device: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, whom: str) -> dict[str, Any]:
+        """The options of the ``method`` or the ``detector``."""
+        return {k.partition(".")[2]: v for k, v in self.options.items() if k.partition(".")[0] == whom}
 
 
 @dataclass
@@ -87,8 +93,12 @@ def run(given: Sequence[str], wish: Wish) -> Outcome:
     """
     if wish.form not in formats.FORMATS:
         raise UserError(f"--format {wish.form!r} does not exist{nearest(wish.form, formats.FORMATS)}")
+    unknown = next((key for key in wish.options if not key.startswith(("method.", "detector."))), None)
+    if unknown is not None:
+        raise UserError(f"--set {unknown}: write method.{unknown}=... or detector.{unknown}=...")
     sources = find(given)
-    predictor = Predictor(open_model(wish.model, wish.device), face_detector(wish.detector), wish.faces)
+    model = open_model(wish.model, wish.device, **wish.of("method"))
+    predictor = Predictor(model, face_detector(wish.detector, **wish.of("detector")), wish.faces)
     outcome = Outcome(landmarks=len(predictor.schema), schema=predictor.schema.name, model=wish.model)
     progress = Progress()
     journal = Journal(wish.out, _settings(wish, predictor))
@@ -125,6 +135,9 @@ def _settings(wish: Wish, predictor: Predictor) -> dict[str, Any]:
         "model": [wish.model, state(path / CHECKPOINT if path.is_dir() else path)],
         "code": [state(getattr(module, "__file__", None)) for module in modules],
         "detector": wish.detector,
+        "options": {
+            key: [value, state(value if isinstance(value, str) else None)] for key, value in wish.options.items()
+        },
         "faces": wish.faces,
         "smoothing": wish.smoothing,
         "draw": wish.draw,

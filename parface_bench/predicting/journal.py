@@ -11,7 +11,7 @@ import numpy as np
 
 from parface_bench.predicting.predict import Face
 from parface_bench.predicting.shots import Source
-from parface_bench.registry.errors import WorkError
+from parface_bench.registry.errors import UserError, WorkError
 
 JOURNAL = ".predictions.unfinished.jsonl"
 _ARRAYS = ("box", "points", "sure")
@@ -32,7 +32,7 @@ class Journal:
             settings: all that decides what is found, as JSON values.
 
         Raises:
-            WorkError: the folder cannot be written.
+            UserError: the folder cannot be written.
         """
         self.path = None if folder is None else folder / JOURNAL
         self._found: dict[str, list[Face]] = {}
@@ -53,7 +53,7 @@ class Journal:
             unfinished.replace(self.path)
             self._out = self.path.open("a", encoding="utf-8")
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            raise UserError(_unwritable(self.path, error)) from None
 
     def known(self, source: Source) -> list[Face] | None:
         """The faces of a picture or video that was done, else None."""
@@ -71,7 +71,7 @@ class Journal:
             self._out.write(json.dumps([_key(source), [_entry(face) for face in faces]]) + "\n")
             self._out.flush()
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            raise WorkError(_unwritable(self.path, error)) from None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -115,5 +115,5 @@ def _face(entry: Mapping[str, Any]) -> Face:
     return Face(**{**entry, **arrays})
 
 
-def _unwritable(path: Path, error: OSError) -> WorkError:
-    return WorkError(f"{path}: cannot be used ({error.strerror}); give another folder with --out")
+def _unwritable(path: Path, error: OSError) -> str:
+    return f"{path.parent}: cannot be written ({error.strerror}); give another folder with --out"

@@ -13,7 +13,7 @@ import torch
 
 from parface_bench.data.codecs import confidence
 from parface_bench.faces import Schema, get_schema
-from parface_bench.predicting.shots import Shot
+from parface_bench.predicting.shots import Shot, plain
 from parface_bench.registry import METHODS, UserError
 from parface_bench.training.method import Method
 
@@ -104,7 +104,7 @@ class Predictor:
         return [(p, None if sure is None else sure[i]) for i, p in enumerate(points)]
 
     def _entry(self, shot: Shot, boxes: np.ndarray, results: Iterator[Any]) -> list[Face]:
-        base = Face(shot.name, str(shot.source.path), shot.frame, shot.seconds)
+        base = Face(shot.name, plain(str(shot.source.path)), shot.frame, shot.seconds)
         if shot.image is None or not len(boxes):
             return [replace(base, reason=shot.reason or NO_FACE)]
         faces = []
@@ -125,11 +125,12 @@ class Predictor:
         return faces
 
 
-def face_detector(name: str = "") -> Any:
+def face_detector(name: str = "", **options: Any) -> Any:
     """The face detector of that name, or the first that is installed.
 
     Args:
         name: registered name; ``none``: no detector, each picture is one face (gives None).
+        options: of the detector.
 
     Raises:
         UserError: it is not one, or none is installed.
@@ -141,11 +142,11 @@ def face_detector(name: str = "") -> Any:
         spec = METHODS.spec(name)
         if spec.task != "detection":
             raise UserError(f"--detector {name}: finds landmarks, not faces; face detectors: {', '.join(known)}, none")
-        return METHODS.build(name)
+        return METHODS.build(name, **options)
     problems = []
     for candidate in known:
         try:
-            return METHODS.build(candidate)
+            return METHODS.build(candidate, **options)
         except UserError as error:
             problems.append(str(error))
     raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from parface_bench.data.archive import PICTURES
 from parface_bench.data.pictures import decode_image
 from parface_bench.registry.errors import UserError
 
+# our one sentence about a bad video replaces FFmpeg's lines
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 # EXIF orientation -> quarter turns (counter-clockwise) and then a mirroring that make the picture upright
 _UPRIGHT = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
@@ -99,7 +102,12 @@ def find(given: Sequence[str]) -> list[Source]:
 
 
 def _source(path: Path, below: Path) -> Source:
-    return Source(path, below.with_suffix("").as_posix(), path.suffix.lower() in VIDEOS)
+    return Source(path, plain(below.with_suffix("").as_posix()), path.suffix.lower() in VIDEOS)
+
+
+def plain(name: str) -> str:
+    """A file's name as text that can be written anywhere: bytes that are no UTF-8 become ``\\xNN``."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _distinct(sources: list[Source]) -> list[Source]:
@@ -107,7 +115,7 @@ def _distinct(sources: list[Source]) -> list[Source]:
     count: dict[str, int] = {}
     for source in sources:
         count[source.name] = count.get(source.name, 0) + 1
-    return [s if count[s.name] == 1 else Source(s.path, s.path.as_posix(), s.video) for s in sources]
+    return [s if count[s.name] == 1 else Source(s.path, plain(s.path.as_posix()), s.video) for s in sources]
 
 
 def length(source: Source) -> int:
@@ -132,7 +140,7 @@ def shots(source: Source) -> Iterator[Shot]:
         data = source.path.read_bytes()
         stored = decode_image(data, str(source.path))
     except (UserError, OSError) as error:
-        yield Shot(source.name, source, None, str(error))
+        yield Shot(source.name, source, None, plain(str(error)))
         return
     orientation = _orientation(source.path)
     turns, mirror = _UPRIGHT.get(orientation, (0, False))
@@ -145,7 +153,9 @@ def _frames(source: Source) -> Iterator[Shot]:
     capture = cv2.VideoCapture(str(source.path))
     try:
         if not capture.isOpened():
-            yield Shot(source.name, source, None, f"{source.path}: no readable video; convert it, for example to .mp4")
+            yield Shot(
+                source.name, source, None, f"{plain(str(source.path))}: no readable video; copy it again, or convert it"
+            )
             return
         total, rate = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS) or 25.0
         number = 0
@@ -158,7 +168,7 @@ def _frames(source: Source) -> Iterator[Shot]:
                 image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
                 yield Shot(name, source, image, frame=number, seconds=seconds)
             else:
-                reason = f"{source.path}: frame {number} cannot be decoded"
+                reason = f"{plain(str(source.path))}: frame {number} cannot be decoded"
                 yield Shot(name, source, None, reason, frame=number, seconds=seconds)
             number += 1
     finally:

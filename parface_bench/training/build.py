@@ -26,7 +26,12 @@ def arguments(name: str) -> dict[str, Any]:
 
 
 def build_method(
-    name: str, schema: str, recipe: Mapping[str, Any], dims: int = 2, crop: Crop | Mapping[str, Any] | None = None
+    name: str,
+    schema: str,
+    recipe: Mapping[str, Any],
+    dims: int = 2,
+    crop: Crop | Mapping[str, Any] | None = None,
+    device: str = "",
 ) -> Method:
     """Build a method for data of one landmark schema.
 
@@ -36,6 +41,7 @@ def build_method(
         recipe: a resolved recipe (``method``, ``image_size`` and ``crop`` are used).
         dims: 3 where the data are 3D; a method without depth of its own then gets the shared depth head.
         crop: the crop geometry, where the recipe leaves it to the protocol.
+        device: given to a detector from elsewhere that takes one, where the recipe does not say it.
 
     Raises:
         UserError: the method refuses an argument (with the nearest name), or cannot be built.
@@ -50,6 +56,8 @@ def build_method(
             raise UserError(f"method {name!r} has no argument {key!r}{hint}")
     if "schema" in signature:
         given["schema"] = get_schema(schema)
+    if device and "device" in signature and not spec.trainable:
+        given.setdefault("device", device)
     if "image_size" in signature:
         given["image_size"] = int(recipe["image_size"])
     try:

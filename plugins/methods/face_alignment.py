@@ -19,9 +19,10 @@ from parface_bench.registry.errors import UserError
 from parface_bench.training.method import Method
 
 URL = "https://www.adrianbulat.com/downloads/python-fan/"
+GET = f"get it from {URL} and give its path: --set method.weights=PATH"
 FILES = {
-    "2d": Published("2DFAN4-11f355bf06.pth.tar", "11f355bf06", "", f"get it from {URL}"),
-    "3da-2d": Published("3DFAN4-7835d9f11d.pth.tar", "7835d9f11d", "", f"get it from {URL}"),
+    "2d": Published("2DFAN4-11f355bf06.pth.tar", "11f355bf06", "", GET),
+    "3da-2d": Published("3DFAN4-7835d9f11d.pth.tar", "7835d9f11d", "", GET),
 }
 # FAN's crop is (w + h) / 195 * 200 pixels of the box of an SFD detector, its centre 12 % of the height up. A face box
 # of ours relates to such boxes as to yuface's (both are WIDER FACE's, 0.755 times as wide as high).
@@ -52,7 +53,7 @@ class FaceAlignment(Method):
         try:
             self._network.load_state_dict(torch.load(path, map_location=device, weights_only=True))
         except Exception as error:
-            raise UserError(f"{path}: no weights of FAN-4 ({str(error).splitlines()[0]}); get it from {URL}") from None
+            raise UserError(f"{path}: no weights of FAN-4 ({str(error).splitlines()[0]}); {GET}") from None
         self._flip, self._device = flip, device
         self._crop = Crop("given", 256, scale=SCALE, shift=SHIFT)
         self._codec = HeatmapCodec(64, 1.0, decoder="local-fit")
@@ -94,9 +95,7 @@ def _from_hub(file: Published) -> str:
             cached.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(URL + file.file, str(cached), file.sha256, progress=False)
         except Exception as error:
-            raise UserError(
-                f"{file.file}: cannot be fetched ({type(error).__name__}); get it from {URL}, give its path as weights"
-            ) from None
+            raise UserError(f"{file.file}: cannot be fetched ({type(error).__name__}); {GET}") from None
     return str(cached)
 
 

@@ -47,7 +47,7 @@ class Published:
             if not digest.startswith(self.sha256):
                 raise UserError(
                     f"{found}: SHA-256 {digest[:12]}... is not that of the published {self.file} "
-                    f"({self.sha256[:12]}...); get it again, or set check=false to use another version"
+                    f"({self.sha256[:12]}...); get it again, or say --set method.check=false to use another version"
                 )
         return found
 

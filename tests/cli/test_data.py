@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from parface_bench.cli.main import build_app
-from parface_bench.registry import UserError, WorkError
+from parface_bench.registry import UserError
 from tests.data import dataset_layouts as layouts
 
 DETECTOR = """
@@ -80,7 +80,7 @@ class TestCheck:
 
     def test_a_report_that_cannot_be_written(self, tmp_path: Path) -> None:
         layouts.wflw(tmp_path / "w")
-        with pytest.raises(WorkError, match="give another place"):
+        with pytest.raises(UserError, match="give another place"):
             run("check", "wflw", "--data-root", tmp_path / "w", "--out", tmp_path / "w/WFLW_images")
 
 

@@ -53,6 +53,21 @@ def test_as_typed(pfbench):
 
     wrong = pfbench("predict", "*.png", "--model", "cornr")
     assert wrong.code == 2 and "did you mean 'corner'" in wrong.err and "Traceback" not in wrong.err
+    finder = pfbench("predict", "a.png", "--model", "yuface")
+    assert finder.code == 2 and "give it to 'pfbench predict' as --detector" in finder.err
+    options = ("predict", "a.png", "--model", "corner", "--detector", "none", "--set")
+    for setting, says in (
+        ("method.none=1", "none"),
+        ("weights=x", "write method.weights=... or detector.weights=..."),
+        ("method.a={", "cannot be read"),
+        ("method.a", "expected KEY=VALUE"),
+    ):
+        wrong = pfbench(*options, setting)
+        assert wrong.code == 2 and says in wrong.err, (setting, wrong.err)
+    place = pfbench("predict", "a.png", "--model", "corner", "--detector", "none", "--out", "b.png/out")
+    assert place.code == 2 and "give another folder with --out" in place.err
+    nowhere = pfbench("predict", "a.png", "--model", "corner", "--detector", "none", "--device", "cuda:77")
+    assert nowhere.code == 2 and "--device cuda:77" in nowhere.err
     drawn = pfbench("predict", "a.png", "--model", "corner", "--detector", "none", "--draw")
     assert drawn.code == 0 and drawn.out.strip() == "predictions/predictions.csv"
     assert Path("predictions/overlays/a.png").is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -72,8 +73,8 @@ def folder(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _stand_ins(monkeypatch):
-    monkeypatch.setattr(job, "open_model", lambda model, device: Spread(3 if model == "solid" else 2))
-    monkeypatch.setattr(job, "face_detector", lambda name: Blobs())
+    monkeypatch.setattr(job, "open_model", lambda model, device, **options: Spread(3 if model == "solid" else 2))
+    monkeypatch.setattr(job, "face_detector", lambda name, **options: Blobs())
 
 
 def rows(path: Path) -> dict[str, dict[str, str]]:
@@ -276,3 +277,21 @@ def test_video_end_to_end(tmp_path):
     assert [row["frame"] for row in found] == list("012345") and {row["track"] for row in found} == {"0"}
     assert float(found[5]["seconds"]) == pytest.approx(0.5)
     assert (tmp_path / "out" / "overlays" / "v.mp4").stat().st_size > 500
+
+
+def test_names_that_are_no_utf8(tmp_path):
+    """Old archives hold such names; the bytes are told, and everything can be written."""
+    root = tmp_path / "in"
+    picture(root / "x.png", (10, 20, 40, 50))
+    (root / "x.png").rename(os.fsdecode(os.fsencode(root) + b"/caf\xe9.png"))
+    outcome = job.run([str(root)], Wish("flat", tmp_path / "out", draw=True))
+    (found,) = rows(outcome.table).values()
+    assert found["id"] == "caf\\xe9" and found["x0"] and found["image"].endswith("caf\\xe9.png")
+    assert (tmp_path / "out" / "overlays" / "caf\\xe9.png").is_file()
+    json.loads(job.run([str(root)], Wish("flat", tmp_path / "out", "json")).table.read_bytes())
+
+
+def test_options_must_say_whose_they_are(folder):
+    with pytest.raises(UserError, match=r"--set weights: write method\.weights=\.\.\. or detector\.weights"):
+        job.run([str(folder)], Wish("flat", options={"weights": "x"}))
+    assert Wish("flat", options={"method.passes": 2, "detector.side": 99}).of("method") == {"passes": 2}

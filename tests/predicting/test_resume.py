@@ -11,7 +11,7 @@ import pytest
 from parface_bench.predicting import job
 from parface_bench.predicting.job import Wish
 from parface_bench.predicting.journal import JOURNAL
-from parface_bench.registry.errors import WorkError
+from parface_bench.registry.errors import UserError
 
 
 class Box:
@@ -44,8 +44,8 @@ class Counting:
 @pytest.fixture
 def method(monkeypatch):
     counting = Counting()
-    monkeypatch.setattr(job, "open_model", lambda model, device: counting)
-    monkeypatch.setattr(job, "face_detector", lambda name: Box())
+    monkeypatch.setattr(job, "open_model", lambda model, device, **options: counting)
+    monkeypatch.setattr(job, "face_detector", lambda name, **options: Box())
     return counting
 
 
@@ -109,7 +109,10 @@ def test_changed_pictures_are_done_again(folder, tmp_path, method):
     assert method.seen == undone
 
 
-@pytest.mark.parametrize("other", [{"faces": 1}, {"detector": "another"}, {"smoothing": 2.0}, {"draw": True}])
+@pytest.mark.parametrize(
+    "other",
+    [{"faces": 1}, {"detector": "another"}, {"smoothing": 2.0}, {"draw": True}, {"options": {"method.passes": 2}}],
+)
 def test_other_settings_begin_anew(folder, tmp_path, method, other):
     _interrupted(folder, tmp_path / "out", method)
     job.run([str(folder)], Wish("flat", tmp_path / "out", **other))
@@ -157,7 +160,7 @@ def test_nothing_is_kept_without_a_folder(folder, tmp_path, method, monkeypatch)
 
 def test_a_folder_that_cannot_be_written_is_an_error_at_once(folder, tmp_path, method):
     (tmp_path / "file").write_text("")
-    with pytest.raises(WorkError, match="give another folder with --out"):
+    with pytest.raises(UserError, match="give another folder with --out"):
         job.run([str(folder)], Wish("flat", tmp_path / "file" / "out"))
     assert method.seen == 0
 
