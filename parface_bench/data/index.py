@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench.data.faults import tolerant
 from parface_bench.registry.errors import UserError
 
 TINY = 1e-9  # pixels: what is left of a zero after arithmetic
@@ -50,36 +51,57 @@ def index(
 
     Returns:
         The table described at the top of this module.
+
+    Raises:
+        UserError: what a function of a row raises, or the file that it could not read. ``pfbench data check`` gathers
+            these and goes on with the other rows.
     """
     tags = list(tags)
     rows = list(labels.itertuples(index=False))
-    frame = pd.DataFrame(index=range(len(rows)))
-
-    def put(name: str, how: str | Callable[[Any], Any]) -> None:
-        values = [how(r) for r in rows] if callable(how) else list(labels[how])
+    given = {"image": image, "id": id, "landmarks": landmarks, "bbox": bbox, **columns}
+    broken: set[int] = set()
+    found = {name: _values(labels, rows, how, broken) for name, how in given.items() if how is not None}
+    whole = [at for at in range(len(rows)) if at not in broken]
+    frame = pd.DataFrame(index=range(len(whole)))
+    frame["image"] = pd.Series([str(PurePosixPath(found["image"][at])) for at in whole], dtype=str)
+    if id is None:
+        frame["id"] = pd.Series([str(PurePosixPath(p).with_suffix("")) for p in frame["image"]], dtype=str)
+    else:
+        frame["id"] = pd.Series([found["id"][at] for at in whole]).astype(str)
+    for name in ("landmarks", "bbox", *columns):
+        values = [found[name][at] for at in whole] if name in found else [None] * len(whole)
         if name in ARRAYS:
             kind = bool if name == "visible" else np.float64
             values = [None if v is None else np.asarray(v, dtype=kind) for v in values]
             frame[name] = pd.Series(values, dtype=object)
         else:
             frame[name] = values
-
-    put("image", image)
-    frame["image"] = pd.Series([str(PurePosixPath(p)) for p in frame["image"]], dtype=str)
-    if id is None:
-        frame["id"] = pd.Series([str(PurePosixPath(p).with_suffix("")) for p in frame["image"]], dtype=str)
-    else:
-        put("id", id)
-        frame["id"] = frame["id"].astype(str)
-    put("landmarks", landmarks or (lambda r: None))
-    put("bbox", bbox or (lambda r: None))
-    frame["split"] = split
-    for name, how in columns.items():
-        put(name, how)
+        if name == "bbox":
+            frame["split"] = split
     for tag in tags:
-        frame[tag] = list(labels[tag])
+        tagged = list(labels[tag])
+        frame[tag] = [tagged[at] for at in whole]
     frame.attrs["tags"] = tags
     return frame[["id", *[c for c in frame.columns if c != "id"]]]
+
+
+def _values(labels: pd.DataFrame, rows: list[Any], how: str | Callable[[Any], Any], broken: set[int]) -> list[Any]:
+    """A column's value for each row. While the files are checked a row whose function fails is a fault and broken."""
+    if not callable(how):
+        return list(labels[how])
+    values: list[Any] = [None] * len(rows)
+    for at, row in enumerate(rows):
+        if at in broken:
+            continue
+        broken.add(at)
+        with tolerant():
+            try:
+                values[at] = how(row)
+            except OSError as error:
+                place = error.filename or f"row {at}"
+                raise UserError(f"{place}: {error.strerror or error}; copy it there or remove its row") from None
+            broken.discard(at)
+    return values
 
 
 def stack(frame: pd.DataFrame, column: str = "landmarks") -> np.ndarray:

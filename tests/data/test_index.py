@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parface_bench.data import cache
+from parface_bench.data.faults import gather
 from parface_bench.data.index import fingerprint, index, join, stack, validate
 from parface_bench.registry import UserError
 
@@ -166,3 +170,34 @@ class TestCache:
         second = cache.stamp([tmp_path], "x")
         (tmp_path / "sub/b.jpg").write_text("")
         assert len({first, second, cache.stamp([tmp_path], "x")}) == 3
+
+
+def test_checking_names_the_faults_of_all_rows_and_keeps_the_others(tmp_path: Path) -> None:
+    """Where each face is read by a function of its row; otherwise the first fault ends it."""
+    for name in ("a", "c"):
+        (tmp_path / f"{name}.txt").write_text("1 2")
+    (tmp_path / "d.txt").write_text("x y")
+
+    def marks(row: Any) -> list[list[float]]:
+        try:
+            return [[float(v) for v in (tmp_path / f"{row.name}.txt").read_text().split()]]
+        except ValueError:
+            raise UserError(f"{row.name}.txt: no numbers") from None
+
+    def box(row: Any) -> list[float]:
+        if row.name == "c":
+            raise UserError("c has no box")
+        return [0, 0, 1, 1]
+
+    labels = pd.DataFrame({"name": list("abcd"), "side": ["l", "r", "l", "r"]})
+    how = {"image": "name", "landmarks": marks, "bbox": box, "tags": ["side"], "split": "test"}
+    with gather() as faults:
+        frame = index(labels, **how)
+    assert list(frame["id"]) == ["a"] and list(frame["side"]) == ["l"] and list(frame.index) == [0]
+    assert faults == [
+        f"{tmp_path}/b.txt: No such file or directory; copy it there or remove its row",
+        "d.txt: no numbers",
+        "c has no box",
+    ]
+    with pytest.raises(UserError, match="b.txt: No such file"):
+        index(labels, **how)
