@@ -47,6 +47,8 @@ def build_method(
         UserError: the method refuses an argument (with the nearest name), or cannot be built.
     """
     spec: MethodSpec = METHODS.spec(name)
+    if spec.task == "detection":
+        raise UserError(f"method {name!r} finds faces, not landmarks: use it in 'pfbench predict' or 'data prepare'")
     given = dict(recipe.get("method") or {})
     signature = inspect.signature(spec.load()).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.values())

@@ -74,7 +74,7 @@ PLUGINS: list[MethodSpec] = [
         summary="FAN, four stacked hourglasses, its published 2D or 3DA-2D weights (by path or torch hub)",
         reference="Bulat & Tzimiropoulos, How far are we from solving face alignment, ICCV 2017, arXiv:1703.07332",
         licence="BSD-3-Clause; weights trained on 300W-LP (and 300W), whose licences exclude commercial use",
-        trained_on=("300w-lp:train", "300w:train"),
+        trained_on=("300w-lp", "300w:train"),
     ),
     MethodSpec(
         name="yuface",
