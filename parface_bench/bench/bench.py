@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -65,10 +66,18 @@ class Bench:
         return cells
 
     def run(self, say: Say) -> list[Cell]:
-        """Run what is not recorded yet; returns all cells, failed ones among them. Interrupted, it can be repeated."""
+        """Run what is not recorded yet; returns all cells, failed ones among them. Interrupted, it can be repeated.
+
+        Raises:
+            UserError: see :meth:`cells`; or the store or the folder of runs cannot be written.
+        """
         cells = self.cells(say)
         todo = [cell for cell in cells if cell.state == "to do"]
-        say(f"{len(cells)} cells, {len(cells) - len(todo)} recorded already, {len(todo)} to run")
+        number = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
+        say(f"{number}, {len(cells) - len(todo)} recorded already, {len(todo)} to run")
+        if todo:
+            _check_writable(self.store, "--store")
+            _check_writable(Path(self.options.get("out", "runs")), "--out")
         report = _Report(len(todo), say)
         try:
             self._run(todo, report)
@@ -103,6 +112,20 @@ class Bench:
         write(render(tables, "md"), self.store / "leaderboard.md")
         write(page_of(tables, (), say), self.store / "leaderboard.html")
         say(f"wrote {self.store / 'leaderboard.md'} and leaderboard.html")
+
+
+def _check_writable(folder: Path, option: str) -> None:
+    """Make a folder now rather than find after hours of work that it cannot be.
+
+    Raises:
+        UserError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another with {option}") from None
 
 
 class _Report:

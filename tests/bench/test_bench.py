@@ -159,6 +159,15 @@ def test_wrong_arguments_are_refused_before_anything_runs(make_bench, arguments,
         make_bench(*methods, **arguments).run(lambda s: None)
 
 
+@pytest.mark.parametrize(("place", "option"), [("store", "--store"), ("out", "--out")])
+def test_a_folder_that_cannot_be_written_is_found_before_anything_runs(make_bench, tmp_path, place, option):
+    (tmp_path / "file").write_text("")
+    bench = make_bench("bench-near", options={place: tmp_path / "file" / "below"})
+    with pytest.raises(UserError, match=f"cannot be written .*; choose another with {option}"):
+        bench.run(lambda s: None)
+    assert not list((tmp_path / "runs").rglob("config.yaml"))
+
+
 def test_a_queue_that_is_not_there_gives_a_sentence(monkeypatch, tmp_path):
     pytest.importorskip("submitit")
     monkeypatch.setenv("PATH", str(tmp_path))
