@@ -2,7 +2,7 @@
 
     python benchmarks/twin_transfer.py REAL_300W [--test helen/testset] [--faces 4000] [--epochs 20] [--state FILE]
 
-A small network (0.6 M parameters) with integral heatmaps at 128 px is trained on the twin's 2D truth with strong
+A small network (0.8 M parameters) with integral heatmaps at 128 px is trained on the twin's 2D truth with strong
 photometric augmentation and tested on 300W faces (folders of .jpg and .pts below REAL_300W), cropped by their true
 landmarks. Tune on afw or lfpw/trainset; helen/testset is for the figure that is reported. ``--real FOLDER`` trains on
 real photographs instead, for scale.
@@ -61,10 +61,10 @@ class Net(nn.Module):
         super().__init__()
         self.stem = nn.Sequential(_down(3, 24), _down(24, 40), Block(40))
         self.middle = nn.Sequential(_down(40, 80), Block(80), Block(80))
-        self.deep = nn.Sequential(_down(80, 96), Block(96))
+        self.deep = nn.Sequential(_down(80, 128), Block(128))
         self.lateral = nn.Conv2d(40, 64, 1)
         self.across = nn.Conv2d(80, 64, 1)
-        self.below = nn.Conv2d(96, 64, 1)
+        self.below = nn.Conv2d(128, 64, 1)
         self.head = nn.Sequential(
             nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)
         )
@@ -105,13 +105,17 @@ def _stored(picture: np.ndarray, marks: np.ndarray) -> tuple[np.ndarray, np.ndar
     return crop(picture, marks, STORED, MARGIN * STORED / SIDE)
 
 
+def real_landmarks(path: Path) -> np.ndarray:
+    """0-based landmarks [68, 2] of a .pts file."""
+    rows = path.read_text().split("{")[1].split("}")[0].split("\n")
+    return np.array([[float(v) for v in row.split()] for row in rows if row.strip()]) - 1
+
+
 def real(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     """Photographs and 0-based landmarks of a folder of .jpg and .pts files."""
     out = []
     for path in sorted(folder.glob("*.pts")):
-        rows = path.read_text().split("{")[1].split("}")[0].split("\n")
-        marks = np.array([[float(v) for v in row.split()] for row in rows if row.strip()]) - 1
-        out.append((read_image(folder, path.with_suffix(".jpg").name), marks))
+        out.append((read_image(folder, path.with_suffix(".jpg").name), real_landmarks(path)))
     if not out:
         sys.exit(f"{folder}: no .pts files here")
     return out

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.io import loadmat
 
 from parface_bench.faces import get_schema
 from parface_bench.plugins.datasets.palsy_twin.asset import load_head
@@ -71,7 +73,7 @@ def test_camera_follows_the_pinhole_formula() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pose", "axis", "sign"), [(Pose(yaw=20), 0, 1), (Pose(pitch=20), 1, -1), (Pose(roll=20), 0, 0)]
+    ("pose", "axis", "sign"), [(Pose(yaw=20), 0, -1), (Pose(pitch=20), 1, -1), (Pose(roll=20), 0, 0)]
 )
 def test_pose_turns_the_nose_the_stated_way(pose: Pose, axis: int, sign: int) -> None:
     camera = Camera(pose, 20.0, 50.0, (0.0, 0.0))
@@ -83,6 +85,26 @@ def test_pose_turns_the_nose_the_stated_way(pose: Pose, axis: int, sign: int) ->
     else:  # clockwise in the picture: the eye at the image's right goes down
         assert marks[45, 1] > marks[36, 1]
         assert np.degrees(np.arctan2(*(marks[45] - marks[36])[1::-1])) == pytest.approx(20, abs=1)
+
+
+def test_yaw_and_roll_have_the_signs_of_aflw2000(real_data: Path) -> None:
+    def turned(marks: np.ndarray) -> tuple[float, float]:
+        """How far the nose lies off the middle between the ears, as a share of their distance, and their tilt."""
+        ears = marks[16] - marks[0]
+        return float((marks[30] - (marks[0] + marks[16]) / 2) @ ears / (ears @ ears)), float(np.arctan2(*ears[::-1]))
+
+    seen = 0
+    for path in sorted((real_data / "aflw2000-3d/AFLW2000").glob("*.mat")):
+        facts = loadmat(path)
+        pitch, yaw, roll = np.degrees(facts["Pose_Para"][0, :3])
+        camera = Camera(Pose(yaw, pitch, roll), 20.0, 50.0, (0.0, 0.0))
+        nose, tilt = turned(facts["pt3d_68"][:2].T)
+        ours, our_tilt = turned(landmarks_3d(load_head(), load_head().vertices, camera)[:, :2])
+        if abs(yaw) > 5 and abs(yaw) < 60:
+            seen += 1
+            assert np.sign(nose) == np.sign(ours) == -np.sign(yaw)
+            assert np.degrees(our_tilt - tilt) == pytest.approx(0, abs=12)
+    assert seen >= 4
 
 
 @given(st.lists(st.floats(-4, 24), min_size=6, max_size=6))
@@ -137,7 +159,7 @@ def in_front(points: np.ndarray, triangles: np.ndarray, at: np.ndarray, eye: np.
     return bool(((np.abs(det) > 1e-12) & (u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0.03) & (t < length)).any())
 
 
-@pytest.mark.parametrize("yaw", [0, 35, -80])
+@pytest.mark.parametrize("yaw", [0, -35, 80])
 def test_visibility_agrees_with_ray_casting(yaw: float) -> None:
     head = load_head()
     bald = replace(face(3, yaw).look, hair_style="bald", fringe=False)
@@ -149,13 +171,13 @@ def test_visibility_agrees_with_ray_casting(yaw: float) -> None:
     marks = one.camera.to_view(on_surface(points, head.landmark_vertex, head.landmark_weight))
     cast = np.array([not in_front(view, head.triangles, m, eye) for m in marks])
     assert (cast == np.array(record["visible"], bool)).mean() >= 0.95  # the rest graze the silhouette or a lip
-    if yaw == -80:
+    if yaw == 80:
         visible = np.array(record["visible"], bool)
         assert visible[list(LEFT_EYE)[1:]].all() and not visible[list(RIGHT_EYE)].any()
 
 
 def test_the_2d_jaw_slides_outwards_and_is_evenly_spread() -> None:
-    one = face(5, 30)
+    one = face(5, -30)
     head = load_head()
     flat, solid = landmarks_2d(head, one.points, one.camera), landmarks(one)[:, :2]
     np.testing.assert_array_equal(flat[17:], solid[17:])
@@ -301,6 +323,24 @@ def test_pictures_and_truth_are_reproducible_and_independent_of_order() -> None:
     np.testing.assert_array_equal(first[0], again[0])
     assert first[1] == again[1]
     assert draw_face(3, "train", 4, 64).identity.weights != draw_face(3, "test", 4, 64).identity.weights
+
+
+def test_closed_eyes_show_a_dark_line_of_lashes() -> None:
+    """The row of lid landmarks is darker than the lid above and the cheek below, as on photographs of closed eyes."""
+    shown = 0
+    for number in range(8):
+        closed = {"eyeBlink": [1.0, 1.0]}
+        one = face(number * 2, sides=closed)
+        even = replace(one.light, direction=np.array([0.0, 0.2, 0.98]))
+        still = replace(one.photo, blur=0.0, motion=0.0, noise=0.0, poor=False)
+        one = replace(one, light=even, photo=still, look=replace(one.look, fringe=False, hair_style="short"))
+        picture, record = render_face(one)
+        grey = picture.astype(float).mean(axis=2)
+        for eye in (LEFT_EYE, RIGHT_EYE):
+            x, y = np.array(record["landmarks_2d"])[list(eye)].mean(axis=0)
+            column = grey[int(y) - 5 : int(y) + 7, round(x) - 2 : round(x) + 3].mean(axis=1)
+            shown += column[3:9].min() < 0.9 * min(column[:2].mean(), column[-2:].mean())
+    assert shown >= 13  # of 16; very dark skin hides them
 
 
 def test_the_face_is_drawn_where_its_landmarks_are() -> None:

@@ -9,7 +9,6 @@ and lash vertices and face ranges on its base mesh. Units are decimetres; +x is 
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
 import json
 from pathlib import Path
@@ -17,69 +16,22 @@ from typing import Any
 
 import numpy as np
 
+from parface_bench.plugins.datasets.palsy_twin.build_targets import face_units, identity_targets, keep_in_place, pack
 from parface_bench.plugins.datasets.palsy_twin.raster import light_reaching, rasterise, vertex_normals
 
 PARTS = {"skin": 0, "eye": 1, "teeth": 2, "tongue": 3, "mouth": 4, "socket": 5}
-UNIT = 1e-4  # dm; targets are stored as integers of this unit
-SPLIT_WIDTH = 0.1  # dm: half width of the blend between the sides of a bilateral target
-BILATERAL = [
-    "browInnerUp",
-    "mouthPucker",
-    "mouthFunnel",
-    "cheekPuff",
-    "mouthRollLower",
-    "mouthRollUpper",
-    "mouthShrugLower",
-    "mouthShrugUpper",
-    "mouthClose",
-]
-SPLIT_TARGETS = ("eyebrows/eyebrows-trans-down", "mouth/mouth-angles-down", "mouth/mouth-laugh-lines-in")
-# Further opposite pairs beside those of LANDMARKS_JSON: folder/name, the two ends, standard deviation, drawn per side.
-MORE_PAIRS = (
-    ("nose/nose-nostrils-width", "decr", "incr", 0.3, False),
-    ("nose/nose-nostrils-angle", "down", "up", 0.3, False),
-    ("nose/nose-curve", "concave", "convex", 0.3, False),
-    ("nose/nose-point-width", "decr", "incr", 0.3, False),
-    ("nose/nose-septumangle", "decr", "incr", 0.25, False),
-    ("mouth/mouth-philtrum-volume", "decr", "incr", 0.3, False),
-    ("mouth/mouth-scale-depth", "decr", "incr", 0.25, False),
-    ("mouth/mouth-upperlip-width", "decr", "incr", 0.25, False),
-    ("mouth/mouth-lowerlip-width", "decr", "incr", 0.25, False),
-    ("mouth/mouth-cupidsbow-width", "decr", "incr", 0.25, False),
-    ("mouth/mouth-angles", "down", "up", 0.3, False),
-    ("mouth/mouth-laugh-lines", "in", "out", 0.35, False),
-    ("eyes/eye-eyefold-angle", "down", "up", 0.25, True),
-    ("eyes/eye-eyefold", "concave", "convex", 0.3, True),
-    ("eyes/eye-bag-height", "decr", "incr", 0.25, True),
-    ("eyes/eye-trans", "down", "up", 0.2, True),
-    ("eyes/eye-push1", "in", "out", 0.25, True),
-    ("ears/ear-scale", "decr", "incr", 0.3, True),
-    ("ears/ear-wing", "decr", "incr", 0.3, True),
-    ("ears/ear-rot", "backward", "forward", 0.3, True),
-    ("chin/chin-cleft", "decr", "incr", 0.25, False),
-    ("neck/neck-scale-horiz", "decr", "incr", 0.3, False),
-    ("neck/neck-double", "decr", "incr", 0.3, False),
-    ("forehead/forehead-trans", "backward", "forward", 0.2, False),
-    ("head/head-back-scale-depth", "decr", "incr", 0.3, False),
-    ("head/head-age", "decr", "incr", 0.3, False),
-)
-ASYMMETRY = [
-    f"asym/asym-{part}-{k}"
-    for part, n in (("brown", 2), ("cheek", 2), ("eye", 8), ("jaw", 3), ("mouth", 2), ("nose", 4), ("temple", 2))
-    for k in range(1, n + 1)
-]
 
-# Landmarks of the subject's left half moved (dm, frontal x and y) against LANDMARKS_JSON, by 70 % of the mean offset of
-# dlib's predictions on 58 near-frontal healthy faces; mirrored to the right half. Inner mouth corners by less: there
-# the offset is a habit of dlib's.
+BROWS_OUT = 0.025  # dm: brows are painted this much further from the mid line than LANDMARKS_JSON has them
+# Landmarks of the subject's left half moved (dm, frontal x and y) against LANDMARKS_JSON, and mirrored to the right:
+# by most of the mean offset of dlib's predictions on near-frontal healthy faces; the brows with their paint, to where
+# 300W's training folders have them on average.
 SHIFTS = {
-    8: (0, -0.015), 9: (0.008, -0.005), 10: (-0.005, 0.018), 11: (-0.015, 0.016), 12: (-0.006, 0.006), 14: (0.009, 0),
-    15: (0.018, 0.007), 16: (0.026, 0.02), 22: (-0.012, 0.005), 23: (0, 0.006), 24: (0.005, 0.004), 25: (0.02, 0),
-    26: (0.03, -0.008), 29: (0, 0.014), 30: (0, 0.018), 34: (0, -0.008), 51: (0, -0.018), 52: (0, -0.006),
-    53: (0, -0.009), 64: (-0.010, 0),
+    8: (0, -0.015), 9: (0.008, -0.005), 10: (-0.005, 0.018), 11: (-0.015, 0.016), 12: (-0.006, 0.006), 14: (0.014, 0),
+    15: (0.027, 0.006), 16: (0.042, 0.018), 22: (0.015, 0.007), 23: (0.025, 0.006), 24: (0.030, 0.0),
+    25: (0.048, 0.009), 26: (0.080, 0.0), 27: (0, -0.008), 29: (0, 0.014), 30: (0, 0.018), 34: (0.008, -0.008),
+    44: (0.008, 0.001), 45: (-0.003, 0.008), 46: (0.009, 0.001), 51: (0, -0.018), 52: (0, -0.006),
+    53: (0, -0.009), 63: (-0.006, 0), 64: (-0.014, -0.003),
 }  # fmt: skip
-
-Target = tuple[np.ndarray, np.ndarray]
 
 
 def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -99,13 +51,6 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
             corners.append([int(p[1]) - 1 for p in pair])
             groups.append(group)
     return np.array(points), np.array(uv), np.array(quads), np.array(corners), np.array(groups)
-
-
-def read_target(path: Path) -> Target:
-    """Vertex numbers and displacements [n, 3] of a MakeHuman target."""
-    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
-    rows = [line.split() for line in text.splitlines() if line.strip() and line[0] not in '#"']
-    return np.array([int(r[0]) for r in rows], int), np.array([r[1:4] for r in rows], float).reshape(-1, 3)
 
 
 def in_ranges(ranges: list[list[int]], n: int) -> np.ndarray:
@@ -129,52 +74,6 @@ def choose_triangles(points: np.ndarray, quads: np.ndarray, groups: np.ndarray, 
     return part
 
 
-def left_share(x: np.ndarray) -> np.ndarray:
-    """Weight of the subject's left side, a smooth step over the mid line."""
-    t = np.clip(x / (2 * SPLIT_WIDTH) + 0.5, 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def face_units(folder: Path, points: np.ndarray) -> dict[str, Target]:
-    """Face units by name; bilateral ones split into NameLeft and NameRight, eye units masked to their own side."""
-    units: dict[str, Target] = {}
-    for path in sorted(folder.glob("*.target")):
-        name = path.stem
-        index, move = read_target(path)
-        left = left_share(points[index, 0])[:, None]
-        if name in BILATERAL:
-            units[f"{name}Left"], units[f"{name}Right"] = (index, move * left), (index, move * (1 - left))
-        elif name.startswith("eye"):
-            units[name] = (index, move * (left if name.endswith("Left") else 1 - left))
-        else:
-            units[name] = (index, move)
-    return units
-
-
-def identity_targets(folder: Path, points: np.ndarray, detail: dict[str, Any]) -> tuple[dict[str, Target], list[Any]]:
-    """Targets by name, and the opposite pairs: [names of the low end, names of the high end, standard deviation]."""
-    names = [p.name.removesuffix(".target.gz") for p in sorted((folder / "macrodetails").glob("*.target.gz"))]
-    names = [n for n in names if "baby" not in n and ("muscle" not in n or "averagemuscle" in n)]
-    targets = {f"macro/{n}": read_target(folder / "macrodetails" / f"{n}.target.gz") for n in names}
-    pairs: list[Any] = []
-    for facts in detail.values():
-        ends = [[e] if isinstance(e, str) else list(e) for e in (facts["neg"], facts["pos"])]
-        pairs.append([*ends, facts["sigma"]])
-    for path, low, high, sigma, sided in MORE_PAIRS:
-        folder_name, stem = path.split("/")
-        stems = [f"{folder_name}/l-{stem}", f"{folder_name}/r-{stem}"] if sided else [path]
-        pairs.append([[f"{s}-{low}" for s in stems], [f"{s}-{high}" for s in stems], sigma])
-    wanted = {n for low, high, _ in pairs for n in (*low, *high)}
-    wanted |= {f"{a}-{side}" for a in ASYMMETRY for side in "lr"} | {f"cheek/{s}-cheek-trans-down" for s in "lr"}
-    for name in sorted(wanted):
-        targets[name] = read_target(folder / f"{name}.target.gz")
-    for name in SPLIT_TARGETS:
-        index, move = read_target(folder / f"{name}.target.gz")
-        left = left_share(points[index, 0])[:, None]
-        targets[f"{name}-left"], targets[f"{name}-right"] = (index, move * left), (index, move * (1 - left))
-    return targets, pairs
-
-
 def openness(points: np.ndarray, triangles: np.ndarray, size: int = 384, directions: int = 96) -> np.ndarray:
     """Ambient occlusion per vertex [V]: cosine-weighted share of directions from which nothing else is in the way."""
     golden = np.arange(directions) + 0.5
@@ -194,36 +93,6 @@ def openness(points: np.ndarray, triangles: np.ndarray, size: int = 384, directi
         seen += weight * light_reaching(screen.astype(np.float32), depth, nearest, 0.03, 1)
         total += weight
     return np.clip(seen / total, 0, 1)
-
-
-def keep_in_place(target: Target, head: np.ndarray) -> Target:
-    """The target without the mean movement of ``head`` (vertex numbers): macro targets carry the head with the body."""
-    index, delta = target
-    dense = np.zeros((int(head.max()) + 1, 3))
-    inside = index < len(dense)
-    dense[index[inside]] = delta[inside]
-    return head, dense[head] - dense[head].mean(axis=0)
-
-
-def pack(targets: dict[str, Target], renumber: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
-    """All targets as one compressed sparse table: names, row pointers, vertex numbers, displacements in ``UNIT``."""
-    pointer, index, move = [0], [], []
-    for vertices, delta in targets.values():
-        keep = renumber[vertices] >= 0
-        steps = np.round(delta[keep] / UNIT).astype(int)
-        moved = np.any(steps != 0, axis=1)
-        index.append(renumber[vertices[keep][moved]])
-        move.append(steps[moved])
-        pointer.append(pointer[-1] + int(moved.sum()))
-    steps = np.concatenate(move)
-    if np.abs(steps).max() > 32767:
-        raise ValueError("a target moves a vertex by more than 3.27 dm; it does not fit 16-bit integers")
-    return {
-        "target_names": np.array(list(targets)),
-        "target_pointer": np.array(pointer, np.int32),
-        "target_vertex": np.concatenate(index).astype(np.uint16),
-        "target_move": steps.astype(np.int16),
-    }
 
 
 def on_mesh(point: np.ndarray, points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -330,7 +199,7 @@ def build(data: Path, landmarks: dict[str, Any]) -> dict[str, np.ndarray]:
         "jaw_weight": jaw_weight,
         "jaw_normal": np.array([r["frontal_normal"] for r in rows], float),
         "eye_centre": np.array(landmarks["eye"]["rest_centre"], float),
-        "brow_line": np.array(landmarks["brows"]["landmark_polyline_rest_xy_left"], float),
+        "brow_line": np.array(landmarks["brows"]["landmark_polyline_rest_xy_left"]) + np.array([BROWS_OUT, 0.0]),
         "pairs": np.array(json.dumps(pairs)),
         "unit_names": np.array(list(units)),
         **pack({**targets, **{f"unit/{k}": v for k, v in units.items()}}, renumber, points),

@@ -61,20 +61,20 @@ EVERYDAY: dict[str, dict[str, float]] = {
 }
 EXPRESSIONS = {**CLINICAL, **EVERYDAY}
 EXPRESSION_ODDS = {
-    "rest": 0.17,
+    "rest": 0.14,
     "close-gentle": 0.05,
     "close-tight": 0.05,
     "brow-raise": 0.07,
     "frown": 0.06,
     "snarl": 0.05,
-    "smile-closed": 0.13,
-    "smile-open": 0.21,
+    "smile-closed": 0.11,
+    "smile-open": 0.26,
     "pucker": 0.06,
     "lip-depression": 0.05,
     "mouth-open": 0.04,
     "speech": 0.06,
     "surprise": 0.02,
-    "laugh": 0.06,
+    "laugh": 0.08,
     "sad": 0.01,
 }
 SIDE_JITTER = 0.06  # natural left-right difference of a movement, as a share of it
@@ -111,8 +111,9 @@ def draw_expression(rng: np.random.Generator, name: str | None = None) -> tuple[
     for unit, weight in EXPRESSIONS[name].items():
         level = weight * (effort if unit != "eyeBlink" else min(1.0, effort + 0.3))
         sides[unit] = [max(0.0, level * (1 + SIDE_JITTER * rng.normal())) for _ in SIDE_NAMES]
+    lively = 0.10 if rng.random() < 0.6 else 0.25  # how much else a face does
     for unit in BACKGROUND_UNITS:
-        level = max(0.0, rng.normal() * 0.10 - 0.06)
+        level = max(0.0, lively * (rng.normal() - 0.6))
         sides[unit] = [a + level for a in sides.get(unit, [0.0, 0.0])]
     lift = float(np.clip(rng.normal(0.14, 0.08), 0, 0.35))  # the base head frowns a little; people do not
     sides["browInnerUp"] = [a + lift for a in sides["browInnerUp"]]

@@ -143,7 +143,7 @@ def is_clean(face: Face) -> bool:
     """Nothing before the face or on the brows, a fair photograph in colour, and light from the front or above."""
     bare = face.covering.kind == "none" and not face.look.fringe and face.look.hair_style not in ("cap", "beanie")
     fair = not face.photo.poor and not face.photo.grey
-    return bare and fair and face.light.kind in ("soft", "studio", "top")
+    return bare and fair and face.light.kind in ("soft", "studio", "flash", "top")
 
 
 def tags(face: Face) -> dict[str, Any]:

@@ -12,7 +12,10 @@ from parface_bench.plugins.datasets.palsy_twin.raster import light_reaching, ras
 SHADOW_SIZE = 160
 # Cosine lobe in spherical harmonics over pi (Ramamoorthi and Hanrahan 2001), one factor per coefficient.
 COSINE = np.array([1.0] + [2 / 3] * 3 + [1 / 4] * 5)
-KINDS = ("soft", "studio", "side", "top", "back", "dim")
+KINDS = ("soft", "studio", "flash", "side", "top", "back", "dim")
+SHARES = (0.24, 0.23, 0.18, 0.13, 0.11, 0.06, 0.05)
+KEY = {"soft": 0.5, "studio": 0.95, "flash": 1.0, "side": 1.0, "top": 0.95, "back": 0.8, "dim": 0.3}
+AMBIENT = {"soft": 0.45, "studio": 0.30, "flash": 0.22, "side": 0.26, "top": 0.34, "back": 0.40, "dim": 0.20}
 
 
 def harmonics(normal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -57,23 +60,20 @@ def _tint(rng: np.random.Generator, strength: float) -> NDArray[np.float64]:
 
 def draw_light(rng: np.random.Generator) -> Light:
     """A random light; the kind names where its key stands."""
-    kind = KINDS[int(np.searchsorted(np.cumsum([0.3, 0.25, 0.17, 0.12, 0.08]), rng.random()))]
+    kind = KINDS[int(np.searchsorted(np.cumsum(SHARES[:-1]), rng.random()))]
     side = 1.0 if rng.random() < 0.5 else -1.0
     a, b, c = rng.random(3)
     direction = {
         "soft": [side * a * 0.8, 0.2 + 0.7 * b, 0.8],
         "studio": [side * (0.3 + 0.5 * a), 0.3 + 0.4 * b, 0.9],
+        "flash": [side * 0.2 * a, 0.25 * b, 1.0],
         "side": [side, 0.5 * b - 0.1, 0.35 * c],
         "top": [side * 0.4 * a, 1.0, 0.25 + 0.3 * c],
         "back": [side * (0.6 + a), 0.6 * b, -0.5 * c],
         "dim": [side * a, b - 0.2, 0.6],
     }[kind]
-    key = {"soft": 0.35, "studio": 0.85, "side": 1.0, "top": 0.95, "back": 0.8, "dim": 0.3}[kind] * rng.uniform(
-        0.7, 1.3
-    )
-    ambient = {"soft": 0.55, "studio": 0.34, "side": 0.26, "top": 0.34, "back": 0.40, "dim": 0.20}[kind] * rng.uniform(
-        0.75, 1.3
-    )
+    key = KEY[kind] * rng.uniform(0.7, 1.3)
+    ambient = AMBIENT[kind] * rng.uniform(0.75, 1.3)
     coefficients = np.zeros((9, 3))
     for _ in range(4):
         toward = _unit(rng.normal(size=3) * [1, 0.8, 1] + [0, 0.5, 0.35])

@@ -75,6 +75,11 @@ class Look:
     glasses: bool
     lid_crease: float
     fringe: bool
+    lash: float
+    socket: float
+    cloth_second: Colour
+    cloth_pattern: int
+    cloth_scale: float
     texture_seed: int
 
     @property
@@ -96,12 +101,12 @@ def _hair_style(rng: np.random.Generator, identity: Identity) -> str:
     female = 1 - identity.male
     odds = np.array(
         [
-            0.10 * identity.male,
-            0.10 * identity.male,
+            0.08 * identity.male,
+            0.07 * identity.male,
             0.10 + 0.45 * identity.male,
-            0.20,
-            0.05 + 0.2 * identity.ancestry[0],
-            0.45 * female,
+            0.28,
+            0.08 + 0.2 * identity.ancestry[0],
+            0.65 * female,
             0.22 * female,
             0.05,
             0.05,
@@ -116,12 +121,12 @@ def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
     african, asian, caucasian = identity.ancestry
     melanin = float(np.clip(0.95 * african + 0.40 * asian + 0.08 * caucasian + 0.15 * rng.normal(), 0, 1))
     skin = linear([np.interp(melanin * 5, np.arange(6), MELANIN[:, k]) for k in range(3)])
-    skin = skin * [1.02, 0.90, 0.90] * np.exp(0.05 * rng.normal()) * np.exp(0.05 * rng.normal(size=3) * [1, 0.5, 1])
+    skin = skin * [1.0, 0.95, 1.04] * np.exp(0.05 * rng.normal()) * np.exp(0.05 * rng.normal(size=3) * [1, 0.5, 1])
     male = rng.random() < identity.male
     adult = identity.age > -0.15
     made_up = (not male) and adult and rng.random() < 0.45
     hair = _hair_colour(rng, identity, melanin)
-    lip = skin * np.array([0.80, 0.46, 0.50]) * np.exp(0.10 * rng.normal()) + [0.02, 0, 0]
+    lip = skin * np.array([0.86, 0.58, 0.62]) * np.exp(0.10 * rng.normal()) + [0.02, 0, 0]
     if made_up and rng.random() < 0.7:
         tint = linear([rng.uniform(120, 200), rng.uniform(20, 80), rng.uniform(40, 90)])
         lip = lip * 0.35 + tint * 0.65
@@ -144,9 +149,9 @@ def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
         hair=hair,
         hair_volume=float(rng.uniform(0.5, 1.4)),
         hairline=float(rng.normal() * 0.06 - 0.05 + (0.12 * rng.random() * max(identity.age, 0.0) if male else 0.0)),
-        brow=np.minimum(hair * rng.uniform(0.6, 1.2) + 0.05 * skin, skin * 0.55),
-        brow_thickness=float(rng.uniform(0.024, 0.046) + 0.010 * male),
-        brow_density=float(rng.uniform(0.6, 1.4)),
+        brow=np.minimum(hair * rng.uniform(0.6, 1.2) + 0.05 * skin, skin * rng.uniform(0.35, 0.7)),
+        brow_thickness=float(rng.uniform(0.018, 0.040) + 0.008 * male),
+        brow_density=float(rng.uniform(0.2, 1.2)),
         stubble=float(rng.uniform(0.1, 1.0)) if male and adult and rng.random() < 0.6 else 0.0,
         stubble_shape=int(rng.integers(4)),
         eyeshadow=shadow,
@@ -158,12 +163,17 @@ def draw_look(rng: np.random.Generator, identity: Identity) -> Look:
         mottling=float(rng.uniform(0.3, 1.2)),
         ruddy=float(rng.uniform(0.2, 1.2)),
         eye_circles=float(np.clip(rng.normal(0.4, 0.3), 0, 1.2)),
-        oil=float(rng.uniform(0.05, 0.4)),
+        oil=float(rng.uniform(0.05, 1.0) ** 1.5),
         cloth=linear(rng.uniform(15, 240, size=3)),
         neckline=float(rng.uniform(-0.25, 0.35)),
         cover=linear(rng.uniform(15, 235, size=3)),
         glasses=bool(rng.random() < 0.13 + 0.12 * max(identity.age, 0.0)),
         lid_crease=float(np.clip(0.75 + 0.2 * rng.normal() - 0.6 * asian, 0.05, 1.0)),
-        fringe=bool(rng.random() < 0.25),
+        fringe=bool(rng.random() < 0.35),
         texture_seed=int(rng.integers(2**31)),
+        lash=float(rng.uniform(0.0, 1.0)),
+        socket=float(rng.uniform(0.0, 1.0)),
+        cloth_second=linear(rng.uniform(5, 250, size=3) * 0.4 + 0.6 * rng.uniform(5, 250)),
+        cloth_pattern=int(rng.integers(6)),
+        cloth_scale=float(rng.uniform(0.5, 2.0)),
     )

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 class Photograph:
     """How a picture is taken; blur in pixels at 256, noise as a share of full scale, quality of the JPEG.
 
-    ``contrast`` is a factor on the gamma, ``curve`` how much an S-shaped tone curve adds to it.
+    ``contrast`` is a factor on the gamma, ``curve`` how much an S-shaped tone curve adds to it, ``saturation`` 1 for
+    the colours as lit, ``sharpening`` the weight of an unsharp mask.
     """
 
     exposure: float
     contrast: float
     curve: float
     cast: NDArray[np.float64]
+    saturation: float
     grey: bool
     blur: float
     motion: float
@@ -27,6 +29,7 @@ class Photograph:
     noise: float
     quality: int
     noise_seed: int
+    sharpening: float = 0.0
     poor: bool = False
 
 
@@ -37,12 +40,13 @@ def draw_photograph(rng: np.random.Generator, brightness: float) -> Photograph:
         brightness: of the face, linear 0 ... 1; people (and cameras) expose for it, about half way.
     """
     poor = rng.random() < 0.25
-    values = rng.random(6)
+    values = rng.random(8)
     return Photograph(
-        exposure=float(np.exp(0.22 * rng.normal()) * (0.25 / max(brightness, 0.02)) ** 0.45),
-        contrast=float(rng.uniform(0.85, 1.15)),
-        curve=float(rng.uniform(0.1, 0.65)),
+        exposure=float(np.exp(0.28 * rng.normal()) * (0.33 / max(brightness, 0.02)) ** 0.5),
+        contrast=float(rng.uniform(0.85, 1.3)),
+        curve=float(rng.uniform(0.1, 0.8)),
         cast=np.exp(0.05 * rng.normal(size=3)),
+        saturation=float(0.6 + 0.4 * values[6]),
         grey=bool(values[0] < 0.06),
         blur=float(values[1] * (1.6 if poor else 0.45)),
         motion=float(values[2] * 6) if poor and values[3] < 0.3 else 0.0,
@@ -51,6 +55,7 @@ def draw_photograph(rng: np.random.Generator, brightness: float) -> Photograph:
         quality=int(rng.integers(35, 80) if poor else rng.integers(80, 97)),
         noise_seed=int(rng.integers(2**31)),
         poor=bool(poor),
+        sharpening=float(values[7] * 1.2),
     )
 
 
@@ -66,12 +71,15 @@ def develop(linear_rgb: NDArray[np.float32], photo: Photograph) -> NDArray[np.ui
     light = np.where(light > 0.7, 0.7 + 0.3 * np.tanh((light - 0.7) / 0.3), light)
     table = np.clip(light, 0, 1) ** np.float32(photo.contrast / 2.2)
     table = table + photo.curve * (table - 0.45) * (1 - (2 * table - 1) ** 2)  # cameras steepen the middle tones
+    soft = cv2.GaussianBlur(table, (0, 0), 1.2 * size / 256)
+    table = table + np.float32(photo.sharpening) * (table - soft)
     rng = np.random.default_rng(photo.noise_seed)
     if photo.noise > 0.002:
         grain = rng.standard_normal(size=(size, size), dtype=np.float32)
         table = table + (photo.noise * grain)[..., None] * (0.6 + 0.4 * (1 - table))
-    if photo.grey:
-        table = np.repeat((table @ np.array([0.299, 0.587, 0.114], np.float32))[..., None], 3, axis=2)
+    keep = 0.0 if photo.grey else photo.saturation
+    luma = (table @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    table = luma + np.float32(keep) * (table - luma)
     return (np.clip(table, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 

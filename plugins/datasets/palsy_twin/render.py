@@ -18,7 +18,8 @@ from parface_bench.plugins.datasets.palsy_twin.skin import WINDOW, noise_tiles
 
 SUPERSAMPLE = 2
 HIDDEN_BY = 0.02  # dm: a landmark is hidden when something is at least this much nearer
-TEETH_LIGHT = 0.75  # of the head's mean: the mesh's mouth lets in less light than a real one
+TEETH_LIGHT = 1.2  # of the head's mean: the mesh's mouth lets in less light than a real one
+TEETH_BACK = 0.08  # dm: they lose against skin this far behind them, where a wide movement pushes them through the chin
 EYE_SHADE = 0.95  # eyeballs lie in the lids' shade, which the openness of a closed ball cannot tell
 
 Colour = NDArray[np.float64]
@@ -35,17 +36,25 @@ def palette(look: Look, cover: Colour) -> tuple[NDArray[np.float32], NDArray[np.
     )
     colours[SOCKET], colours[sh.HAND] = look.skin * 0.6, look.skin
     colours[sh.FABRIC], colours[sh.COVER], colours[sh.PLAIN] = look.cover, cover, cover * 0.3
-    gloss[0], gloss[EYE], gloss[TEETH], gloss[TONGUE] = (look.oil * 0.22, 14), (2.2, 160), (0.25, 30), (0.3, 20)
+    colours[sh.LASHES] = lash_colour(look)
+    gloss[0] = look.oil * 0.35, 12 + 24 * look.oil
+    gloss[EYE], gloss[TEETH], gloss[TONGUE] = (2.2, 160), (0.25, 30), (0.3, 20)
     gloss[sh.HAIR], gloss[sh.HAND], gloss[sh.PLAIN] = (0.05, 12), (0.05, 14), (0.5, 40)
     return colours, gloss
+
+
+def lash_colour(look: Look) -> Colour:
+    """Of lashes and of the lid's margin, linear RGB."""
+    return np.asarray(look.skin * 0.12 + linear([16, 12, 11]))
 
 
 def shading_values(look: Look, head: Head) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The arrays ``look`` and ``eyes`` of :func:`shade.shade`."""
     grain = 150.0 if look.hair_style in ("big", "stubble") else 60.0
-    lash = look.skin * 0.12 + linear([16, 12, 11])
     rest = [5.75 + look.neckline * 0.4, 0.35, 0.20, grain, look.lip_amount, float(look.hair_style != "bald")]
-    values = np.concatenate([look.lip, look.hair, look.cloth, lash, rest, [0.42 - 0.25 * look.liner]])
+    threshold = 0.34 - 0.18 * look.lash - 0.15 * look.liner
+    cloth = [*look.cloth_second, look.cloth_pattern, look.cloth_scale]
+    values = np.concatenate([look.lip, look.hair, look.cloth, lash_colour(look), rest, [threshold], cloth])
     centre = head.eye_centre
     eyes = [*look.iris, *look.sclera, look.iris_radius, look.pupil_radius, centre[0], centre[1], look.limbal, 1.25]
     return values.astype(np.float32), np.array(eyes, np.float32)
@@ -76,10 +85,11 @@ def render(
     screen = _on_screen(camera, view)
     normal = vertex_normals(view, scene.triangles)
     depth = view[:, 2].astype(np.float32)
+    teeth = np.unique(head.triangles[head.part == TEETH])
+    depth[teeth] -= TEETH_BACK
     owner, weights, nearest = rasterise(screen, depth, scene.triangles, scene.two_sided, big, big)
     coming, lit = received(light, view, normal, scene.openness, scene.triangles)
     coming[np.unique(head.triangles[head.part == EYE])] *= EYE_SHADE
-    teeth = np.unique(head.triangles[head.part == TEETH])
     coming[teeth] = np.maximum(coming[teeth], TEETH_LIGHT * coming[: len(head.vertices)].mean(axis=0))
     table = np.empty((len(view), sh.COLUMNS), np.float32)
     table[:, sh.NORMAL : sh.NORMAL + 3] = normal
@@ -128,9 +138,10 @@ def _blend(
 
 
 def seen(camera: Camera, points: NDArray[np.float64], scene: Scene, size: int) -> NDArray[np.bool_]:
-    """Whether surface points [n, 3] lie in a picture of ``size`` pixels with no part of the scene in front."""
+    """Whether surface points [n, 3] lie in a picture of ``size`` pixels with nothing but lashes in front."""
     view, around = camera.to_view(points), camera.to_view(scene.points)
     at = _on_screen(camera, view)
     inside = (at >= -0.5).all(axis=1) & (at <= size * SUPERSAMPLE - 0.5).all(axis=1)
-    over = nearest_over(at, _on_screen(camera, around), around[:, 2].astype(np.float32), scene.triangles)
+    solid = scene.triangles[scene.material != sh.LASHES]
+    over = nearest_over(at, _on_screen(camera, around), around[:, 2].astype(np.float32), solid)
     return inside & (view[:, 2] > over - HIDDEN_BY)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from parface_bench.plugins.datasets.palsy_twin.asset import SKIN, Head
 from parface_bench.plugins.datasets.palsy_twin.covering import Covering, Piece, covering_pieces, hair_pieces
 from parface_bench.plugins.datasets.palsy_twin.hair import scalp, volume
+from parface_bench.plugins.datasets.palsy_twin.lashes import lash_pieces
 from parface_bench.plugins.datasets.palsy_twin.look import Look
 from parface_bench.plugins.datasets.palsy_twin.pieces import radius_field
 from parface_bench.plugins.datasets.palsy_twin.raster import vertex_normals
@@ -73,6 +74,8 @@ def head_scene(
     )
     skin = np.unique(head.triangles[head.part == SKIN])
     for piece in hair_pieces(look, radius_field(still[skin]), float(still[:, 1].max())):
+        scene.add(piece)
+    for piece in lash_pieces(look, points):
         scene.add(piece)
     if covering.kind != "none":
         for piece in covering_pieces(covering, head, still, points, radius_field(points[skin])):

@@ -7,20 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Materials beyond the asset's parts (0 skin ... 5 socket).
-HAIR, FABRIC, HAND, PLAIN, COVER = 6, 7, 8, 9, 10  # FABRIC belongs to the person, COVER to the occluder
-MATERIALS = 11
+HAIR, FABRIC, HAND, PLAIN, COVER, LASHES = 6, 7, 8, 9, 10, 11  # FABRIC belongs to the person, COVER to the occluder
+MATERIALS = 12
 # Columns of the per-vertex table.
 NORMAL, RECEIVED, REST, LIP, LASH, SCALP, KEY, COLUMNS = 0, 3, 6, 9, 10, 11, 12, 13
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _noise(tile: NDArray[np.float32], x: float, y: float) -> float:
-    """Bilinear sample of a square periodic tile."""
-    n = tile.shape[0]
+    """Bilinear sample of a square periodic tile whose side is a power of two."""
+    last = tile.shape[0] - 1
     fx, fy = np.floor(x), np.floor(y)
     tx, ty = x - fx, y - fy
-    ix, iy = int(fx) % n, int(fy) % n
-    jx, jy = (ix + 1) % n, (iy + 1) % n
+    ix, iy = int(fx) & last, int(fy) & last
+    jx, jy = (ix + 1) & last, (iy + 1) & last
     top = tile[iy, ix] * (1 - tx) + tile[iy, jx] * tx
     low = tile[jy, ix] * (1 - tx) + tile[jy, jx] * tx
     return top * (1 - ty) + low * ty
@@ -31,6 +31,21 @@ def _ramp(x: float, lo: float, hi: float) -> float:
     t = (x - lo) / (hi - lo)
     t = 0.0 if t < 0 else 1.0 if t > 1 else t
     return t * t * (3 - 2 * t)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _cloth_other(x: float, y: float, pattern: float, scale: float) -> float:
+    """Share (0 ... 1) of the second colour: plain, stripes, checks, an open jacket or a collar, by ``pattern``."""
+    if pattern < 2:
+        return 0.0
+    across, along = np.sin(y * 45 * scale) > 0.3, np.sin(x * 40 * scale) > 0.3
+    if pattern < 3:
+        return 1.0 if across else 0.0
+    if pattern < 4:
+        return 0.5 * across + 0.5 * along
+    if pattern < 5:
+        return 1.0 if abs(x) < 0.10 * scale + 0.35 * (y - 5.0) else 0.0
+    return 1.0 if y > 5.55 + 0.15 * scale * abs(x) else 0.0
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -63,7 +78,8 @@ def shade(
         colours: linear RGB per material [MATERIALS, 3]; the rows of ``gloss`` are strength and exponent per material.
         key, key_colour: direction toward the key light (camera axes) and its colour.
         look: RGB of lip, hair, cloth and lash; then neckline height and slope, hair contrast and grain, lip amount,
-            whether there is hair on the scalp, lash threshold.
+            whether there is hair on the scalp, lash threshold, second colour of the clothes, their pattern and its
+            scale.
         eyes: iris RGB, sclera RGB, iris radius, pupil radius, centre x, centre y, limbal ring, front z.
     """
     height, width = owner.shape
@@ -83,8 +99,9 @@ def shade(
             wc = (1 - weights[py, px, 0] - weights[py, px, 1]) * nearness[ic]
             total = 1 / (wa + wb + wc)
             wa, wb, wc = wa * total, wb * total, wc * total
+            ra, rb, rc = table[ia], table[ib], table[ic]
             for k in range(COLUMNS):
-                v[k] = wa * table[ia, k] + wb * table[ib, k] + wc * table[ic, k]
+                v[k] = wa * ra[k] + wb * rb[k] + wc * rc[k]
             x, y, z = v[REST], v[REST + 1], v[REST + 2]
             m = material[t]
             shine, power = gloss[m, 0], gloss[m, 1]
@@ -118,8 +135,9 @@ def shade(
                     shine *= 1 - 0.75 * a
                 if y < look[12] - look[13] * max(0.0, 0.75 - abs(x)):
                     weave = 1 + 0.10 * _noise(tile, x * 60, y * 60) + 0.18 * _noise(tile, x * 6 + 9, y * 6)
+                    other = _cloth_other(x, y, look[22], look[23])
                     for k in range(3):
-                        c[k] = look[6 + k] * weave
+                        c[k] = (look[6 + k] + (look[19 + k] - look[6 + k]) * other) * weave
                     shine = 0.0
             elif m == 1:
                 r = np.sqrt((abs(x) - eyes[8]) ** 2 + (y - eyes[9]) ** 2)

@@ -149,13 +149,13 @@ def brow_strokes(look: Look, rng: np.random.Generator, line: NDArray[np.float64]
     space = skin_space()
     shift = 4
     picture = np.zeros((HEIGHT, WIDTH), np.float32)
-    at = np.linspace(-0.05, 1.12, 120)
+    at = np.linspace(0.02, 1.04, 120)
     knots = np.linspace(0, 1, len(line))
     cx = np.polyval(np.polyfit(knots, line[:, 0], 3), at)
     cy = np.polyval(np.polyfit(knots, line[:, 1], 3), at) - 0.010 - 0.4 * look.brow_thickness
-    thick = look.brow_thickness * np.interp(at, [-0.05, 0.08, 0.35, 0.7, 1.12], [0.75, 1, 1, 0.75, 0.25])
+    thick = look.brow_thickness * np.interp(at, [0.02, 0.12, 0.35, 0.7, 1.04], [0.75, 1, 1, 0.75, 0.25])
     count = int(14 * look.brow_density * len(at))
-    along = np.interp(at, [-0.05, 0.12, 0.3, 1.12], [0.25, 0.6, 1.0, 1.0])  # sparser toward the nose
+    along = np.interp(at, [0.02, 0.12, 0.3, 1.04], [0.25, 0.6, 1.0, 1.0])  # sparser toward the nose
     along /= along.sum()
     for side in (1.0, -1.0):
         k = np.searchsorted(np.cumsum(along), rng.random(count)).clip(0, len(at) - 1)
@@ -171,7 +171,7 @@ def brow_strokes(look: Look, rng: np.random.Generator, line: NDArray[np.float64]
         cv2.polylines(picture, list(ends[: count // 2]), False, 0.6, 1, cv2.LINE_AA, shift)
         cv2.polylines(picture, list(ends[count // 2 :]), False, 1.0, 1, cv2.LINE_AA, shift)
     soft = cv2.GaussianBlur(picture, (0, 0), 2.2)
-    return np.clip(0.30 * picture + 0.85 * soft, 0, 1) * np.float32(min(0.95, 0.42 + 0.42 * look.brow_density))
+    return np.clip(0.30 * picture + 0.85 * soft, 0, 1) * np.float32(min(0.9, 0.2 + 0.6 * look.brow_density))
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -186,7 +186,8 @@ def _tone(
 ) -> None:
     """Colour of bare skin into ``out`` [H, W, 3]: mottling, redness, shade round the eyes, light on folds.
 
-    ``mask`` is [H, W, 6]: cheek, apple, nose, lid, under eye, socket; ``amounts``: mottling, ruddy, blush, eye circles.
+    ``mask`` is [H, W, 6]: cheek, apple, nose, lid, under eye, socket; ``amounts``: mottling, ruddy, blush, eye
+    circles, socket.
     """
     mottling, ruddy, blush, circles = amounts[0], amounts[1], amounts[2], amounts[3]
     for i in range(out.shape[0]):
@@ -194,7 +195,7 @@ def _tone(
             m = mask[i, j]
             red = ruddy * (m[0] + np.float32(0.9) * m[2]) + np.float32(1.6) * blush * m[1]
             tone = mottling * (np.float32(0.06) * coarse[i, j] + np.float32(0.035) * fine[i, j])
-            tone -= np.float32(0.22) * circles * (m[4] + np.float32(0.6) * m[3]) + np.float32(0.10) * m[5]
+            tone -= np.float32(0.22) * circles * (m[4] + np.float32(0.6) * m[3]) + amounts[4] * m[5]
             light = relief[i, j]
             out[i, j, 0] = skin[0] * light * np.exp(np.float32(0.8) * tone + np.float32(0.10) * red)
             out[i, j, 1] = skin[1] * light * np.exp(tone - np.float32(0.75) * red)
@@ -223,7 +224,7 @@ def paint(look: Look, head: Head, light_factor: Picture) -> Picture:
     mask = space.masks
     coarse, fine = noise(rng, False), noise(rng, True)
     ruddy = 0.28 * look.ruddy * (1 - 0.6 * look.melanin)
-    amounts = np.array([look.mottling, ruddy, look.blush, look.eye_circles], np.float32)
+    amounts = np.array([look.mottling, ruddy, look.blush, look.eye_circles, 0.1 + 0.35 * look.socket], np.float32)
     out = np.empty((HEIGHT, WIDTH, 3), np.float32)
     _tone(out, look.skin.astype(np.float32), coarse, fine, space.tones, light_factor, amounts)
     if look.stubble > 0:
