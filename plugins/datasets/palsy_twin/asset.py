@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numba
@@ -60,6 +60,11 @@ class Head:
     order: dict[str, int]
     table: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
     checksum: str
+
+    @cached_property
+    def part_vertices(self) -> dict[int, NDArray[np.int64]]:
+        """Vertex numbers of each part (``SKIN`` ...), ascending."""
+        return {int(part): np.unique(self.triangles[self.part == part]) for part in np.unique(self.part)}
 
     def target(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Vertex numbers [n] and displacements [n, 3] of a target."""

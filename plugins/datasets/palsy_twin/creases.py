@@ -5,6 +5,8 @@ Depth follows the muscles that make the fold, so that a paralysed side loses its
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from parface_bench.plugins.datasets.palsy_twin.expression import LEFT, Sides
 from parface_bench.plugins.datasets.palsy_twin.look import Look
 from parface_bench.plugins.datasets.palsy_twin.palsy import REST_EXPONENT, Palsy
-from parface_bench.plugins.datasets.palsy_twin.skin import HEIGHT, WIDTH, SkinSpace
+from parface_bench.plugins.datasets.palsy_twin.skin import HEIGHT, WIDTH, skin_space
 
 Picture = NDArray[np.float32]
 
@@ -78,24 +80,34 @@ def depths(look: Look, sides: Sides, palsy: Palsy) -> dict[str, list[float]]:
     return out
 
 
-def relief(space: SkinSpace, depth: dict[str, list[float]]) -> Picture:
+@cache
+def _strokes() -> dict[str, list[list[NDArray[np.int32]]]]:
+    """Every fold's lines on the left and right in texture pixels times 16."""
+    out: dict[str, list[list[NDArray[np.int32]]]] = {}
+    for name, (_, lines) in LINES.items():
+        for sign in (1.0, -1.0):
+            strokes = []
+            for line in lines:
+                knots = np.array(line)
+                at = np.linspace(0, len(knots) - 1, 14)
+                x, y = (np.interp(at, np.arange(len(knots)), knots[:, k]) for k in (0, 1))
+                strokes.append(np.round(skin_space().texel(sign * x, y) * 16).astype(np.int32))
+            out.setdefault(name, []).append(strokes)
+    return out
+
+
+def relief(depth: dict[str, list[float]]) -> Picture:
     """Height of the skin [HEIGHT, WIDTH], 0 where it is smooth, -1 in the bottom of a deep fold."""
     out = np.zeros((HEIGHT, WIDTH), np.float32)
     for kind, thick, soft in (("fine", 1, 1.1), ("broad", 2, 2.6)):
         layer = np.zeros((HEIGHT, WIDTH), np.float32)
-        for name, (group, lines) in LINES.items():
+        for name, (group, _) in LINES.items():
             if group != kind:
                 continue
-            for side, sign in ((0, 1.0), (1, -1.0)):
-                level = min(depth[name][side], 1.3)
-                if level < 0.03:
-                    continue
-                for line in lines:
-                    knots = np.array(line)
-                    at = np.linspace(0, len(knots) - 1, 14)
-                    x, y = (np.interp(at, np.arange(len(knots)), knots[:, k]) for k in (0, 1))
-                    pixels = np.round(space.texel(sign * x, y) * 16).astype(np.int32)
-                    cv2.polylines(layer, [pixels], False, float(level), thick, cv2.LINE_AA, 4)
+            for strokes, deep in zip(_strokes()[name], depth[name], strict=True):
+                if deep >= 0.03:
+                    for pixels in strokes:
+                        cv2.polylines(layer, [pixels], False, float(min(deep, 1.3)), thick, cv2.LINE_AA, 4)
         out -= cv2.GaussianBlur(layer, (0, 0), soft) * (2.2 if kind == "fine" else 2.8)
     return out
 

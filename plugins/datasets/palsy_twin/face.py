@@ -29,7 +29,7 @@ from parface_bench.plugins.datasets.palsy_twin.look import Look, draw_look
 from parface_bench.plugins.datasets.palsy_twin.palsy import Palsy, apply_palsy, draw_palsy
 from parface_bench.plugins.datasets.palsy_twin.render import render, seen
 from parface_bench.plugins.datasets.palsy_twin.scene import head_scene
-from parface_bench.plugins.datasets.palsy_twin.skin import paint, skin_space
+from parface_bench.plugins.datasets.palsy_twin.skin import paint
 
 FACES_PER_IDENTITY = 2
 PAIRED = "paired"  # the split of faces with and without palsy
@@ -125,7 +125,7 @@ def render_face(face: Face) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     scene = head_scene(head, points, face.still, face.look, face.covering)
     background = backdrop(stream(*face.background_seed, "background"), face.size)
     made, _ = apply_palsy(face.palsy, face.sides)
-    folds = creases.relief(skin_space(), creases.depths(face.look, made, face.palsy))
+    folds = creases.relief(creases.depths(face.look, made, face.palsy))
     skin = paint(face.look, head, creases.emboss(folds))
     linear_rgb = render(head, scene, face.look, face.covering.colour, skin, face.camera, face.light, background)
     marks = on_surface(points, head.landmark_vertex, head.landmark_weight)

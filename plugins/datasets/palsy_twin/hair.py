@@ -33,7 +33,7 @@ def scalp(head: Head, look: Look) -> NDArray[np.float64]:
     ear = (x > 0.66) & (y < 7.36) & (y > 6.75)
     out[ear | (y < 6.3)] = 0
     on_skin = np.zeros(len(out), bool)
-    on_skin[np.unique(head.triangles[head.part == SKIN])] = True
+    on_skin[head.part_vertices[SKIN]] = True
     return np.where(on_skin, out, 0.0)
 
 

@@ -21,7 +21,7 @@ UPPER = 0.9  # the asset's lash weight of the upper lid's margin; the lower lid 
 def _margins() -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Per side: vertices of the upper lid's margin, from the nose outward, and those of the eyeball."""
     head = load_head()
-    x, eye = head.vertices[:, 0], np.unique(head.triangles[head.part == EYE])
+    x, eye = head.vertices[:, 0], head.part_vertices[EYE]
     out = []
     for side in (1.0, -1.0):
         margin = np.flatnonzero((head.lash > UPPER) & (side * x > 0))

@@ -85,11 +85,11 @@ def render(
     screen = _on_screen(camera, view)
     normal = vertex_normals(view, scene.triangles)
     depth = view[:, 2].astype(np.float32)
-    teeth = np.unique(head.triangles[head.part == TEETH])
+    teeth = head.part_vertices[TEETH]
     depth[teeth] -= TEETH_BACK
     owner, weights, nearest = rasterise(screen, depth, scene.triangles, scene.two_sided, big, big)
     coming, lit = received(light, view, normal, scene.openness, scene.triangles)
-    coming[np.unique(head.triangles[head.part == EYE])] *= EYE_SHADE
+    coming[head.part_vertices[EYE]] *= EYE_SHADE
     coming[teeth] = np.maximum(coming[teeth], TEETH_LIGHT * coming[: len(head.vertices)].mean(axis=0))
     table = np.empty((len(view), sh.COLUMNS), np.float32)
     table[:, sh.NORMAL : sh.NORMAL + 3] = normal

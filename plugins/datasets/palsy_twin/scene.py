@@ -72,7 +72,7 @@ def head_scene(
         lash=head.lash.astype(float),
         scalp=hairy,
     )
-    skin = np.unique(head.triangles[head.part == SKIN])
+    skin = head.part_vertices[SKIN]
     for piece in hair_pieces(look, radius_field(still[skin]), float(still[:, 1].max())):
         scene.add(piece)
     for piece in lash_pieces(look, points):
