@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from parface_bench.data import peaks
-from parface_bench.data.memory import recycled
 from parface_bench.registry.errors import UserError, nearest
 
 # A landmark that is unknown (NaN) is drawn this far away, which leaves its heatmap empty.
 _NOWHERE = 1e6
+# square root of the smallest normal float32
+_FAINT = 1.1e-19
 
 
 def encode_gaussian(landmarks: Tensor, size: int, sigma: float) -> Tensor:
@@ -36,7 +36,7 @@ def encode_gaussian(landmarks: Tensor, size: int, sigma: float) -> Tensor:
     """
     centres = torch.nan_to_num(landmarks.float(), nan=_NOWHERE)
     pixels = torch.arange(size, dtype=torch.float32, device=landmarks.device)
-    profile = torch.exp(-((pixels - centres[..., None]) ** 2) / (2.0 * sigma**2))
+    profile = ((pixels - centres[..., None]) ** 2).mul_(-0.5 / sigma**2).exp_()
     return _outer(profile)
 
 
@@ -47,24 +47,27 @@ def encode_parface(landmarks: Tensor, size: int, sigma: float) -> Tensor:
     left of or above the map (truncation toward zero); landmarks beyond the right or bottom side are moved onto it.
     Arguments and result as :func:`encode_gaussian`.
     """
-    template = int(5 * sigma)
-    centres = torch.nan_to_num(landmarks.double(), nan=-_NOWHERE).clamp(max=size - 1)
-    start = torch.trunc(centres - template / 2)
-    pixels = torch.arange(size, dtype=torch.float64, device=landmarks.device)
-    inside = pixels - start[..., None]
-    profile = torch.exp(-((inside - (template + 1) // 2) ** 2) / (2.0 * sigma**2))
-    profile = torch.where((inside >= 0) & (inside < template), profile, 0.0)
-    return _outer(profile.float())
+    side = int(5 * sigma)
+    centres = torch.nan_to_num(landmarks.double(), nan=-_NOWHERE).clamp(-_NOWHERE, size - 1)
+    start = torch.trunc(centres - side / 2).long()
+    # the template between two zeros, which stand for all pixels before and after it
+    inside = torch.arange(-1, side + 1, dtype=torch.float64, device=landmarks.device)
+    template = torch.exp(-((inside - (side + 1) // 2) ** 2) / (2.0 * sigma**2))
+    template[[0, -1]] = 0
+    pixels = torch.arange(size, device=landmarks.device)
+    return _outer(template.float()[(pixels + 1 - start[..., None]).clamp_(0, side + 1)])
 
 
 def _outer(profile: Tensor) -> Tensor:
     """Profiles [B, L, 2 (x, y), size] -> their products [B, L, size, size]."""
-    rows, columns = profile[:, :, 1, :, None], profile[:, :, 0, None, :]
     if profile.device.type != "cpu" or profile.requires_grad:
-        return rows * columns
-    faces, landmarks, _, size = profile.shape
-    out = torch.from_numpy(recycled((faces, landmarks, size, size), np.float32))
-    return torch.mul(rows, columns, out=out)
+        return profile[:, :, 1, :, None] * profile[:, :, 0, None, :]
+    from parface_bench.data.products import outer  # numba takes its time, and few need it
+
+    # products of smaller numbers are denormal, which slows down whoever computes with them
+    flat = torch.where(profile > _FAINT, profile, 0.0).flatten(0, 1)
+    maps = outer(flat.numpy(), threads=peaks.threads(len(flat)))
+    return torch.from_numpy(maps).unflatten(0, profile.shape[:2])
 
 
 def decode_argmax(heatmaps: Tensor, sigma: float = 0.0) -> Tensor:

@@ -14,6 +14,11 @@ def unravel(flat: Tensor, width: int) -> Tensor:
     return torch.stack([flat % width, flat // width], dim=-1)
 
 
+def threads(maps: int) -> int:
+    """Threads that are worth starting for so many maps."""
+    return min(torch.get_num_threads(), max(maps // 64, 1))
+
+
 def argmax_centres(heatmaps: Tensor) -> Tensor:
     """The highest pixel of each map, int64 [B, L, 2]."""
     return unravel(heatmaps.detach().flatten(2).argmax(dim=-1), heatmaps.shape[-1])
@@ -25,7 +30,7 @@ def smoothed_argmax(heatmaps: Tensor, radius: int) -> Tensor:
         from parface_bench.data.smoothing import smoothed_peaks  # numba takes its time, and few need it
 
         maps = heatmaps.detach().float().flatten(0, 1).numpy()
-        place, _ = smoothed_peaks(maps, radius, threads=min(torch.get_num_threads(), max(len(maps) // 64, 1)))
+        place, _ = smoothed_peaks(maps, radius, threads(len(maps)))
         return torch.from_numpy(place).view(heatmaps.shape[:2])
     return smooth(heatmaps, radius).flatten(2).argmax(dim=-1)
 

@@ -1,0 +1,24 @@
+"""Work on parts of an array at the same time, for compiled loops that do not hold Python's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+
+def in_threads(work: Callable[[slice], Any], count: int, threads: int) -> None:
+    """Call ``work`` with consecutive slices of 0 .. count, one a thread."""
+    bounds = np.linspace(0, count, max(threads, 1) + 1).astype(int)
+    parts = [slice(a, b) for a, b in pairwise(bounds)]
+    if len(parts) == 1:
+        work(parts[0])
+        return
+    with ThreadPoolExecutor(len(parts) - 1) as pool:
+        others = [pool.submit(work, part) for part in parts[1:]]
+        work(parts[0])
+        for other in others:
+            other.result()
