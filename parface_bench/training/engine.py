@@ -262,15 +262,28 @@ class StageRunner(Runner):
             due, asked = (any(column) for column in zip(*distributed.gather((due, asked)), strict=True))
         elif distributed.world() > 1:
             return
-        whole = all(w.inner_count % w._accumulative_counts == 0 for w in self._optimizers.values())
-        if whole and (due or asked):
+        if self._between_updates and (due or asked):
             self.save_state(epoch, step)
             if asked:
                 raise KeyboardInterrupt
 
+    @property
+    def _between_updates(self) -> bool:
+        """Whether no gradients wait for further batches (``accumulate``)."""
+        return all(w.inner_count % w._accumulative_counts == 0 for w in self._optimizers.values())
+
+    def _pending(self) -> dict[str, torch.Tensor]:
+        """Gradients that wait for further batches, by parameter; the mean of all processes, as they will be used."""
+        if self._between_updates:
+            return {}
+        learning = {name: p for name, p in self.method.named_parameters() if p.requires_grad}
+        distributed.average_gradients(list(learning.values()))
+        return {name: p.grad for name, p in learning.items() if p.grad is not None}
+
     def save_state(self, epoch: int | None = None, step: int = 0) -> None:
         """Save everything that resuming needs; the file is replaced whole."""
         self._saved_at = time.monotonic()
+        gradients = self._pending()
         if distributed.rank() != 0:
             return
         state: dict[str, Any] = {
@@ -284,6 +297,7 @@ class StageRunner(Runner):
             "state_dict": dict(self.model.state_dict()),
             "optimizer": self.optim_wrapper.state_dict(),
             "param_schedulers": [s.state_dict() for s in self.param_schedulers],
+            "gradients": gradients,
         }
         self.call_hook("before_save_checkpoint", checkpoint=state)
         save_atomic(state, self.folder / "state.pth")
@@ -308,6 +322,8 @@ class StageRunner(Runner):
         except (RuntimeError, ValueError, KeyError) as error:
             why = str(error).splitlines()[0]
             raise UserError(f"{path}: does not fit this method ({why}); delete it to start the stage anew") from None
+        for name, gradient in state["gradients"].items():
+            self.method.get_parameter(name).grad = gradient.to(self.method.get_parameter(name).device)
         for scheduler, saved in zip(self.param_schedulers, state["param_schedulers"], strict=True):
             scheduler.load_state_dict(saved)
         loop: Any = self._train_loop
