@@ -87,6 +87,7 @@ def score_tables(
     split: str | None = None,
     data_root: str | Path | None = None,
     without_depth: bool = False,
+    exclude_missing: bool = False,
     only: Iterable[str] = (),
     with_intersections: bool = False,
     resamples: int = RESAMPLES,
@@ -100,6 +101,8 @@ def score_tables(
         dataset: name of a data set, with its ``split`` (default: its test splits) and ``data_root``.
         protocol: name, file or object; default that of the data set.
         without_depth: leave out the metrics of depth where the protocol compares depth and the predictions have none.
+        exclude_missing: faces without prediction (no row, or one without coordinates) are excluded, counted and named,
+            as those that a method of ``run`` does not find; otherwise they are an error.
         only, with_intersections, resamples, seed: see :func:`score_index`.
 
     Returns:
@@ -121,11 +124,13 @@ def score_tables(
     }
     if dataset is not None:
         index, protocol = _dataset(dataset, split, data_root, protocol)
-        predicted = read_table(pred)
+        predicted = read_table(pred, gaps=exclude_missing)
         shape = stack(index).shape
         _check_fit(predicted, load_protocol(protocol), shape, f"data set {dataset!r}", without_depth)
-        rows = align(predicted, index["id"].to_numpy(dtype=object), f"data set {dataset!r}")
-        evaluation = score_index(index, _ordered(predicted, rows), protocol, **options)
+        ids = index["id"].to_numpy(dtype=object)
+        rows = align(predicted, ids, f"data set {dataset!r}", exclude_missing)
+        there = _there(predicted, rows)
+        evaluation = score_index(_part(index, there), _ordered(predicted, rows[there]), protocol, **options)
         facts = {key: index.attrs[key] for key in ("dataset", "data_fingerprint", "split")}
     else:
         assert gt is not None
@@ -134,24 +139,32 @@ def score_tables(
         protocol = load_protocol(protocol)
         truth = read_table(gt, truth=True)
         protocol.schema_for(truth.points.shape[1])
-        predicted = read_table(pred)
+        predicted = read_table(pred, gaps=exclude_missing)
         _check_fit(predicted, protocol, truth.points.shape, str(gt), without_depth)
-        rows = align(predicted, truth.ids, str(gt))
+        ids = truth.ids
+        rows = align(predicted, ids, str(gt), exclude_missing)
+        there = _there(predicted, rows)
+        scored = truth.take(there)
         evaluation = evaluate(
-            truth.points,
-            _ordered(predicted, rows),
+            scored.points,
+            _ordered(predicted, rows[there]),
             protocol,
-            ids=truth.ids,
-            visible=truth.visible,
-            bbox=truth.bbox,
-            box_size=truth.numbers.get("box_size"),
-            image_size=truth.numbers.get("image_size"),
-            yaw=truth.numbers.get("yaw"),
-            subsets=truth.subsets,
+            ids=scored.ids,
+            visible=scored.visible,
+            bbox=scored.bbox,
+            box_size=scored.numbers.get("box_size"),
+            image_size=scored.numbers.get("image_size"),
+            yaw=scored.numbers.get("yaw"),
+            subsets=scored.subsets,
             **options,
         )
         facts = {"dataset": Path(gt).stem, "data_fingerprint": truth.fingerprint()}
     evaluation.document.update(facts)
+    lost = [str(name) for name in ids[~there]]
+    if lost:
+        evaluation.document["excluded"] += [{"id": name, "reason": "no prediction"} for name in lost]
+        warning = f"{len(lost)} of {len(ids)} faces have no prediction and count in no number"
+        evaluation.document.setdefault("warnings", []).append(warning)
     return evaluation
 
 
@@ -187,6 +200,23 @@ def _check_fit(
             f"{predicted.path} has no depth (columns z0 to z{points - 1}), which protocol {protocol.name!r} compares: "
             "add them, or say --without-depth to score x and y only"
         )
+
+
+def _there(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray:
+    """Which faces have a prediction: bool [N] of their rows in the table (-1: none)."""
+    there = rows >= 0
+    there[there] = np.isfinite(predicted.points[rows[there]]).all(axis=(1, 2))
+    if not there.any():
+        raise UserError(f"{predicted.path}: no face has landmarks, so there is nothing to score")
+    return there
+
+
+def _part(index: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
+    if kept.all():
+        return index
+    part = index[kept].reset_index(drop=True)
+    part.attrs = dict(index.attrs)
+    return part
 
 
 def _ordered(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray:

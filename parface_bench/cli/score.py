@@ -31,6 +31,9 @@ def register(app: typer.Typer) -> None:
         subset: list[str] = typer.Option([], "--subset", help="Report these subsets only (repeatable)."),
         intersections: bool = typer.Option(False, "--intersections", help="Add pair-wise intersections of subsets."),
         without_depth: bool = typer.Option(False, "--without-depth", help="Score x and y of a 3D protocol only."),
+        exclude_missing: bool = typer.Option(
+            False, "--exclude-missing", help="Leave out, count and name faces without prediction; otherwise an error."
+        ),
         resamples: int = typer.Option(1000, "--resamples", min=1, help="Bootstrap resamples."),
         seed: int = typer.Option(0, "--seed", min=0, help="Seed of the bootstrap."),
         plugin: Plugins = None,
@@ -53,6 +56,7 @@ def register(app: typer.Typer) -> None:
                 split=split,
                 data_root=data_root,
                 without_depth=without_depth,
+                exclude_missing=exclude_missing,
                 only=subset,
                 with_intersections=intersections,
                 resamples=resamples,

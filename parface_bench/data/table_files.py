@@ -25,12 +25,16 @@ SUBSET = "subset:"
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns are read, in order: coordinates landmark by landmark, then visibility, box, numbers, subsets."""
+    """Which columns are read, in order: coordinates landmark by landmark, then visibility, box, numbers, subsets.
+
+    ``gaps``: a row without any coordinate is no fault.
+    """
 
     points: int
     dims: int
     columns: tuple[str, ...]
     visible: bool = False
+    gaps: bool = False
 
     @staticmethod
     def of(path: Path, names: list[str], truth: bool) -> Layout:
@@ -81,6 +85,8 @@ class Layout:
         if self.visible:
             seen = values[:, size : size + self.points] != 0
             bad[:, :size] &= np.repeat(seen, self.dims, axis=1)
+        if self.gaps:
+            bad[np.isnan(values[:, :size]).all(axis=1), :size] = False
         for k, name in enumerate(self.columns):
             if name.startswith(SUBSET) or (self.visible and size <= k < size + self.points):
                 bad[:, k] |= (values[:, k] != 0) & (values[:, k] != 1)

@@ -8,7 +8,7 @@ empty) and 0/1 columns named ``subset:NAME``. Other columns are not read. Ids ar
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,20 @@ class LandmarkTable:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def take(self, kept: np.ndarray) -> LandmarkTable:
+        """The table of some of its faces (bool [N]); itself where these are all."""
+        if kept.all():
+            return self
+        return replace(
+            self,
+            ids=self.ids[kept],
+            points=self.points[kept],
+            visible=None if self.visible is None else self.visible[kept],
+            bbox=None if self.bbox is None else self.bbox[kept],
+            numbers={name: values[kept] for name, values in self.numbers.items()},
+            subsets={name: mask[kept] for name, mask in self.subsets.items()},
+        )
+
     def fingerprint(self) -> str:
         """Hash of the content, whatever the order of the rows."""
         order = np.argsort(self.ids)
@@ -59,19 +73,20 @@ class LandmarkTable:
         return digest.hexdigest()[:16]
 
 
-def read_table(path: str | Path, *, truth: bool = False) -> LandmarkTable:
+def read_table(path: str | Path, *, truth: bool = False, gaps: bool = False) -> LandmarkTable:
     """Read a landmark table.
 
     Args:
         path: CSV (with a header line) or Parquet, told apart by content.
         truth: also read what only a table of true landmarks has.
+        gaps: a row whose coordinates are all empty is a face without landmarks (NaN), not a fault.
 
     Raises:
         UserError: the file cannot be read or a cell is wrong; the sentence names file, row and column.
     """
     path = Path(path)
     source = open_table(path)
-    layout = Layout.of(path, source.names, truth)
+    layout = replace(Layout.of(path, source.names, truth), gaps=gaps)
     ids: list[np.ndarray] = []
     blocks: list[np.ndarray] = []
     for batch in source.batches(layout):
@@ -91,11 +106,12 @@ def read_table(path: str | Path, *, truth: bool = False) -> LandmarkTable:
     return table
 
 
-def align(predictions: LandmarkTable, ids: np.ndarray, truth: str) -> np.ndarray:
-    """Row of each face of ``ids`` in the predictions.
+def align(predictions: LandmarkTable, ids: np.ndarray, truth: str, gaps: bool = False) -> np.ndarray:
+    """Row of each face of ``ids`` in the predictions, -1 where there is none.
 
     Raises:
-        UserError: faces without prediction, or predictions of unknown faces; how many, and the first five.
+        UserError: faces without prediction (unless ``gaps`` allows some), or predictions of unknown faces; how many,
+            and the first five.
     """
     index = pd.Index(predictions.ids)
     rows = index.get_indexer(pd.Index(ids))
@@ -106,11 +122,11 @@ def align(predictions: LandmarkTable, ids: np.ndarray, truth: str) -> np.ndarray
             f"{predictions.path}: none of its ids is in {truth}: it has {predictions.ids[0]!r}, ..., "
             f"the truth has {ids[0]!r}, ...; ids are compared as text"
         )
-    if len(missing):
+    if len(missing) and not gaps:
         more = f" (while {len(extra)} of its ids are unknown there: {_first(extra)})" if len(extra) else ""
         raise UserError(
             f"{predictions.path}: {len(missing)} of the {len(ids)} faces of {truth} have no prediction: "
-            f"{_first(missing)}{more}; add a row for each"
+            f"{_first(missing)}{more}; add a row for each, or leave these faces out with --exclude-missing"
         )
     if len(extra):
         raise UserError(

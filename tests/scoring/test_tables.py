@@ -239,3 +239,59 @@ def test_a_subset_without_a_face_is_an_error(csv: Any) -> None:
     with pytest.raises(UserError, match="subset 'nobody' is empty: remove the column 'subset:nobody'"):
         read_table(file, truth=True)
     assert len(read_table(file)) == 2
+
+
+class TestFacesWithoutPrediction:
+    """Left out on request: the numbers are those of the other faces, and the faces are named."""
+
+    def pair(self, tmp_path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+        rng = np.random.default_rng(0)
+        points = rng.uniform(0, 100, (6, 68, 2))
+        columns = [f"{axis}{i}" for i in range(68) for axis in "xy"]
+        truth = pd.DataFrame(points.reshape(6, -1), columns=columns).assign(id=[f"f{i}" for i in range(6)])
+        found = truth.copy()
+        found[columns] += rng.normal(0, 2, (6, 136))
+        truth["subset:odd"] = [0, 1, 0, 1, 0, 1]
+        return truth, found
+
+    @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+    def test_left_out_counted_and_named(self, tmp_path: Path, suffix: str) -> None:
+        truth, found = self.pair(tmp_path)
+        found.iloc[3, :136] = np.nan  # a row without coordinates, as `pfbench predict` writes it
+        found = found.drop(index=5)  # no row
+        files = [
+            tmp_path / f"truth.{suffix}",
+            tmp_path / f"found.{suffix}",
+            tmp_path / "rest.csv",
+            tmp_path / "some.csv",
+        ]
+        for table, file in zip((truth, found, truth.iloc[[0, 1, 2, 4]], found.iloc[[0, 1, 2, 4]]), files, strict=True):
+            table.to_csv(file, index=False) if file.suffix == ".csv" else table.to_parquet(file, index=False)
+        document = score_tables(files[1], files[0], protocol="300w", exclude_missing=True).document
+        expected = score_tables(files[3], files[2], protocol="300w").document
+        assert document["subsets"] == expected["subsets"] and document["n"] == 4
+        assert document["excluded"] == [{"id": i, "reason": "no prediction"} for i in ("f3", "f5")]
+        assert "2 of 6 faces have no prediction and count in no number" in document["warnings"]
+        with pytest.raises(UserError, match="found an empty cell"):
+            score_tables(files[1], files[0], protocol="300w")
+
+    def test_half_a_row_is_still_a_fault(self, tmp_path: Path) -> None:
+        truth, found = self.pair(tmp_path)
+        found.iloc[3, :100] = np.nan
+        truth.to_csv(tmp_path / "t.csv", index=False)
+        found.to_csv(tmp_path / "f.csv", index=False)
+        with pytest.raises(UserError, match=r"row 4 \(id 'f3'\), column 'x0': found an empty cell"):
+            score_tables(tmp_path / "f.csv", tmp_path / "t.csv", protocol="300w", exclude_missing=True)
+
+    def test_none_found_and_the_remedy(self, tmp_path: Path) -> None:
+        truth, found = self.pair(tmp_path)
+        truth.to_csv(tmp_path / "t.csv", index=False)
+        found.iloc[:4].to_csv(tmp_path / "f.csv", index=False)
+        with pytest.raises(
+            UserError, match="f4, f5; add a row for each, or leave these faces out with --exclude-missing"
+        ):
+            score_tables(tmp_path / "f.csv", tmp_path / "t.csv", protocol="300w")
+        found.iloc[:, :136] = np.nan
+        found.to_csv(tmp_path / "f.csv", index=False)
+        with pytest.raises(UserError, match="no face has landmarks"):
+            score_tables(tmp_path / "f.csv", tmp_path / "t.csv", protocol="300w", exclude_missing=True)
