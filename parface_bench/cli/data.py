@@ -149,6 +149,7 @@ def prepare(
     """Find the faces of a data set with a detector, for sets without boxes and for crops from a detector's box."""
     from parface_bench.data.boxes import prepare as find_boxes
     from parface_bench.data.boxes import table_of
+    from parface_bench.data.check import counted
     from parface_bench.data.faults import Absent
     from parface_bench.registry import METHODS, UserError, nearest
 
@@ -156,7 +157,7 @@ def prepare(
     chosen = detector or (known[0] if len(known) == 1 else "")
     if chosen not in known:
         what = f"{chosen!r} is no face detector" if chosen else "say which face detector with --detector"
-        raise UserError(f"pfbench data prepare: {what}{nearest(chosen, known)}")
+        raise UserError(f"{what}{nearest(chosen, known)}")
     source = _source(dataset, data_root, setting)
     frames = []
     for name in [split] if split else source.spec.splits:
@@ -166,11 +167,11 @@ def prepare(
             if split:
                 raise
             typer.echo(f"pfbench: {error}", err=True)
-    file = out or table_of(source.name)
+    file = out or table_of(source.name, source.folder)
     count, missing = find_boxes(frames, METHODS.build(chosen), file)
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        typer.echo(f"pfbench: no face was found for {len(missing)} rows: {shown}", err=True)
+        typer.echo(f"pfbench: not found: {counted(len(missing), 'face')}, {shown}", err=True)
     typer.echo(f"{file}: {count} boxes")
 
 

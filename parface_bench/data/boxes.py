@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench.data import cache
 from parface_bench.data.pictures import read_image
 from parface_bench.data.progress import progress
 from parface_bench.data.readers.boxes import parse_boxes
@@ -23,17 +24,18 @@ from parface_bench.registry.errors import UserError, WorkError
 HEADING = ["image_path", "x1", "y1", "x2", "y2", "scale", "id"]
 
 
-def table_of(dataset: str) -> Path:
-    """Where a data set's detected boxes are kept."""
-    return home() / "boxes" / f"{dataset}.csv"
+def table_of(dataset: str, root: str | Path) -> Path:
+    """Where the boxes detected in a data set's folder are kept; two folders may hold pictures of the same names."""
+    return home() / "boxes" / f"{dataset}-{cache.digest(str(Path(root).resolve()))[:8]}.csv"
 
 
 def attach(frame: pd.DataFrame, dataset: str) -> pd.DataFrame:
     """The index table with the boxes found earlier as ``bbox_detector``, where a face has none.
 
     A face with neither box nor landmarks gets it as ``bbox`` too: that of an annotated face is never a detector's.
+    ``frame.attrs["root"]`` says which folder's boxes.
     """
-    file = table_of(dataset)
+    file = table_of(dataset, frame.attrs["root"])
     if not file.is_file():
         return frame
     boxes = parse_boxes(file.read_bytes(), str(file))
@@ -72,10 +74,11 @@ def prepare(frames: Iterable[pd.DataFrame], detector: Any, file: Path) -> tuple[
         done = _done(part)
         with part.open("a", newline="", encoding="utf-8") as out:
             writer = csv.writer(out)
-            if not done:
+            if not part.stat().st_size:
                 writer.writerow(HEADING)
             for frame in frames:
                 rows = [r for r in frame.itertuples(index=False) if str(r.id) not in done]
+                done.update(str(row.id) for row in rows)  # splits may share faces
                 for row in progress(rows, "finding faces", long=50):
                     found = detector.detect(read_image(frame.attrs["root"], row.image))
                     box = choose(np.asarray(found, dtype=np.float64).reshape(-1, 5), row)
@@ -84,7 +87,7 @@ def prepare(frames: Iterable[pd.DataFrame], detector: Any, file: Path) -> tuple[
                     )
                     out.flush()
         table = pd.read_csv(part, dtype={"image_path": str, "id": str})
-        missing = table[table["x1"].isna()]["id"].tolist()
+        missing = table[table["x1"].isna()]["id"].unique().tolist()
         table = table.dropna(subset=["x1"]).drop_duplicates("id")
         finished = file.with_name(file.name + ".tmp")
         table.to_csv(finished, index=False)

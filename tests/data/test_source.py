@@ -186,15 +186,26 @@ class TestDetectedBoxes:
         frame = load_index("300w", "full", tmp_path / "w")
         Detector.calls = 0
         with pytest.raises(KeyboardInterrupt):
-            prepare([frame], Detector(), table_of("300w"))
-        assert not table_of("300w").exists()
-        count, missing = prepare([frame], Detector(), table_of("300w"))
+            prepare([frame], Detector(), table_of("300w", tmp_path / "w"))
+        assert not table_of("300w", tmp_path / "w").exists()
+        count, missing = prepare([frame], Detector(), table_of("300w", tmp_path / "w"))
         assert (count, missing) == (len(truth["full"]), [])
         assert Detector.calls == len(truth["full"]) + 1
         boxes = load_index("300w", "full", tmp_path / "w")
         assert boxes["bbox_detector"][0].tolist() == [22.5, 11, 95, 85]
         assert boxes.attrs["fingerprint"] == frame.attrs["fingerprint"]
         assert "bbox_detector" in attach(frame, "300w")
+
+    def test_boxes_of_one_folder_are_not_those_of_another(self, tmp_path: Path) -> None:
+        """Two folders of pictures with the same names."""
+        for name in ("one", "two"):
+            layouts.picture(tmp_path / name / "a.jpg")
+        Detector.calls = 10
+        frames = [load_index("image-folder", split, tmp_path / "one") for split in ("train", "all")]
+        assert prepare(frames, Detector(), table_of("image-folder", tmp_path / "one")) == (1, [])
+        assert Detector.calls == 11  # the splits are the same pictures, which are looked at once
+        assert load_index("image-folder", "all", tmp_path / "one")["bbox"][0].tolist() == [0, 0, 10, 10]
+        assert load_index("image-folder", "all", tmp_path / "two")["bbox"][0] is None
 
     def test_choice(self) -> None:
         face = pd.Series({"bbox": np.array([0.0, 0, 10, 10]), "landmarks": None})
