@@ -196,10 +196,13 @@ def load_index(name: str, split: str, root: str | Path | None = None, **options:
 
 
 def _check_options(spec: DatasetSpec, options: dict[str, Any]) -> None:
-    known = list(inspect.signature(spec.load()).parameters)[2:]
-    for name in options:
+    known = dict(list(inspect.signature(spec.load()).parameters.items())[2:])
+    for name, value in options.items():
         if name not in known:
             raise UserError(f"data set {spec.name!r} has no option {name!r}{nearest(name, known)}")
+        for kinds, what in (((int, float), "a number"), ((str,), "text")):
+            if type(known[name].default) in kinds and type(value) not in kinds:
+                raise UserError(f"data set {spec.name!r}: the option {name} must be {what}, found {value!r}")
 
 
 def _points(schema: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -28,18 +28,21 @@ def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") ->
     """
     file, chosen = _one(root, split, {".csv", ".parquet"})
     labels, tags = parse_table(read_bytes(file.parent, file.name), str(file), base)
-    if not chosen and split != "all" and "split" in labels:
-        labels = labels[labels["split"].astype(str) == split]
     labels = Pictures(file.parent).resolve(labels, lambda row: f"{file}: row {row.Index + 2}")
+    if "id" not in labels:  # the second face of a picture is called NAME#2
+        names = [str(PurePosixPath(ref).with_suffix("")) for ref in labels["picture"]]
+        number = labels.groupby("picture").cumcount() + 1
+        labels["id"] = [name if k == 1 else f"{name}#{k}" for name, k in zip(names, number, strict=True)]
+    if not chosen and split != "all" and "split" in labels:
+        labels = labels[labels["split"] == split]
     columns = {c: c for c in ("yaw", "box_size") if c in labels}
-    if "id" in labels:
-        columns["id"] = "id"
     frame = index(
         labels.drop(columns=["split"], errors="ignore"),
         image="picture",
         landmarks="landmarks",
         bbox="bbox",
         split=split,
+        id="id",
         tags=tags,
         **columns,
     )

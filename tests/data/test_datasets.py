@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from parface_bench.data.readers import aflw as aflw_reader
 from parface_bench.data.source import load_index, open_source
 from parface_bench.faces import get_schema
 from parface_bench.plugins.datasets.aflw2000 import photograph
-from parface_bench.registry import DATASETS
+from parface_bench.registry import DATASETS, UserError
 from tests.data import dataset_layouts as layouts
 
 MADE_ELSEWHERE = {"palsy-twin"}
@@ -332,3 +333,47 @@ class TestRealFiles:
         assert report.faults == []
         if name == "300w":
             assert report.faces == {"train": 2012, "common": 330, "full": 330}
+
+
+class TestLandmarkTable:
+    """Slips in a table of one's own."""
+
+    @pytest.fixture
+    def table(self, tmp_path: Path) -> Callable[..., Path]:
+        def write(**changes: object) -> Path:
+            layouts.picture(tmp_path / "a.jpg")
+            rows = {"image": ["a.jpg"] * 3, "x0": [1.0, 2, 3], "y0": [4.0, 5, 6], **changes}
+            pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+            return tmp_path / "t.csv"
+
+        return write
+
+    def test_several_faces_of_a_picture(self, table: Callable[..., Path]) -> None:
+        file = table(split=["train", "test", ""])
+        frames = {split: load_index("landmark-table", split, file) for split in ("train", "test", "all")}
+        assert {s: list(f["id"]) for s, f in frames.items()} == {
+            "train": ["a"],
+            "test": ["a#2"],
+            "all": ["a", "a#2", "a#3"],
+        }
+
+    def test_a_split_that_is_none(self, table: Callable[..., Path]) -> None:
+        with pytest.raises(UserError, match=r"t\.csv: row 3: the split 'tset' is none of train, val, test"):
+            load_index("landmark-table", "all", table(split=["train", "tset", ""]))
+
+    def test_half_a_box(self, table: Callable[..., Path]) -> None:
+        with pytest.raises(UserError, match="a box needs the columns bbox_x1, .*; it has bbox_x1, bbox_y1"):
+            load_index("landmark-table", "all", table(bbox_x1=1, bbox_y1=1))
+
+    def test_other_separators(self, table: Callable[..., Path]) -> None:
+        file = table()
+        file.write_text(file.read_text().replace(",", ";"))
+        with pytest.raises(UserError, match="lacks the columns image; is it separated by ';' or tabs"):
+            load_index("landmark-table", "all", file)
+
+    @pytest.mark.parametrize(
+        ("options", "what"), [({"base": "x"}, "a number, found 'x'"), ({"schema": 5}, "text, found 5")]
+    )
+    def test_options_of_another_kind(self, table: Callable[..., Path], options: dict, what: str) -> None:
+        with pytest.raises(UserError, match=f"option .* must be {what}"):
+            load_index("landmark-table", "all", table(), **options)

@@ -10,6 +10,7 @@ import pandas as pd
 from parface_bench.data.readers.tables import numbers, parse_csv, parse_parquet
 from parface_bench.registry.errors import UserError
 
+SPLITS = ("train", "val", "test", "")  # faces without are in the split ``all`` only
 BOX = ["bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2"]
 
 
@@ -24,7 +25,8 @@ def parse_table(data: bytes, where: str, base: float = 0) -> tuple[pd.DataFrame,
         they are there, ``id``, ``split``, ``yaw``, ``box_size``, one bool column per ``subset:NAME``) and the subsets.
 
     Raises:
-        UserError: no table, columns that do not make whole landmarks, or a cell that is no number.
+        UserError: no table, columns that do not make whole landmarks or boxes, a cell that is no number, or a split
+            that is none of :data:`SPLITS`.
     """
     if data[:4] == b"PAR1":
         table = parse_parquet(data, where, ["image"])
@@ -46,7 +48,9 @@ def parse_table(data: bytes, where: str, base: float = 0) -> tuple[pd.DataFrame,
         result["landmarks"] = pd.Series(list(values), dtype=object)
     else:
         result["landmarks"] = pd.Series([None] * count, dtype=object)
-    boxed = set(BOX) <= set(table.columns)
+    boxed = [name for name in BOX if name in table]
+    if boxed and len(boxed) < 4:
+        raise UserError(f"{where}: a box needs the columns {', '.join(BOX)}; it has {', '.join(boxed)}")
     result["bbox"] = pd.Series(list(numbers(table, BOX, where) - base) if boxed else [None] * count, dtype=object)
     for name in ("yaw", "box_size"):
         if name in table:
@@ -54,6 +58,9 @@ def parse_table(data: bytes, where: str, base: float = 0) -> tuple[pd.DataFrame,
     for name in ("id", "split"):
         if name in table:
             result[name] = table[name].fillna("").astype(str)
+    for row in np.flatnonzero(~result["split"].isin(SPLITS)) if "split" in result else ():
+        found = result["split"].iloc[row]
+        raise UserError(f"{where}: row {row + 2}: the split {found!r} is none of {', '.join(SPLITS[:-1])}; correct it")
     tags = []
     for column in table:
         if column.startswith("subset:"):

@@ -148,7 +148,10 @@ def lines(data: bytes) -> list[tuple[int, str]]:
 def _with(frame: pd.DataFrame, where: str, need: Iterable[str]) -> pd.DataFrame:
     missing = [name for name in need if name not in frame]
     if missing:
-        raise UserError(f"{where}: lacks the columns {', '.join(missing)}; is it the file of another data set?")
+        names = list(frame.columns)
+        apart = len(names) == 1 and any(mark in str(names[0]) for mark in ";\t")
+        why = "is it separated by ';' or tabs instead of commas?" if apart else "is it the file of another data set?"
+        raise UserError(f"{where}: lacks the columns {', '.join(missing)}; {why}")
     return frame
 
 
