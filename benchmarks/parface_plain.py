@@ -73,8 +73,10 @@ def autoencoder_step(network: ParFaceNetwork, x: Tensor) -> Callable[[], Tensor]
         adversary.critic(network.D, x, recon).backward()
         critic.step()
         network.D.zero_grad()
+        network.D.requires_grad_(False)
         loss = loss + adversary(recon, critic=network.D)
         loss.backward()
+        network.D.requires_grad_(True)
         both.step()
         return loss.detach()
 

@@ -16,7 +16,7 @@ _SLACK = np.float32(1.0001)
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def _magnitude(row: np.ndarray) -> float:
+def _magnitude(row: np.ndarray) -> np.floating:
     total = np.float32(0)
     for x in range(row.size):
         total += abs(row[x])
@@ -52,7 +52,7 @@ def _highest(values: np.ndarray) -> float:
 
 
 @numba.njit(nogil=True, cache=True)
-def _reach(bound: np.ndarray, limit: float) -> tuple[int, int]:
+def _reach(bound: np.ndarray, limit: np.floating) -> tuple[int, int]:
     """First and last place whose bound reaches the limit."""
     first, last = 0, bound.size - 1
     while first < last and bound[first] * _SLACK < limit:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench.plugins.losses.feature_distance import FeatureDistance
 from parface_bench.registry import UserError
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 _PLAN = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512, 0)
+
+# not kept in the modules: laid-out weights can neither be copied nor stored
+_IN_ONE_PASS: WeakKeyDictionary[nn.Module, tuple[Any, FeatureDistance]] = WeakKeyDictionary()
 
 
 class VGG19Features(nn.Module):
@@ -90,7 +95,8 @@ class Perceptual(nn.Module):
     """Mean squared distance of VGG19 features (Johnson et al., ECCV 2016), summed over layers, as in ParFace.
 
     Images are resized to 224 px and normalised with ImageNet's statistics, although the original's are already
-    mean-subtracted; ``offset`` corrects that where wanted. The target gets no graph.
+    mean-subtracted; ``offset`` corrects that where wanted. The target gets no graph. On the CPU, in float32, value and
+    gradient come from one pass (:mod:`.feature_distance`).
 
     Args:
         weights: VGG19's weights: a file, 'torchvision', 'timm' or 'random'; there is no default.
@@ -144,11 +150,22 @@ class Perceptual(nn.Module):
             images = F.interpolate(images, (self.resize, self.resize), mode="bilinear", align_corners=False)
         return (images * self.scale + self.shift).contiguous(memory_format=torch.channels_last)
 
+    def _in_one_pass(self) -> FeatureDistance:
+        """The distance as one function, made anew when weights have changed."""
+        state = tuple((p.data_ptr(), p._version) for p in self.vgg.parameters())
+        held = _IN_ONE_PASS.get(self.vgg)
+        if held is None or held[0] != state:
+            held = _IN_ONE_PASS[self.vgg] = state, FeatureDistance(self.vgg.features, self.vgg.layers)
+        return held[1]
+
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Images [B, 3, H, W] -> scalar."""
+        prediction, target = self.prepare(prediction), self.prepare(target.detach())
+        if prediction.requires_grad and FeatureDistance.takes(self.vgg.features, self.vgg.layers, prediction):
+            return self._in_one_pass()(prediction, target)
         with torch.no_grad():
-            wanted = list(self.vgg(self.prepare(target)))
-        found = self.vgg(self.prepare(prediction))
+            wanted = list(self.vgg(target))
+        found = self.vgg(prediction)
         return torch.stack([F.mse_loss(a, b) for a, b in zip(found, wanted, strict=True)]).sum()
 
 

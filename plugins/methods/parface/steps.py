@@ -88,7 +88,7 @@ class AutoencoderStep:
             if critic is None:
                 raise UserError("the stage has an adversary, but the network was built with critics: false")
             # in full precision: the penalty is the gradient of a gradient
-            loss = adversary.loss.critic(critic, real, fake.detach().float())
+            loss = adversary.loss.critic(critic, real, fake.detach().to(images.dtype))
             _optimizer(optimizers, name).update_params(loss)
             logged[f"{name}_loss"] = loss.detach()
             critic.requires_grad_(False)
