@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from parface_bench.registry import UserError
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Say in a sentence what the compiler cannot do with a method.
+
+    Raises:
+        UserError: torch.compile failed; other errors pass.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        raise UserError(
+            f"speed.compile: torch.compile failed ({type(error).__name__}: {said[:160]}); set speed.compile=false"
+        ) from error
 
 
 def check_compiler(device: torch.device) -> None:

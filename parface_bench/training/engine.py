@@ -20,6 +20,7 @@ from torch import nn
 from parface_bench.registry import UserError
 from parface_bench.training import distributed
 from parface_bench.training.checkpoint import load_safely, save_atomic
+from parface_bench.training.compiling import compiling
 from parface_bench.training.memory import out_of_memory
 from parface_bench.training.optimizer import build_optimizers, build_schedules, bundle, freeze, set_modes
 from parface_bench.training.signals import StopSignals
@@ -82,7 +83,7 @@ class StageLoop(EpochBasedTrainLoop):
         for step, batch in enumerate(self.dataloader, start=start):
             torch.manual_seed(mix(runner.run_seed, runner.stage.name, self._epoch, step, distributed.rank()))
             self.step = step
-            with out_of_memory(f"stage {runner.stage.name!r}", runner.stage.batch_size, runner.remedy):
+            with compiling(), out_of_memory(f"stage {runner.stage.name!r}", runner.stage.batch_size, runner.remedy):
                 self.run_iter(step, batch)
             if step + 1 < len(self.dataloader):
                 runner.save_between(self._epoch, step + 1)

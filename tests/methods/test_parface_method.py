@@ -67,9 +67,9 @@ def test_a_stage_that_cannot_be_is_told_before_work_begins(net, stage, words):
         net.check_stage(Stage(name="x", **stage))
 
 
-def test_what_the_steps_call_is_compiled_and_the_critics_are_not(net, monkeypatch):
+def test_what_can_be_compiled_is(net, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda part, *a, **k: compiled.append(part))
     net.compile()
     network = net.network
-    assert compiled == [network.Q, network.P, network.LMH, network.LMH_3D]
+    assert compiled == [network.Q, network.P, network.LMH]

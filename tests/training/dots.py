@@ -128,6 +128,9 @@ class DotLate(DotNet):
     def burst(self, batch):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
+    def uncompilable(self, batch):
+        raise torch._dynamo.exc.Unsupported("no such thing\nmore")
+
     def wrong(self, batch):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 

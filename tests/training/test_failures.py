@@ -82,6 +82,18 @@ def test_what_the_protocol_refuses_is_told_before_the_training(run, tmp_path, mo
         run("dot-net", protocol=str(protocol))
 
 
+def test_a_method_that_cannot_be_compiled(run, monkeypatch):
+    from parface_bench.training import training
+
+    monkeypatch.setattr(training, "check_compiler", lambda device: None)
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
+    said = r"torch\.compile failed \(Unsupported: no such thing.*set speed\.compile=false"
+    with pytest.raises(UserError, match=said):
+        UserError, match=r"torch\.compile failed \(Unsupported: no such thing.*set speed\.compile=false"
+    ):
+        run("dot-late", "speed.compile=true", "train.loss=uncompilable")
+
+
 def test_no_compiler(run, monkeypatch):
     def fails(function):
         raise RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx\nmore")

@@ -92,3 +92,9 @@ def test_any_crop_takes_landmarks_or_boxes(mode, geometry):
     np.testing.assert_array_equal(crop.for_any().matrix(own), crop.matrix(own))
     with pytest.raises(UserError, match="face 'a'"):
         crop.for_any().matrix({"id": "a", "landmarks": None, "bbox": None})
+
+
+def test_names_that_mean_one_table_give_it_once(mixture, dots_root):
+    selection = Selection.of("dots", dots_root, 2)
+    tables = selection.training(Stage(name="twice", data=("target", "dots:train", "dots")))
+    assert [len(table) for table in tables] == [41]

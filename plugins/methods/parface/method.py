@@ -136,10 +136,12 @@ class ParFace(TrainableMethod):
         return torch.cat(rows)
 
     def compile(self, *arguments: Any, **options: Any) -> None:
-        """Compile the parts that the steps call. Not the critics: the penalty is a gradient of their gradient."""
-        for part in (self.network.Q, self.network.P, self.network.LMH, self.network.LMH_3D):
-            if part is not None:
-                part.compile(*arguments, **options)
+        """Compile the parts that the steps call.
+
+        Not the critics, whose penalty is a gradient of a gradient, nor the depth head, whose first layer keeps a table.
+        """
+        for part in (self.network.Q, self.network.P, self.network.LMH):
+            part.compile(*arguments, **options)
 
     @classmethod
     def from_foreign(
