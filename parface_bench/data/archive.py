@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from parface_bench.data.faults import tolerant
 from parface_bench.registry.errors import UserError
 
 SEPARATOR = "::"
@@ -139,7 +140,20 @@ def walk(root: str | Path, suffixes: Collection[str], *, tars: bool = False) -> 
     """References, relative to the root, of all files with one of these suffixes (lower case), sorted.
 
     ``tars``: also the members of every ``*.tar`` below the root.
+
+    Raises:
+        UserError: a name that is no UTF-8, which no table could hold.
     """
+    for ref in _found(root, suffixes, tars):
+        if ref.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in ref):
+            yield ref
+            continue
+        with tolerant():
+            shown = ref.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            raise UserError(f"{root}: the file name {shown} is no UTF-8; rename the file (convmv does so to many)")
+
+
+def _found(root: str | Path, suffixes: Collection[str], tars: bool) -> Iterator[str]:
     for inside, files in scan(root):
         for name in (entry.name for entry in files):
             ref = f"{inside}/{name}" if inside else name

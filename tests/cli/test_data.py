@@ -313,3 +313,18 @@ def test_a_users_function_that_fails_is_named_with_its_line(tmp_path: Path) -> N
         run("stats", "fails-here", "--data-root", tmp_path / "root", "--split", "train")
     with pytest.raises(UserError, match="2 faults in data set 'fails-here'"):
         run("check", "fails-here", "--data-root", tmp_path / "root")
+
+
+def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+    import os
+
+    layouts.w300(tmp_path / "w")
+    for suffix in (".jpg", ".pts"):
+        old = tmp_path / "w/ibug" / f"image_5_1{suffix}"
+        old.rename(os.fsdecode(os.fsencode(old.parent) + b"/caf\xe9" + suffix.encode()))
+    with pytest.raises(
+        UserError, match=r"2 faults in data set '300w': .*ibug/caf\\xe9.jpg is no UTF-8; rename the file"
+    ):
+        run("check", "300w", "--data-root", tmp_path / "w")
+    with pytest.raises(UserError, match="is no UTF-8; rename"):
+        run("stats", "300w", "--data-root", tmp_path / "w")
