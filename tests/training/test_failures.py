@@ -89,8 +89,6 @@ def test_a_method_that_cannot_be_compiled(run, monkeypatch):
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
     said = r"torch\.compile failed \(Unsupported: no such thing.*set speed\.compile=false"
     with pytest.raises(UserError, match=said):
-        UserError, match=r"torch\.compile failed \(Unsupported: no such thing.*set speed\.compile=false"
-    ):
         run("dot-late", "speed.compile=true", "train.loss=uncompilable")
 
 
