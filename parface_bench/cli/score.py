@@ -24,6 +24,12 @@ def register(app: typer.Typer) -> None:
         ),
         name: str | None = typer.Option(None, "--name", help="Name of the method (default: the file's)."),
         record: bool = typer.Option(False, "--record", help="Add the result to the leaderboard store."),
+        trained_on: list[str] = typer.Option(
+            [],
+            "--trained-on",
+            metavar="DATASET[:SPLIT]",
+            help="What the method has seen (repeatable; default: what the method called --name declares).",
+        ),
         store: Path = typer.Option(Path("leaderboards"), "--store", help="Folder of recorded results."),
         out: Path | None = typer.Option(None, "--out", help="Write result.json and errors.parquet into this folder."),
         split: str | None = typer.Option(None, "--split", help="Split of the data set (default: its test splits)."),
@@ -41,7 +47,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Score predictions that were made anywhere: per-subset metrics with 95 % bootstrap intervals."""
         from parface_bench.evaluation import score_tables
-        from parface_bench.registry import UserError, catalogue
+        from parface_bench.leaderboard.contamination import contaminated
+        from parface_bench.registry import METHODS, UserError, catalogue
         from parface_bench.registry.faults import aside
         from parface_bench.scoring.report import remarks, subset_table
 
@@ -65,6 +72,10 @@ def register(app: typer.Typer) -> None:
         document = evaluation.document
         document["method"] = name or pred.stem
         document["seed"] = None
+        document["trained_on"] = trained_on or (list(METHODS.spec(name).trained_on) if name and name in METHODS else [])
+        document["contaminated"] = contaminated(
+            document["trained_on"], document["dataset"], document.get("split") or []
+        )
         catalogue.hook.pfbench_after_score(result=document)
         for line in remarks(document):
             typer.echo(f"pfbench: {line}", err=True)

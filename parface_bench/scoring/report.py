@@ -60,6 +60,9 @@ def remarks(document: Mapping[str, Any]) -> list[str]:
         lines += [f"  {entry['id']}: {entry['reason']}" for entry in excluded[:SHOWN]]
         if len(excluded) > SHOWN:
             lines.append(f"  and {len(excluded) - SHOWN} more, all named under 'excluded' of the JSON document")
+    if document.get("contaminated"):
+        seen = ", ".join(document.get("trained_on", []))
+        lines.append(f"seen data: the method was trained on {seen}; leaderboards mark this result and do not rank it")
     return lines + list(document.get("warnings", []))
 
 

@@ -154,3 +154,25 @@ def test_protocol_of_ones_own(pfbench: Any, tables: Any, tmp_path: Path) -> None
     done = pfbench("score", "--pred", tables[0], "--gt", tables[1], "--protocol", file, "--json")
     document = json.loads(done.out)
     assert document["protocol"] == "diagonal" and document["protocol_version"].startswith("3-")
+
+
+@pytest.mark.parametrize(
+    ("options", "seen", "mark"),
+    [
+        ((), [], False),
+        (("--name", "dlib"), ["300w:train", "300w:common", "300w:challenging", "300w:full"], False),
+        (("--trained-on", "truth:all", "--trained-on", "300w"), ["truth:all", "300w"], True),
+        (("--name", "dlib", "--trained-on", "wflw"), ["wflw"], False),
+    ],
+)
+def test_what_the_method_has_seen(
+    pfbench: Any, tables: Any, tmp_path: Path, options: tuple, seen: list, mark: bool
+) -> None:
+    pred, gt = tables
+    done = pfbench("score", "--pred", pred, "--gt", gt, "--protocol", "parface", "--json", "--record",
+                   "--store", tmp_path / "store", *options)  # fmt: skip
+    document = json.loads(done.out)
+    assert document["trained_on"] == seen and document["contaminated"] is mark
+    assert ("seen data: the method was trained on" in done.err) is mark
+    [recorded] = (tmp_path / "store").rglob("result.json")
+    assert json.loads(recorded.read_text())["contaminated"] is mark
