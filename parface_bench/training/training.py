@@ -22,6 +22,7 @@ from parface_bench.registry import UserError
 from parface_bench.scoring import Protocol
 from parface_bench.scoring.metrics import resolve_metric
 from parface_bench.training import distributed
+from parface_bench.training.busy import BusyMachineHook
 from parface_bench.training.checkpoint import describe, load_weights, read_checkpoint, save_atomic
 from parface_bench.training.compiling import check_compiler
 from parface_bench.training.engine import StageRunner, mix
@@ -227,6 +228,7 @@ class Training:
 
         shown = self.recipe["log"]
         log = LogHook(self.folder, self.clock, int(shown["every"]), self.progress, bool(shown["tensorboard"]))
+        samples = SampleHook(self.folder, int(shown["pictures"]), self.device)
         runner = StageRunner(
             self.method,
             stage,
@@ -237,7 +239,7 @@ class Training:
             score=None if validation is None else lambda: validation(f"validation-{number}-{stage.name}"),
             better=(validation.metric, validation.higher_is_better) if validation is not None else ("", False),
             seed=mix(self.seed, number),
-            hooks=[FiniteLossHook(), log, SampleHook(self.folder, int(shown["pictures"]), self.device)],
+            hooks=[FiniteLossHook(), log, samples, BusyMachineHook(self.progress)],
             log=self.log,
             remedy=self._remedy(number, stage),
         )
