@@ -97,6 +97,9 @@ def run(given: Sequence[str], wish: Wish) -> Outcome:
     if unknown is not None:
         raise UserError(f"--set {unknown}: write method.{unknown}=... or detector.{unknown}=...")
     sources = find(given)
+    if wish.out is not None:  # overlays of an earlier run below the folder that is searched are no photographs
+        drawn = (wish.out / "overlays").resolve()
+        sources = [source for source in sources if drawn not in source.path.resolve().parents]
     model = open_model(wish.model, wish.device, **wish.of("method"))
     predictor = Predictor(model, face_detector(wish.detector, **wish.of("detector")), wish.faces)
     outcome = Outcome(landmarks=len(predictor.schema), schema=predictor.schema.name, model=wish.model)

@@ -98,6 +98,13 @@ def test_table_of_a_folder(folder, tmp_path):
     assert not list((tmp_path / "out").glob(".*"))
 
 
+def test_overlays_of_an_earlier_run_are_no_photographs(folder):
+    out = folder / "found"
+    before = job.run([str(folder)], Wish("flat", out, draw=True))
+    assert (out / "overlays" / "one.png").is_file()
+    assert [f.id for f in job.run([str(folder)], Wish("flat", out, draw=True)).faces] == [f.id for f in before.faces]
+
+
 def test_table_enters_scoring(folder, tmp_path):
     """The table can be scored as it is: a row without landmarks counts as missing, not as an error of the file."""
     from parface_bench.evaluation import score_tables
