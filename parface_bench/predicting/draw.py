@@ -37,16 +37,16 @@ def overlay(image: np.ndarray, faces: Sequence[Drawn], schema: Schema) -> np.nda
         x1, y1, x2, y2 = _fixed((box.reshape(2, 2) + 0.5) * scale - 0.5).ravel().tolist()
         cv2.rectangle(canvas, (x1, y1), (x2, y2), BOX, _line(spread), cv2.LINE_AA, _SHIFT)
         _face(canvas, (points[:, :2] + 0.5) * scale - 0.5, sure, schema, spread)
-    solid = [points for _, points, _ in faces if points.shape[1] == 3 and np.isfinite(points).all()]
+    solid = [(points, sure) for _, points, sure in faces if points.shape[1] == 3 and np.isfinite(points).all()]
     if not solid:
         return canvas
-    views = np.concatenate([view(solid[0], schema, turn) for turn in (0.0, 90.0)], axis=0)
+    views = np.concatenate([view(*solid[0], schema, turn) for turn in (0.0, 90.0)], axis=0)
     height = max(len(canvas), len(views))
     return np.concatenate([_padded(canvas, height), _padded(views, height)], axis=1)
 
 
-def view(points: np.ndarray, schema: Schema, degrees: float) -> np.ndarray:
-    """3D landmarks [L, 3] alone, turned about the vertical axis: 0 from the front, 90 from the face's left side."""
+def view(points: np.ndarray, sure: np.ndarray | None, schema: Schema, degrees: float) -> np.ndarray:
+    """3D landmarks [L, 3] alone, with their confidence [L] or None, turned about the vertical axis: 0 from the front, 90 from the face's left side."""
     turn = np.radians(degrees)
     centred = points - points.mean(axis=0)
     # z is toward the viewer; seen from the face's own left (image right) the nose points to the left
@@ -55,7 +55,7 @@ def view(points: np.ndarray, schema: Schema, degrees: float) -> np.ndarray:
     scale = 0.8 * _VIEW / max(np.ptp(flat, axis=0).max(), 1e-6)
     canvas = np.full((_VIEW, _VIEW, 3), 40, dtype=np.uint8)
     middle = (flat.min(axis=0) + flat.max(axis=0)) / 2
-    _face(canvas, (flat - middle) * scale + _VIEW / 2, None, schema, 0.8 * _VIEW)
+    _face(canvas, (flat - middle) * scale + _VIEW / 2, sure, schema, 0.8 * _VIEW)
     label = "front" if degrees == 0 else "from its left"
     cv2.putText(canvas, label, (10, _VIEW - 12), cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
     return canvas

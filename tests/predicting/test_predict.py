@@ -163,7 +163,7 @@ def test_overlay_marks_the_landmarks():
 
 def test_side_view_turns_about_the_vertical():
     points = np.random.default_rng(0).normal(size=(68, 3)) * 50
-    assert view(points, SCHEMA, 0.0).shape == view(points, SCHEMA, 90.0).shape == (320, 320, 3)
+    assert view(points, None, SCHEMA, 0.0).shape == view(points, np.ones(68), SCHEMA, 90.0).shape == (320, 320, 3)
 
 
 def test_interruption_keeps_what_was_found(folder, tmp_path, monkeypatch):
