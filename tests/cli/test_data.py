@@ -306,13 +306,13 @@ def test_a_users_function_that_fails_is_named_with_its_line(tmp_path: Path) -> N
     from parface_bench.registry import catalogue
 
     (tmp_path / "fails.py").write_text(FAILING)
-    if "fails-here" not in catalogue["dataset"]:
-        catalogue.load_file(tmp_path / "fails.py")
     (tmp_path / "root").mkdir()
-    with pytest.raises(UserError, match=r"fails\.py:9 \(KeyError: 'b'\); correct it or the files in"):
-        run("stats", "fails-here", "--data-root", tmp_path / "root", "--split", "train")
-    with pytest.raises(UserError, match="2 faults in data set 'fails-here'"):
-        run("check", "fails-here", "--data-root", tmp_path / "root")
+    with catalogue.temporarily():
+        catalogue.load_file(tmp_path / "fails.py")
+        with pytest.raises(UserError, match=r"fails\.py:9 \(KeyError: 'b'\); correct it or the files in"):
+            run("stats", "fails-here", "--data-root", tmp_path / "root", "--split", "train")
+        with pytest.raises(UserError, match="2 faults in data set 'fails-here'"):
+            run("check", "fails-here", "--data-root", tmp_path / "root")
 
 
 def test_names_that_are_no_utf8(tmp_path: Path) -> None:
