@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,80 +11,79 @@ import typer
 
 from parface_bench.cli.options import Json, Plugins
 
-Dataset = Annotated[str, typer.Option("--dataset", help="Data set to train and score on ('pfbench list dataset').")]
-Profile = Annotated[
-    str | None, typer.Option("--profile", help="quick or full; default: full on a GPU, quick on a CPU.")
-]
-DataRoot = Annotated[Path | None, typer.Option("--data-root", help="Folder of the data set.")]
-Protocol = Annotated[
-    str | None, typer.Option("--protocol", help="Protocol name or .yaml file (default: the data set's).")
-]
-Split = Annotated[str | None, typer.Option("--split", help="Split to score (default: the data set's test splits).")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:NUMBER.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder of runs; a run's own is OUT/DATASET/METHOD/RUN_ID.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=2, help="At most so many faces of every table.")]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe (repeatable).")
-]
-Store = Annotated[Path, typer.Option("--store", help="Folder of recorded results.")]
+
+def _common(
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="Data set to train and score on ('pfbench list dataset').")
+    ] = ...,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="quick or full; default: full on a GPU, quick on a CPU.")
+    ] = None,
+    data_root: Annotated[Path | None, typer.Option("--data-root", help="Folder of the data set.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="Protocol name or .yaml file (default: the data set's).")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Split to score (default: the data set's test splits).")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:NUMBER.")] = "auto",
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of runs; a run's own is OUT/DATASET/METHOD/RUN_ID.")
+    ] = Path("runs"),
+    limit: Annotated[int | None, typer.Option("--limit", min=2, help="At most so many faces of every table.")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe (repeatable)."),
+    ] = None,
+    store: Annotated[Path, typer.Option("--store", help="Folder of recorded results.")] = Path("leaderboards"),
+    plugin: Plugins = None,
+    json: Json = False,
+) -> None:
+    """The options of both commands; only its signature is used."""
+
+
+def _with_common(command: Callable[..., None]) -> Callable[..., None]:
+    """The command as typer is to see it: with the parameters of :func:`_common` in the place of its ``**options``."""
+    argument, *own = inspect.signature(command, eval_str=True).parameters.values()
+    common = inspect.signature(_common, eval_str=True).parameters.values()
+    parameters = [argument, *common, *(p for p in own if p.kind is not p.VAR_KEYWORD)]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
 
     @app.command("run")
+    @_with_common
     def run(
         method: str = typer.Argument(..., metavar="METHOD", help="Method to train and score ('pfbench list method')."),
-        dataset: Dataset = ...,  # type: ignore[assignment]
-        profile: Profile = None,
-        data_root: DataRoot = None,
-        protocol: Protocol = None,
-        split: Split = None,
-        seed: Seed = 0,
-        device: Device = "auto",
         stages: str | None = typer.Option(None, "--stages", help="Only these stages, for example 1-3,5."),
         from_checkpoint: Path | None = typer.Option(None, "--from", help="Checkpoint to start from."),
-        out: Out = Path("runs"),
         resume: bool = typer.Option(False, "--resume", help="Go on with the newest unfinished run of this kind."),
-        limit: Limit = None,
-        overrides: Set = None,
-        store: Store = Path("leaderboards"),
-        plugin: Plugins = None,
-        json: Json = False,
+        **options: Any,
     ) -> None:
         """Train a method (if it learns), predict, score and add the result to the leaderboard store."""
-        options = {key: value for key, value in locals().items() if key not in ("method", "dataset", "plugin", "json")}
-        _show(method, dataset, {**options, "overrides": overrides or []}, json)
+        _show(method, stages=stages, from_checkpoint=from_checkpoint, resume=resume, **options)
 
     @app.command("eval")
+    @_with_common
     def evaluate(
         method: str = typer.Argument(
             ...,
             metavar="CHECKPOINT_OR_METHOD",
             help="A checkpoint, a run's folder, or a method that needs no training.",
         ),
-        dataset: Dataset = ...,  # type: ignore[assignment]
-        profile: Profile = None,
-        data_root: DataRoot = None,
-        protocol: Protocol = None,
-        split: Split = None,
-        seed: Seed = 0,
-        device: Device = "auto",
-        out: Out = Path("runs"),
-        limit: Limit = None,
-        overrides: Set = None,
-        store: Store = Path("leaderboards"),
-        plugin: Plugins = None,
-        json: Json = False,
+        **options: Any,
     ) -> None:
         """Predict and score without training."""
-        options = {key: value for key, value in locals().items() if key not in ("method", "dataset", "plugin", "json")}
-        _show(method, dataset, {**options, "overrides": overrides or [], "train": False}, json)
+        _show(method, train=False, **options)
 
 
-def _show(method: str, dataset: str, options: dict[str, Any], json: bool) -> None:
-    """Run, and print the result in the first process of a distributed run."""
+def _show(method: str, *, dataset: str, json: bool, plugin: list[Path], **options: Any) -> None:
+    """Run, and print the result in the first process of a distributed run; plugins have been loaded by their option."""
     from parface_bench.registry import DATASETS, METHODS
 
     # a misspelt name is told before torch is imported
@@ -95,6 +96,7 @@ def _show(method: str, dataset: str, options: dict[str, Any], json: bool) -> Non
     from parface_bench.scoring.report import remarks, subset_table
     from parface_bench.training import distributed
 
+    options["overrides"] = options["overrides"] or []
     try:
         with aside():
             result = run(method, dataset, **options)
