@@ -38,12 +38,18 @@ def register(app: typer.Typer) -> None:
             typer.echo("\n" + textwrap.indent(doc, "  "))
 
 
+def _text(item: Any) -> str:
+    if isinstance(item, list):
+        return ", ".join(map(str, item))
+    return "required" if item is None else str(item)
+
+
 def _field(heading: str, value: Any) -> str:
     """One fact under its heading, wrapped to the terminal with a hanging indent."""
     lead = " " * 18
     width = max(60, shutil.get_terminal_size((120, 24)).columns)
     if isinstance(value, dict):
-        lines = [f"{key}: {'required' if item is None else item}" for key, item in value.items()]
+        lines = [f"{key}: {_text(item)}" for key, item in value.items()]
     elif isinstance(value, bool):
         lines = ["yes" if value else "no"]
     elif isinstance(value, list):
