@@ -10,6 +10,8 @@ from parface_bench.data.batch import Batch
 from parface_bench.faces import get_schema
 from parface_bench.plugins.methods.parface.method import ParFace
 from parface_bench.registry import UserError
+from parface_bench.training.build import build_method
+from parface_bench.training.optimizer import build_optimizers, freeze, set_modes
 from parface_bench.training.stage import Stage
 
 HEAD = Stage(name="head", loss="heatmaps", trains=("network.LMH",), settings={"loss": "heatmap_mse"})
@@ -73,3 +75,17 @@ def test_what_can_be_compiled_is(net, monkeypatch):
     net.compile()
     network = net.network
     assert compiled == [network.Q, network.P, network.LMH]
+
+
+def test_3fabrec_learns_depth_with_the_shared_head():
+    """On 3D data it gets the toolkit's depth head, whose stage it must let pass."""
+    method = build_method("3fabrec", "ibug68", {"method": {"width": 0.125, "heatmap_size": 32}, "image_size": 64}, 3)
+    stage = Stage(name="depth", loss="depth_loss", trains=("depth_head",))
+    method.check_stage(stage)
+    freeze(method, stage)
+    set_modes(method, stage)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    batch = Batch(images, torch.rand(2, 68, 2) * 64, torch.rand(2, 68), None, torch.zeros(2, 2, 3), ["a", "b"])
+    optimizers = build_optimizers(method, stage, torch.device("cpu"))
+    assert torch.isfinite(method.training_step(batch, optimizers, stage)["loss"])
+    assert method.eval().predict_crops(images).shape == (2, 68, 3)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from parface_bench.data.batch import Batch
 
+SHARED_DEPTH = TrainableMethod.depth_loss.__name__
+
 
 class ParFace(TrainableMethod):
     """ParFace-Net: 3D landmarks of healthy and paralysed faces from a face autoencoder.
@@ -99,7 +101,9 @@ class ParFace(TrainableMethod):
         return [stage for stage in super().stages(recipe) if stage.loss != "depth" or with_depth]
 
     def training_step(self, batch: Batch, optimizers: Mapping[str, OptimWrapper], stage: Stage) -> dict[str, Tensor]:
-        """One step of the stage's kind, see :mod:`.steps`."""
+        """One step of the stage's kind, see :mod:`.steps`; or of the shared depth head, where the network has none."""
+        if stage.loss == SHARED_DEPTH:
+            return super().training_step(batch, optimizers, stage)
         if stage.name not in self._steps:
             self.build_step(stage)
         return self._steps[stage.name](self.normalise(batch.images), batch, optimizers)
@@ -114,6 +118,8 @@ class ParFace(TrainableMethod):
         Raises:
             UserError: see :func:`build_step`; or an optimizer is missing, or one too many.
         """
+        if stage.loss == SHARED_DEPTH:
+            return
         step = build_step(self.network, stage)
         if isinstance(step, AutoencoderStep):
             parts = {"autoencoder": True, "critic": step.adversary, "code_critic": step.code_adversary}
