@@ -37,8 +37,13 @@ class SSIM(nn.Module):
         self.data_range = data_range
 
     def terms(self, first: Tensor, second: Tensor, data_range: float) -> tuple[Tensor, Tensor]:
-        """The maps of luminance and of contrast-structure, [B, C, H', W']."""
+        """The maps of luminance and of contrast-structure, [B, C, H', W'], in full precision under autocast too."""
+        with torch.autocast(first.device.type, enabled=False):
+            return self._terms(first.float(), second.float(), data_range)
+
+    def _terms(self, first: Tensor, second: Tensor, data_range: float) -> tuple[Tensor, Tensor]:
         c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+        # a variance is a small difference of large numbers
         mean1, mean2 = blur(first, self.window), blur(second, self.window)
         variance1 = blur(first * first, self.window) - mean1**2
         variance2 = blur(second * second, self.window) - mean2**2
@@ -48,7 +53,7 @@ class SSIM(nn.Module):
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Images [B, C, H, W] -> scalar, 0 for equal images."""
-        luminance, contrast = self.terms(prediction.float(), target.float(), self.data_range)
+        luminance, contrast = self.terms(prediction, target, self.data_range)
         return 1 - (luminance * contrast).mean()
 
 

@@ -62,6 +62,16 @@ def test_ssim_is_the_published_formula():
     assert loss(images[0], images[0]).item() == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("name", [spec.name for spec in LOSSES if spec.on == "images"])
+def test_losses_of_images_keep_their_precision_in_mixed_precision(name):
+    smooth = torch.linspace(0.4, 0.6, 48).expand(2, 3, 48, 48) + 0.01 * torch.rand(2, 3, 48, 48)
+    other = smooth + 0.01 * torch.rand(2, 3, 48, 48)
+    loss = LOSSES.build(name)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = loss(other, smooth)
+    assert mixed.item() == pytest.approx(loss(other, smooth).item(), rel=1e-5)
+
+
 def test_gradient_penalty_of_a_linear_critic():
     weight = torch.tensor([3.0, 4.0])
     got = gradient_penalty(lambda x: x @ weight, torch.rand(6, 2), torch.rand(6, 2))
