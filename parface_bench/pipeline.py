@@ -156,7 +156,13 @@ def prepare(plan: Plan, method: Any, trained_on: list[str], progress: Progress) 
         only=chosen_stages(plan.settings.stages),
     )
     training.check()
+    if training.selection.skipped:
+        progress.say(_left_out(training))
     return training
+
+
+def _left_out(training: Training) -> str:
+    return f"training data left out, since no root is set: {', '.join(training.selection.skipped)}"
 
 
 def rehearse(plan: Plan) -> None:
@@ -180,9 +186,10 @@ def _learn(training: Training, plan: Plan) -> tuple[list[str], list[str]]:
     if distributed.rank() == 0:
         save_atomic(training.checkpoint(), training.folder / CHECKPOINT)
     notes = [f"{seen} of the {len(plan.test)} scored faces were trained on"] if seen else []
-    notes += [f"training data left out, since no root is set: {name}" for name in training.selection.skipped]
     for note in notes:
         training.progress.say(note)
+    if training.selection.skipped:
+        notes.append(_left_out(training))
     return list(training.selection.used), notes
 
 

@@ -270,7 +270,8 @@ class Training:
         if stage.needs_landmarks:
             learn, held = hold_out(learn, self.recipe["validation"])
         aside = f", {len(held)} held out to validate on" if stage.needs_landmarks else ""
-        self.progress.say(f"  {sum(map(len, learn))} faces to learn from{aside}")
+        sets = ", ".join(dict.fromkeys(str(frame.attrs["dataset"]) for frame in learn))
+        self.progress.say(f"  {sum(map(len, learn))} faces of {sets} to learn from{aside}")
         return learn, held
 
 
