@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+import traceback
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -175,6 +176,11 @@ class Catalogue:
         except (Exception, SystemExit) as error:
             raise UserError(f"--plugin {path}: {sentence(error)}") from error
         return self._files[place]
+
+    def place_in_files(self, error: BaseException) -> str:
+        """``FILE, line N`` of the innermost call in a file that :meth:`load_file` loaded; '' where there is none."""
+        calls = reversed(traceback.extract_tb(error.__traceback__))
+        return next((f"{c.filename}, line {c.lineno}" for c in calls if Path(c.filename).resolve() in self._files), "")
 
     @contextmanager
     def temporarily(self) -> Iterator[Catalogue]:

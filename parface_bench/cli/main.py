@@ -118,7 +118,9 @@ def main() -> None:
         if isinstance(error, OSError) and error.strerror:
             _stop(f"{error.strerror}: {error.filename}" if error.filename else error.strerror, 1)
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        _stop(f"internal error ({said}); rerun with --debug to see where", 1)
+        place = catalogue.place_in_files(error)
+        whose = f"plugin {place}: {said}" if place else f"internal error ({said})"
+        _stop(f"{whose}; rerun with --debug to see {'how it came there' if place else 'where'}", 1)
 
 
 def _stop(sentence: str, code: int) -> None:

@@ -216,3 +216,12 @@ def test_build_checks_options_and_keeps_errors(catalogue: Catalogue) -> None:
     config = {"type": "thing", "width": 3}
     losses.build(config, depth=9)
     assert config == {"type": "thing", "width": 3}  # the caller's config is left as it was
+
+
+def test_the_place_of_a_failure_in_a_plugin_file(catalogue, plugin_file):
+    file = plugin_file("slips.py", "def one():\n    return two()\n\n\ndef two():\n    return sorted(5)\n")
+    module = catalogue.load_file(file)
+    with pytest.raises(TypeError) as caught:
+        module.one()
+    assert catalogue.place_in_files(caught.value) == f"{file}, line 6"
+    assert catalogue.place_in_files(ValueError("elsewhere")) == ""
