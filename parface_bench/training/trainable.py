@@ -88,11 +88,18 @@ class TrainableMethod(Method, nn.Module):
 
         Returns:
             What is logged, with the total under ``loss``; a value that is not finite stops the training.
+
+        Raises:
+            UserError: the loss, or a term of it, is no scalar.
         """
         (optimizer,) = optimizers.values()
         with optimizer.optim_context(self):
             losses = getattr(self, stage.loss)(batch)
             terms = losses if isinstance(losses, dict) else {}
+            for name, term in (terms or {stage.loss: losses}).items():
+                if not isinstance(term, Tensor) or term.ndim:
+                    found = f"a tensor {tuple(term.shape)}" if isinstance(term, Tensor) else type(term).__name__
+                    raise UserError(f"{type(self).__name__}: the loss {name!r} must be a scalar tensor, not {found}")
             total = torch.stack([t.float() for t in terms.values()]).sum() if terms else losses
         optimizer.update_params(total)
         return {**terms, "loss": total}

@@ -64,6 +64,28 @@ def test_out_of_memory_while_predicting(run, monkeypatch):
         run("dot-net", "validation.fraction=0")
 
 
+@pytest.mark.parametrize(
+    ("loss", "says"),
+    [
+        (
+            lambda self, batch: self(batch.images),
+            r"the loss 'loss' must be a scalar tensor, not a tensor \(\d+, 5, 2\)",
+        ),
+        (lambda self, batch: 0.5, "the loss 'loss' must be a scalar tensor, not float"),
+        (
+            lambda self, batch: {"a": self(batch.images).mean(), "b": None},
+            "the loss 'b' must be a scalar tensor, not NoneType",
+        ),
+    ],
+)
+def test_a_loss_that_is_no_scalar(run, monkeypatch, loss, says):
+    import sys
+
+    monkeypatch.setattr(sys.modules["pfbench_plugin_dots"].DotNet, "loss", loss)
+    with pytest.raises(UserError, match=f"DotNet: {says}"):
+        run("dot-net")
+
+
 def test_other_errors_are_not_taken_for_a_lack_of_memory(run):
     with pytest.raises(RuntimeError, match="shapes"):
         run("dot-late", "train.loss=wrong")
