@@ -31,10 +31,22 @@ AUTOENCODER = {
         "critic": {"type": "Adam", "lr": 1e-5, "betas": [0.0, 0.999], "modules": ["network.D"]},
     },
 }
-# Batch norms learn from two faces here, so that rounding shows: the same step in float32 is 1.5e-4 off with AVX-512
-# and 2.4e-4 with AVX2, 1.3e-4 in float64, and one activation below 1e-4 on the other side of its kink moves the norm
-# by up to 1.1e-3 (in float64, one at a time).
-AUTOENCODER_ROUNDING = {"total": 4e-4, "each": 5e-3}
+# Activations of the autoencoder's step that float64 leaves within rounding of a leaky ReLU's kink (number of the leaky
+# ReLU, index, side on which float32 has it). Batch norms learn from two faces here, so that every kink shows. The
+# first, of the decoder's second block, moves Q's single norms by up to 2.7e-3; ours in float32 has it on the other
+# side than the original's. On the rest the original's and ours agree.
+SECOND_BLOCK = (25, (0, 71, 11, 8), 1)  # -3.2e-6 in float64
+IN_FLOAT32 = [
+    (0, (0, 56, 63, 73), -1),  # the encoder's first; 3e-8
+    (47, (0, 26, 122, 52), -1),  # the critic's first, in the generator's loss; 2e-7
+    (47, (1, 2, 67, 117), 1),  # -3e-8
+    (47, (1, 28, 115, 78), 1),  # -6e-8
+]
+# with other instructions float32 rounds otherwise, and the critic's loss is 2.4e-5 off before any gradient is made
+like_the_original = pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() != "AVX512",
+    reason="float32 rounds as the original's did on processors with AVX-512 only",
+)
 PERCEPTUAL = {"type": "perceptual", "factor": 0.1, "weights": "random"}
 
 
@@ -93,6 +105,7 @@ def step(method, batch, stage, keep_critic=False):
     for term in getattr(method._steps.get(stage.name), "losses", []):
         if term.name == "perceptual":
             fill(term.loss.vgg)
+            term.loss.to(batch.images.dtype)
     return method.training_step(batch, optimizers, stage)
 
 
@@ -114,32 +127,42 @@ def in_double(method, batch):
     return double
 
 
-def turn(monkeypatch, *kinks):
-    """Move activations that rounding decides to the other side of a leaky ReLU's kink.
+def put(monkeypatch, *kinks):
+    """Put activations that rounding decides on a given side of a leaky ReLU's kink.
 
     Args:
-        kinks: (number of the leaky ReLU in the step, index); the activations there must be below 1e-4, which is within
-            what float32 leaves of them after the batch norms in training mode (measured: 2e-4 in the last blocks).
+        kinks: (number of the leaky ReLU in the step, index, side +1 or -1); the activations there must be below 1e-4,
+            which is within what float32 leaves of them after the batch norms in training mode (measured: 2e-4 in the
+            last blocks).
     """
     plain, calls = F.leaky_relu, itertools.count()
 
     def leaky_relu(x, slope=0.01, inplace=False):
         call = next(calls)
-        places = [index for number, index in kinks if number == call]
+        places = [(index, side) for number, index, side in kinks if number == call]
         if not places:
             return plain(x, slope, inplace)
         shift = torch.zeros_like(x)
-        for index in places:
-            assert abs(x[index].item()) < 1e-4
-            shift[index] = -2 * x[index].item()
+        for index, side in places:
+            value = x[index].item()
+            assert abs(value) < 1e-4
+            shift[index] = side * abs(value) - value
         return plain(x + shift, slope)
 
     monkeypatch.setattr(F, "leaky_relu", leaky_relu)
 
 
+def fixed_alpha(monkeypatch):
+    """The points between real and fake images that the golden numbers were made with."""
+    alpha = torch.tensor([0.25, 0.75])
+    monkeypatch.setattr(adversarial.torch, "rand", lambda n, dtype=None, **k: alpha.to(dtype))
+
+
+@like_the_original
 @pytest.mark.parametrize("case, loss", [("unsup_l2", "l2"), ("unsup_l1", "l1")])
 def test_autoencoder(method, batch, want, case, loss, monkeypatch):
-    monkeypatch.setattr(adversarial.torch, "rand", lambda n, **k: torch.tensor([0.25, 0.75]))
+    fixed_alpha(monkeypatch)
+    put(monkeypatch, SECOND_BLOCK)
     settings = {"losses": [loss, PERCEPTUAL], "adversary": "wgan_gp_parface"}
     stage = Stage(**AUTOENCODER, settings=settings)
     method.build_step(stage)
@@ -149,15 +172,30 @@ def test_autoencoder(method, batch, want, case, loss, monkeypatch):
     assert got["critic_loss"].item() == pytest.approx(want["stats"]["loss_D"], rel=1e-5)
     assert got["wgan_gp_parface_critic"].item() == pytest.approx(want["stats"]["loss_G"], rel=1e-5)
     assert got["loss"].item() == pytest.approx(want["stats"]["loss"], rel=1e-5)
-    equal_gradients(method.network.Q, want["grad_l2"]["Q"], **AUTOENCODER_ROUNDING)
-    equal_gradients(method.network.P, want["grad_l2"]["P"], **AUTOENCODER_ROUNDING)
+    equal_gradients(method.network.Q, want["grad_l2"]["Q"])
+    equal_gradients(method.network.P, want["grad_l2"]["P"])
     mean = method.network.P.bn1.running_mean[:4]
     np.testing.assert_allclose(mean, want["P_bn1_running_mean_first4"], rtol=1e-4, atol=1e-6)
 
 
+def test_autoencoder_in_double(method, batch, want, monkeypatch):
+    """What is left of the difference is the original's rounding: so on any processor."""
+    fixed_alpha(monkeypatch)
+    put(monkeypatch, SECOND_BLOCK, *IN_FLOAT32)
+    stage = Stage(**AUTOENCODER, settings={"losses": ["l2", PERCEPTUAL], "adversary": "wgan_gp_parface"})
+    method.build_step(stage)
+    got, want = step(method, in_double(method, batch), stage), want["unsup_l2"]
+    assert got["critic_loss"].item() == pytest.approx(want["stats"]["loss_D"], rel=1e-6)
+    assert got["loss"].item() == pytest.approx(want["stats"]["loss"], rel=1e-6)
+    equal_gradients(method.network.Q, want["grad_l2"]["Q"])
+    equal_gradients(method.network.P, want["grad_l2"]["P"])
+
+
+@like_the_original
 def test_inversion(method, batch, want, monkeypatch):
     """With the original's drift: frozen weights, but batch statistics that move."""
-    monkeypatch.setattr(adversarial.torch, "rand", lambda n, **k: torch.tensor([0.25, 0.75]))
+    fixed_alpha(monkeypatch)
+    put(monkeypatch, SECOND_BLOCK)
     settings = {"losses": ["l2", PERCEPTUAL], "adversary": "wgan_gp_parface"}
     own = {"trains": ("network.Q", "network.D"), "drifts": ("network.P",)}
     optimizers = {
@@ -168,7 +206,7 @@ def test_inversion(method, batch, want, monkeypatch):
     method.build_step(stage)
     got, want = step(method, batch, stage), want["unsup_l2_decoder_frozen"]
     assert got["loss"].item() == pytest.approx(want["stats"]["loss"], rel=1e-5)
-    equal_gradients(method.network.Q, want["grad_l2"]["Q"], **AUTOENCODER_ROUNDING)
+    equal_gradients(method.network.Q, want["grad_l2"]["Q"])
     assert all(p.grad is None for p in method.network.P.parameters())
     mean = method.network.P.bn1.running_mean[:4]
     np.testing.assert_allclose(mean, want["P_bn1_running_mean_first4"], rtol=1e-4, atol=1e-6)
@@ -216,7 +254,7 @@ def test_depth_from_true_heatmaps(method, batch, want, monkeypatch):
     settings = {"loss": {"type": "l2", "factor": 300}, "heatmaps": "true"}
     stage = Stage(name="depth", loss="depth", trains=("network.LMH_3D",), settings=settings)
     batch = in_double(method, batch)
-    turn(monkeypatch, (44, (1, 367, 1, 1)))
+    put(monkeypatch, (44, (1, 367, 1, 1), -1))
     got, want = step(method, batch, stage), want["lm3d_gt"]
     assert got["loss"].item() == pytest.approx(want["stats"]["loss_lms_3d"], rel=1e-6)
     equal_gradients(method.network.LMH_3D, want["grad_l2_LMH_3D"], total=1e-6, each=5e-5)
