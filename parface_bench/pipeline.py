@@ -46,6 +46,7 @@ def execute(settings: Settings) -> Result:
     progress.say(plan.headline)
     if plan.device.type == "cpu":
         keep_freed_memory()
+    rehearse(plan)
     set_randomness(plan)
     method, trained_on = build(plan)
     training = prepare(plan, method, trained_on, progress) if plan.learns else None
@@ -137,12 +138,7 @@ def build(plan: Plan) -> tuple[Any, list[str]]:
 
 
 def prepare(plan: Plan, method: Any, trained_on: list[str], progress: Progress) -> Training:
-    """The training of a plan, with everything checked that can be checked before work begins.
-
-    Raises:
-        UserError: see :meth:`Training.check`; or the test faces cannot be scored under the protocol.
-    """
-    rehearse(plan)
+    """The training of a plan, with everything checked that can be checked before work begins."""
     plan.selection.used = list(trained_on)
     training = Training(
         method=method,
@@ -166,7 +162,11 @@ def _left_out(training: Training) -> str:
 
 
 def rehearse(plan: Plan) -> None:
-    """Score the truth itself, so that nobody trains for days what the protocol then refuses."""
+    """Score the truth itself, so that nobody trains or predicts for hours what the protocol then refuses.
+
+    Raises:
+        UserError: the test faces cannot be scored under the protocol.
+    """
     truth = np.nan_to_num(stack(plan.test)[..., : plan.protocol.dims])
     score_index(plan.test, truth, plan.protocol, resamples=2)
 

@@ -104,6 +104,16 @@ def test_what_the_protocol_refuses_is_told_before_the_training(run, tmp_path, mo
         run("dot-net", protocol=str(protocol))
 
 
+def test_what_the_protocol_refuses_is_told_before_the_prediction(run, trained, tmp_path, monkeypatch):
+    from parface_bench import pipeline
+
+    monkeypatch.setattr(pipeline, "predict_all", lambda *arguments: pytest.fail("predicted"))
+    protocol = tmp_path / "other.yaml"
+    protocol.write_text("name: other\nversion: 1\nschemas: [ibug68]\n")
+    with pytest.raises(UserError, match="these faces have 5"):
+        run(str(trained), train=False, protocol=str(protocol))
+
+
 def test_a_method_that_cannot_be_compiled(run, monkeypatch):
     from parface_bench.training import training
 
