@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pandas as pd
@@ -31,16 +30,8 @@ def nme_mouth(faces):
 @pytest.fixture
 def clean_catalogue():
     """Take back what a test's plugin has declared."""
-    catalogue.discover()
-    before = {name: dict(kind._specs) for name, kind in catalogue.kinds.items()}
-    yield
-    for name, module in list(sys.modules.items()):
-        if name.startswith("pfbench_plugin_"):
-            if catalogue._manager.is_registered(module):
-                catalogue._manager.unregister(module)
-            del sys.modules[name]
-    for name, specs in before.items():
-        catalogue.kinds[name]._specs = specs
+    with catalogue.temporarily():
+        yield
 
 
 def invoke(*arguments):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,15 +58,16 @@ class TheirDetector(Method):
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
     folder = tmp_path_factory.mktemp("author")
-    if "dot-net" not in catalogue["method"]:
-        catalogue.load_file(PLUGIN)
-    for name, code in (("my_net", NET), ("theirs", FOREIGN)):
-        (folder / f"{name}.py").write_text(code)
-        catalogue.load_file(folder / f"{name}.py")
-    root = sys.modules["pfbench_plugin_dots"].make_root(folder / "dots", {"train": 12, "test": 5})
-    return {"data_root": root, "out": folder / "runs", "store": folder / "store"}
+    with catalogue.temporarily():
+        if "dot-net" not in catalogue["method"]:
+            catalogue.load_file(PLUGIN)
+        for name, code in (("my_net", NET), ("theirs", FOREIGN)):
+            (folder / f"{name}.py").write_text(code)
+            catalogue.load_file(folder / f"{name}.py")
+        root = sys.modules["pfbench_plugin_dots"].make_root(folder / "dots", {"train": 12, "test": 5})
+        yield {"data_root": root, "out": folder / "runs", "store": folder / "store"}
 
 
 def test_a_network_without_a_recipe_of_its_own(places):
