@@ -46,7 +46,11 @@ def overlay(image: np.ndarray, faces: Sequence[Drawn], schema: Schema) -> np.nda
 
 
 def view(points: np.ndarray, sure: np.ndarray | None, schema: Schema, degrees: float) -> np.ndarray:
-    """3D landmarks [L, 3] alone, with their confidence [L] or None, turned about the vertical axis: 0 from the front, 90 from the face's left side."""
+    """3D landmarks [L, 3] alone, with their confidence [L] or None, turned about the vertical axis.
+
+    Args:
+        degrees: 0 from the front, 90 from the face's left side.
+    """
     turn = np.radians(degrees)
     centred = points - points.mean(axis=0)
     # z is toward the viewer; seen from the face's own left (image right) the nose points to the left
