@@ -37,9 +37,9 @@ def encode_gaussian(landmarks: Tensor, size: int, sigma: float) -> Tensor:
     """
     centres = torch.nan_to_num(landmarks.float(), nan=_NOWHERE)
     pixels = torch.arange(size, dtype=torch.float32, device=landmarks.device)
-    exponent = (pixels - centres[..., None]) ** 2 * (-0.5 / sigma**2)
+    exponent = ((pixels - centres[..., None]) ** 2).mul_(-0.5 / sigma**2)
     # numbers near and below the smallest that there are take many times as long
-    return _outer(F.threshold(exponent.clamp(min=-50).exp(), _FAINT, 0.0))
+    return _outer(F.threshold(exponent.clamp_(min=-50).exp_(), _FAINT, 0.0))
 
 
 def encode_parface(landmarks: Tensor, size: int, sigma: float) -> Tensor:
