@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
 import time
@@ -152,6 +153,7 @@ class Training:
                 getattr(self.method, stage.loss)(faces)
             else:
                 kept = self._descend(number, stage)
+                gc.collect()  # the runner's circles of references hold the stage's crops, optimizers and averages
             self.method.eval()
             if distributed.rank() == 0:
                 save_atomic(self.checkpoint(stage.name, kept=kept), done)

@@ -98,6 +98,24 @@ def test_a_self_supervised_stage_learns_from_all_faces(run, monkeypatch):
     assert sizes == [(41, 0), (33, 8)]
 
 
+def test_a_finished_stage_holds_no_crops(run, tmp_path, monkeypatch):
+    from parface_bench.data import crop_cache
+    from parface_bench.training import engine
+
+    kept = []
+    real = engine.StageRunner.train
+
+    def spy(self):
+        kept.append(len(list((tmp_path / "shm").iterdir())))
+        return real(self)
+
+    (tmp_path / "shm").mkdir()
+    monkeypatch.setattr(crop_cache, "_memory_folder", lambda size: tmp_path / "shm")
+    monkeypatch.setattr(engine.StageRunner, "train", spy)
+    run("dot-net", "stages=[{name: a, epochs: 1}, {name: b, epochs: 1}, {name: c, epochs: 1}]")
+    assert kept == [2, 2, 2]  # the faces to learn from and those to validate on
+
+
 def test_best_weights_follow_the_metrics_own_direction(run, monkeypatch):
     """AUC is better when higher: epochs that validate at 10, 50, 20 must keep the second."""
     from parface_bench.training.validation import Validation
