@@ -7,7 +7,7 @@ the processor's cache.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ class FeatureDistance:
         wanted: numbers of the layers whose outputs are compared; none of them a convolution.
     """
 
-    def __init__(self, layers: Sequence[nn.Module], wanted: Collection[int]) -> None:
+    def __init__(self, layers: nn.Sequential, wanted: Collection[int]) -> None:
         self.wanted = frozenset(wanted)
         self.layers = list(layers)
         self.forward_convolutions: dict[int, Convolution] = {}
@@ -42,7 +42,7 @@ class FeatureDistance:
         return _Distance.apply(prediction, target.detach(), self)
 
     @staticmethod
-    def takes(layers: Sequence[nn.Module], wanted: Collection[int], images: Tensor) -> bool:
+    def takes(layers: nn.Sequential, wanted: Collection[int], images: Tensor) -> bool:
         """Whether this is made for such layers and images [B, 3, H, W]."""
         side = TILE << sum(isinstance(layer, nn.MaxPool2d) for layer in layers)
         fits = all(length % side == 0 for length in images.shape[2:])

@@ -34,7 +34,8 @@ _WEIGHTS = torch.tensor(
 def usable(images: Tensor) -> bool:
     """Whether :class:`Convolution` can take images [B, C, H, W] of this kind and size."""
     whole = all(side % TILE == 0 for side in images.shape[2:])
-    there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    operators = ("_convolution_pointwise", "_reorder_convolution_weight")  # private: a later torch may lack them
+    there = torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in operators)
     return images.device.type == "cpu" and images.dtype == torch.float32 and whole and there
 
 
