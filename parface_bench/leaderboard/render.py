@@ -128,6 +128,11 @@ def notes(table: Table) -> list[tuple[str, str]]:
         lines.append(("tie", "within the best one's 95 % interval."))
     if any(r.contaminated for r in rows):
         lines.append(("seen", "has seen these faces in training: not ranked."))
+    fewer = [r for r in rows if r.n is not None and r.n < table.counts.get("full", 0)]
+    lines += [
+        ("", f"{r.method}: scored on {r.n} of the {table.counts['full']} faces that others were scored on.")
+        for r in fewer
+    ]
     impossible = [r for r in rows if r.impossible]
     lines += [
         ("", f"{r.method}: not ranked, these numbers cannot be true together: {r.impossible}") for r in impossible

@@ -71,6 +71,14 @@ def test_markdown_rows_keep_their_columns_whatever_the_name(store):
     assert "toy-protocol v1 · 100 faces · data 01234567" in text
 
 
+def test_a_row_over_fewer_faces_is_named_under_the_table(make, errors, tmp_path):
+    record(make("all", 3.0), errors, tmp_path / "store")
+    record(make("finds-most", 2.9, n=93), errors, tmp_path / "store")
+    text = show(tmp_path / "store", Selection())
+    assert "finds-most: scored on 93 of the 100 faces that others were scored on." in text
+    assert text.count("scored on") == 2
+
+
 def test_latex_is_escaped_balanced_and_has_booktabs_rules(store):
     text = show(store, Selection(), form="latex")
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\hline")] == [1, 1, 1, 0]
