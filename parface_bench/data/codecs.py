@@ -36,6 +36,12 @@ def encode_gaussian(landmarks: Tensor, size: int, sigma: float) -> Tensor:
         float32 [B, L, size, size] on the landmarks' device.
     """
     centres = torch.nan_to_num(landmarks.float(), nan=_NOWHERE)
+    if not _by_torch(centres):
+        from parface_bench.data.products import gaussians  # numba takes its time, and few need it
+
+        places = centres.flatten(0, 1).double().numpy()
+        maps = gaussians(places, size, sigma, _FAINT, threads=peaks.threads(len(places)))
+        return torch.from_numpy(maps).unflatten(0, centres.shape[:2])
     pixels = torch.arange(size, dtype=torch.float32, device=landmarks.device)
     exponent = ((pixels - centres[..., None]) ** 2).mul_(-0.5 / sigma**2)
     # numbers near and below the smallest that there are take many times as long
@@ -61,9 +67,14 @@ def encode_parface(landmarks: Tensor, size: int, sigma: float) -> Tensor:
     return _outer(template.float().index_select(0, which.flatten()).view(which.shape))
 
 
+def _by_torch(tensor: Tensor) -> bool:
+    """Whether maps are made by torch: on a GPU, or where a gradient passes."""
+    return tensor.device.type != "cpu" or tensor.requires_grad
+
+
 def _outer(profile: Tensor) -> Tensor:
     """Profiles [B, L, 2 (x, y), size] -> their products [B, L, size, size]."""
-    if profile.device.type != "cpu" or profile.requires_grad:
+    if _by_torch(profile):
         return profile[:, :, 1, :, None] * profile[:, :, 0, None, :]
     from parface_bench.data.products import outer  # numba takes its time, and few need it
 

@@ -225,3 +225,16 @@ def test_maps_in_use_are_never_written_to():
     place = held[-1][0].untyped_storage().data_ptr()
     held.pop()
     assert encode_gaussian(torch.rand(2, 5, 2), 32, 2.0).untyped_storage().data_ptr() == place
+
+
+@pytest.mark.parametrize("sigma", [0.7, 2.0, 7.0, 40.0])
+def test_compiled_gaussians_are_the_exponential(sigma: float) -> None:
+    torch.manual_seed(0)
+    centres = torch.rand(3, 40, 2) * 90 - 13
+    pixels = torch.arange(64, dtype=torch.float64)
+    profile = torch.exp(-((pixels - centres.double()[..., None]) ** 2) / (2 * sigma**2))
+    truth = profile[:, :, 1, :, None] * profile[:, :, 0, None, :]
+    compiled = encode_gaussian(centres, 64, sigma)
+    torch.testing.assert_close(compiled.double(), truth, atol=2e-7, rtol=0)
+    differentiable = encode_gaussian(centres.requires_grad_(), 64, sigma)
+    torch.testing.assert_close(differentiable.detach(), compiled, atol=5e-6, rtol=0)
