@@ -113,4 +113,16 @@ def _show(method: str, *, dataset: str, json: bool, plugin: list[Path], **option
         typer.echo(codec.dumps(document, indent=2, allow_nan=False))
     else:
         typer.echo(subset_table(document))
+        if options.get("store") is not None:
+            typer.echo("\n" + _standing(document, options["store"]))
         typer.echo(f"pfbench: {result.folder}", err=True)
+
+
+def _standing(document: dict[str, Any], store: Path) -> str:
+    """The leaderboard that a result is in, over all faces."""
+    from parface_bench.leaderboard.render import render
+    from parface_bench.leaderboard.table import Selection
+    from parface_bench.leaderboard.views import tables_of
+
+    tables = tables_of(store, Selection(document["dataset"], document["protocol"], subsets=["full"]))
+    return render([t for t in tables if t.fingerprint == document["data_fingerprint"]], "md")

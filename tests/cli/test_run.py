@@ -35,7 +35,7 @@ def pfbench(dots_root: Path, tmp_path: Path):
     return go
 
 
-def test_run_prints_the_table_and_nothing_else_on_stdout(pfbench, tmp_path):
+def test_run_prints_the_table_and_the_leaderboard_on_stdout(pfbench, tmp_path):
     done = pfbench("run", "dot-net")
     assert done.exit_code == 0
     assert "NME" in done.stdout
@@ -44,6 +44,8 @@ def test_run_prints_the_table_and_nothing_else_on_stdout(pfbench, tmp_path):
     assert "epoch" in done.stderr
     assert "profile quick (by default on a CPU)" in done.stderr
     assert len(list((tmp_path / "store" / "dots" / "dot-net").iterdir())) == 1
+    table, board = done.stdout.split("\n## dots")
+    assert "subset" in table and "NME" in board and "|   1 | dot-net" in board
 
 
 def test_json_is_one_document(pfbench):
