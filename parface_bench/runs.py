@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from parface_bench.leaderboard.provenance import config_hash, new_run_id, plain
 from parface_bench.leaderboard.record import RESULT, folder_name
-from parface_bench.registry import WorkError
+from parface_bench.registry import UserError
 
 CONFIG = "config.yaml"
 CHECKPOINT = "checkpoint.pt"
@@ -54,7 +54,7 @@ def claim(out: Path, config: Mapping[str, Any], *, resume: bool) -> RunFolder:
             none, a new folder.
 
     Raises:
-        WorkError: the folder cannot be made.
+        UserError: the folder cannot be made.
     """
     base = out / folder_name(config["dataset"]) / folder_name(config["method"])
     if resume:
@@ -79,7 +79,7 @@ def claim(out: Path, config: Mapping[str, Any], *, resume: bool) -> RunFolder:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(folder / CONFIG)
     except OSError as error:
-        raise WorkError(
+        raise UserError(
             f"cannot make the run's folder {folder} ({error.strerror}); choose another with --out"
         ) from error
     return RunFolder(folder, lock)

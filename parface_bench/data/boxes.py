@@ -19,7 +19,7 @@ from parface_bench.data.pictures import read_image
 from parface_bench.data.progress import progress
 from parface_bench.data.readers.boxes import parse_boxes
 from parface_bench.home import home
-from parface_bench.registry.errors import UserError, WorkError
+from parface_bench.registry.errors import UserError
 
 HEADING = ["image_path", "x1", "y1", "x2", "y2", "scale", "id"]
 
@@ -65,6 +65,9 @@ def prepare(frames: Iterable[pd.DataFrame], detector: Any, file: Path) -> tuple[
 
     Returns:
         Number of faces found, and the ids of those that were not.
+
+    Raises:
+        UserError: the table cannot be written.
     """
     part = file.with_name(file.name + ".part")
     try:
@@ -94,7 +97,7 @@ def prepare(frames: Iterable[pd.DataFrame], detector: Any, file: Path) -> tuple[
         finished.replace(file)
         part.unlink()
     except OSError as error:
-        raise WorkError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None
+        raise UserError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None
     return len(table), missing
 
 

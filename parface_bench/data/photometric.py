@@ -119,7 +119,8 @@ def gaussian_blur(images: Tensor, sigma: Tensor) -> Tensor:
         return images
     part, own = images[chosen.to(images.device)], sigma[chosen].to(images)
     faces, channels, height, width = part.shape
-    radius = min(int(torch.ceil(3 * own.max())), min(height, width) - 1)
+    # of the numbers on the CPU: a GPU is not waited for
+    radius = min(int(torch.ceil(3 * sigma[chosen].max())), min(height, width) - 1)
     step = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
     kernel = torch.exp(-(step**2) / (2 * own[:, None] ** 2))
     kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)
@@ -136,12 +137,13 @@ def occlude(
     images: Tensor, boxes: Tensor, cover: Tensor, fill: Tensor, landmarks: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
     """Cover a rectangle [B, 4] (x1, y1, x2, y2, pixels) of the faces in ``cover`` [B] with a colour [B, 3]."""
+    chosen = cover.nonzero()[:, 0].tolist()
     boxes, cover = boxes.to(images), cover.to(images.device)
     place = torch.arange(images.shape[-1], device=images.device, dtype=images.dtype)
     x1, y1, x2, y2 = (side[:, None] for side in boxes.unbind(dim=1))
     columns, rows = (place >= x1) & (place <= x2), (place >= y1) & (place <= y2)
     images = images.clone()
-    for i in cover.nonzero()[:, 0].tolist():
+    for i in chosen:
         mask = rows[i][:, None] & columns[i][None]
         images[i] = torch.where(mask, fill[i].to(images)[:, None, None], images[i])
     if landmarks is None:

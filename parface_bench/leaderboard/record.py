@@ -200,7 +200,11 @@ def _write_json(document: dict[str, Any], path: Path) -> None:
 
 
 def _write_errors(errors: pd.DataFrame, path: Path) -> None:
-    errors.to_parquet(path, index=False)
+    from pandas.api.types import is_float_dtype
+
+    # hardly two numbers are equal: a dictionary of them only makes the file larger
+    repeated = [name for name in errors if not is_float_dtype(errors[name])]
+    errors.to_parquet(path, index=False, compression="zstd", use_dictionary=repeated)
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

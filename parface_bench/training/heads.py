@@ -146,6 +146,17 @@ def known(predicted: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     return torch.where(missing, 0.0, predicted), torch.where(missing, 0.0, target)
 
 
+def annotated(batch: Batch) -> Tensor:
+    """1 for landmarks that were annotated and 0 for the others, whose target heatmap is empty: [B, L, 1, 1].
+
+    A heatmap loss of the product of prediction and this counts the others as met.
+    """
+    target = batch.landmarks
+    if target is None:
+        raise UserError(f"faces without landmarks ({', '.join(batch.ids[:3])}, ...) in a stage that needs landmarks")
+    return (~target.isnan().any(-1)).to(batch.images.dtype)[..., None, None]
+
+
 def subpixel_argmax(heatmaps: Tensor, stride: int = 4, sigma: float = 2.0) -> Tensor:
     """Sub-pixel peaks of heatmaps [B, L, H, W] in crop pixels [B, L, 2], by a local fit of a Gaussian.
 

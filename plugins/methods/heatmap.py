@@ -11,7 +11,7 @@ from parface_bench.data.batch import Batch
 from parface_bench.data.codecs import HeatmapCodec
 from parface_bench.faces import Schema
 from parface_bench.registry import BACKBONES, LOSSES
-from parface_bench.training.heads import PyramidHead
+from parface_bench.training.heads import PyramidHead, annotated
 from parface_bench.training.trainable import TrainableMethod
 
 
@@ -53,8 +53,8 @@ class Heatmap(TrainableMethod):
         return self.head(self.features((images - 0.5) / 0.25))
 
     def loss(self, batch: Batch) -> Tensor:
-        """The heatmap loss against Gaussians at the true landmarks."""
-        return self.loss_fn(self(batch.images), batch.heatmaps)
+        """The heatmap loss against Gaussians at the true landmarks, over those that were annotated."""
+        return self.loss_fn(self(batch.images) * annotated(batch), batch.heatmaps)
 
     def decode(self, output: Tensor) -> Tensor:
         """Peaks in crop pixels [B, L, 2]."""

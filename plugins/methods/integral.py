@@ -11,7 +11,7 @@ from torch import Tensor
 from parface_bench.data.batch import Batch
 from parface_bench.faces import Schema
 from parface_bench.registry import BACKBONES, LOSSES
-from parface_bench.training.heads import PyramidHead, known
+from parface_bench.training.heads import PyramidHead, annotated, known
 from parface_bench.training.trainable import TrainableMethod
 
 
@@ -65,7 +65,7 @@ class Integral(TrainableMethod):
         """Coordinate loss over the annotated landmarks, and the distance of the maps' spread from its target."""
         mean, variance = self.expectation(self(batch.images))
         predicted, target = known(self.to_crop(mean), batch)
-        spread = (variance.clamp_min(1e-4).sqrt() - self.sigma).square().mean()
+        spread = ((variance.clamp_min(1e-4).sqrt() - self.sigma).square() * annotated(batch)[..., 0]).mean()
         return {
             "points": self.loss_fn(predicted / self.stride, target / self.stride),
             "spread": self.regularisation * spread,

@@ -94,12 +94,16 @@ def test_learns_a_batch_by_heart(name):
 def test_landmarks_that_are_not_annotated_teach_nothing(name):
     method, faces = small(name).eval(), batch()
     faces.codec = getattr(method, "codec", faces.codec)
-    faces.landmarks[0, 2] = torch.nan
+    faces.landmarks[:, 2] = torch.nan  # in no face
+    faces.landmarks[0, 1] = torch.nan  # in some
     losses = method.loss(faces)
     total = sum(losses.values()) if isinstance(losses, dict) else losses
     total.backward()
     assert torch.isfinite(total)
     assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)
+    weight = method.head.linear.weight if name == "regression" else method.head.final.weight
+    of_landmark = weight.grad.reshape(5, -1).abs().amax(1)
+    assert (of_landmark > 0).tolist() == [True, True, False, True, True]
 
 
 @pytest.mark.parametrize("name", ["regression", "heatmap", "integral"])

@@ -18,6 +18,7 @@ from parface_bench.plugins.methods.parface.frozen import FrozenFeatures
 from parface_bench.plugins.methods.parface.inference import channels_last, prepared
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
 from parface_bench.registry import LOSSES, UserError, nearest
+from parface_bench.training.heads import annotated
 from parface_bench.training.stage import Stage
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class HeatmapStep:
                 x1 = decoder.first(network.Q(images))
             else:
                 _, x1 = self.frozen(images, batch)
-            loss = self.loss(network.LMH(x1, decoder) * _seen(batch), target)
+            loss = self.loss(network.LMH(x1, decoder) * annotated(batch), target)
         main.update_params(loss)
         return {"loss": loss.detach()}
 
@@ -216,12 +217,6 @@ def build_step(network: ParFaceNetwork, stage: Stage) -> Any:
 
 def _learns(part: nn.Module) -> bool:
     return any(p.requires_grad for p in part.parameters())
-
-
-def _seen(batch: Batch) -> Tensor:
-    """1 for landmarks that are known and 0 for the others, whose target is empty: [B, L, 1, 1]."""
-    assert batch.landmarks is not None
-    return (~batch.landmarks.isnan().any(-1)).to(batch.images.dtype)[..., None, None]
 
 
 def _optimizer(optimizers: Optimizers, name: str) -> OptimWrapper:
