@@ -97,7 +97,7 @@ class Predictor:
         images = [shot.image for shot, _ in known if shot.image is not None]
         with _seen_heatmaps(self.method) as maps:
             points = np.asarray(self.method.predict(images, np.stack([box[:4] for _, box in known])))
-        sure = maps.confidence(len(known), points.shape[1])
+        sure = maps.confidence(len(known), points.shape[1], mirrored=getattr(self.method, "flip_test", False))
         if sure is None and self.method.confidence is not None:
             own = np.asarray(self.method.confidence, dtype=np.float64).reshape(len(known), -1)
             sure = np.broadcast_to(own, points.shape[:2])
@@ -167,9 +167,10 @@ class _Maps:
         if isinstance(maps, torch.Tensor) and maps.ndim == 4:
             self._seen.append(confidence(maps).double().cpu().numpy())
 
-    def confidence(self, faces: int, landmarks: int) -> np.ndarray | None:
-        """Peak heights [faces, landmarks], if that is what was seen."""
-        heights = np.concatenate(self._seen) if self._seen else np.zeros((0, 0))
+    def confidence(self, faces: int, landmarks: int, mirrored: bool) -> np.ndarray | None:
+        """Peak heights [faces, landmarks], if that is what was seen; ``mirrored``: each batch came a second time so."""
+        seen = self._seen[::2] if mirrored else self._seen
+        heights = np.concatenate(seen) if seen else np.zeros((0, 0))
         return heights if heights.shape == (faces, landmarks) else None
 
 

@@ -38,7 +38,7 @@ def build_method(
     Args:
         name: a registered method.
         schema: the data set's landmark schema.
-        recipe: a resolved recipe (``method``, ``image_size`` and ``crop`` are used).
+        recipe: a resolved recipe (``method``, ``image_size``, ``crop`` and ``predict.flip_test`` are used).
         dims: 3 where the data are 3D; a method without depth of its own then gets the shared depth head.
         crop: the crop geometry, where the recipe leaves it to the protocol.
         device: given to a detector from elsewhere that takes one, where the recipe does not say it.
@@ -91,6 +91,7 @@ def _equip(
     method.schema = schema.name
     method.image_size = int(recipe["image_size"])
     method.dims = dims
+    method.flip_test = bool((recipe.get("predict") or {}).get("flip_test"))
     own = {key: value for key, value in dict(recipe.get("crop") or {}).items() if (key, value) != ("mode", "auto")}
     base = crop.config() if isinstance(crop, Crop) else dict(crop or {})
     method.crop = Crop.from_config({**base, **own, "size": method.image_size})

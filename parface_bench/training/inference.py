@@ -50,7 +50,7 @@ def predict_photographs(
         part = list(zip(rows[at : at + batch_size], images[at : at + batch_size], strict=True))
         crops = np.stack([_cut(crop, image, row) for row, image in part])
         matrices = np.stack([crop.matrix(row) for row, _ in part])
-        out.append(restore(predict_crops(method, crops), matrices))
+        out.append(restore(predict_crops(method, crops, method.flip_test), matrices))
     return np.concatenate(out) if out else np.zeros((0, len(method.landmark_schema), method.dims))
 
 

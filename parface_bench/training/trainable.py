@@ -33,11 +33,13 @@ class TrainableMethod(Method, nn.Module):
         landmark_schema: the schema given to ``__init__``.
         image_size: side of the crop in pixels.
         dims: 3 where the data are 3D, else 2.
+        flip_test: average with the landmarks found in the mirrored face, as the scoring of this method does.
         crop: the crop geometry that maps a face box to the square that the network sees.
         depth_head: where the data are 3D and the method predicts 2D, the shared head that lifts its landmarks.
     """
 
     predicts_depth: bool = False
+    flip_test: bool = False
     landmark_schema: Schema
     image_size: int
     crop: Crop
@@ -124,7 +126,8 @@ class TrainableMethod(Method, nn.Module):
         return None
 
     def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray | None = None) -> np.ndarray:
-        """As :meth:`Method.predict`: crops each face as in training and maps the landmarks back.
+        """As :meth:`Method.predict`: crops each face as in training, predicts as in scoring and maps the landmarks
+        back.
 
         Without boxes a face detector finds the largest face of each photograph.
         """

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.faces import get_schema
@@ -20,7 +21,9 @@ from parface_bench.predicting.predict import Face, Predictor, face_detector
 from parface_bench.predicting.shots import find, shots
 from parface_bench.predicting.video import overlap, smooth, track
 from parface_bench.registry import UserError
+from parface_bench.training.build import build_method
 from parface_bench.training.method import Method
+from parface_bench.training.recipe import compose
 
 SCHEMA = get_schema("ibug68")
 
@@ -302,3 +305,19 @@ def test_options_must_say_whose_they_are(folder):
     with pytest.raises(UserError, match=r"--set weights: write method\.weights=\.\.\. or detector\.weights"):
         job.run([str(folder)], Wish("flat", options={"weights": "x"}))
     assert Wish("flat", options={"method.passes": 2, "detector.side": 99}).of("method") == {"passes": 2}
+
+
+def test_a_network_that_looks_twice_is_as_sure_as_at_its_first_look(folder, tmp_path):
+    size = ["image_size=64", "method.backbone_options={channels: [8, 8, 16, 16], layers: [1, 1, 1, 1]}"]
+    recipe = compose("heatmap", "300w", "quick", size)
+    torch.manual_seed(0)
+    method = build_method("heatmap", "ibug68", recipe).eval()
+    assert method.flip_test
+    sure, points = {}, {}
+    for twice in (True, False):
+        method.flip_test = twice
+        predictor = Predictor(method, Blobs(), batch_size=2)
+        ((_, (face,)),) = predictor.faces(shots(find([str(folder / "one.png")])[0]))
+        sure[twice], points[twice] = face.sure, face.points
+    assert sure[True].shape == (68,) and np.array_equal(sure[True], sure[False])
+    assert not np.allclose(points[True], points[False])

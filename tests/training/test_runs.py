@@ -179,8 +179,9 @@ def test_evaluating_the_checkpoint_gives_the_same_numbers(run):
     assert seen.document["contaminated"] is True
 
 
-def test_load_model_predicts_photographs(run, dots_root):
-    trained = run("dot-net", "train.epochs=20")
+@pytest.mark.parametrize("flip", ["false", "true"])
+def test_load_model_predicts_photographs_as_it_was_scored(run, dots_root, flip):
+    trained = run("dot-net", "train.epochs=20", f"predict.flip_test={flip}")
     model = pf.load_model(trained.folder / "checkpoint.pt", device="cpu")
     faces = load_index("dots", "test", dots_root)
     from parface_bench.data.pictures import read_image
