@@ -16,6 +16,7 @@ from parface_bench.data.index import stack
 from parface_bench.data.memory import keep_freed_memory
 from parface_bench.evaluation import score_index
 from parface_bench.leaderboard.plots import plot_ced
+from parface_bench.leaderboard.provenance import environment
 from parface_bench.leaderboard.record import record, write_result
 from parface_bench.leaderboard.result import Result, load_result
 from parface_bench.plan import Plan, Settings
@@ -78,6 +79,7 @@ def execute(settings: Settings) -> Result:
                 "run_id": folder.path.name,
                 "trained_on": trained_on,
                 "command": settings.command(),
+                "environment": {**environment(), **_computed_in(plan, training)},
                 "cost": _cost(method, plan, 1000 * took / len(plan.test), progress),
                 "seconds": round(clock(), 1),
                 "run_dir": str(folder.path),
@@ -217,9 +219,16 @@ def _claim(plan: Plan, progress: Progress) -> RunFolder:
     folder = claim(plan.settings.out, plan.config(), resume=resume) if distributed.rank() == 0 else None
     path, finished, found = distributed.share((str(folder.path), folder.finished, folder.found) if folder else None)
     if resume and not found:
-        progress.say("nothing to resume: there is no unfinished run of this configuration and seed; starting one")
+        progress.say("no unfinished run of this configuration and seed: a new one")
     progress.say(f"{'going on in' if found else 'run folder'} {path}")
     return folder or RunFolder(Path(path), finished=finished, found=found)
+
+
+def _computed_in(plan: Plan, training: Training | None) -> dict[str, Any]:
+    """The device, and what the training computed in, which `amp: auto` leaves to the device."""
+    gpu = plan.device.type == "cuda"
+    device = torch.cuda.get_device_name(plan.device) if gpu else "cpu"
+    return {"device": device, **({} if training is None else {"precision": training.precisions()})}
 
 
 def _cost(method: Any, plan: Plan, ms_per_face: float, progress: Progress) -> dict[str, Any]:

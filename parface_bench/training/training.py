@@ -29,7 +29,7 @@ from parface_bench.training.compiling import check_compiler
 from parface_bench.training.engine import StageRunner, mix
 from parface_bench.training.faces import face_arrays
 from parface_bench.training.hooks import FiniteLossHook, LogHook, SampleHook, import_tensorboard
-from parface_bench.training.optimizer import build_optimizers, build_schedules, freeze
+from parface_bench.training.optimizer import build_optimizers, build_schedules, freeze, precision
 from parface_bench.training.progress import Progress
 from parface_bench.training.selection import Selection, hold_out
 from parface_bench.training.stage import Stage
@@ -168,6 +168,11 @@ class Training:
     def _chosen(self) -> list[tuple[int, Stage]]:
         numbered = list(enumerate(self.stages(), 1))
         return [(number, stage) for number, stage in numbered if self.only is None or number in self.only]
+
+    def precisions(self) -> list[str]:
+        """What the chosen stages compute in on this device: 'off' (float32), 'bf16', 'fp16'."""
+        gradient = [stage for _, stage in self._chosen() if stage.kind == "gradient"]
+        return sorted({precision(stage.amp, self.device) for stage in gradient})
 
     def _check_metric(self, stage: Stage) -> None:
         metric = resolve_metric(self._metric(stage))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -89,3 +91,34 @@ def test_3fabrec_learns_depth_with_the_shared_head():
     optimizers = build_optimizers(method, stage, torch.device("cpu"))
     assert torch.isfinite(method.training_step(batch, optimizers, stage)["loss"])
     assert method.eval().predict_crops(images).shape == (2, 68, 3)
+
+
+@pytest.mark.parametrize("amp", ["off", "bf16"])
+@pytest.mark.parametrize("adversary", ["gan", "wgan_gp", "wgan_gp_parface"])
+def test_every_adversary_steps_every_part_in_every_precision(net, batch, adversary, amp):
+    stage = Stage(
+        name="adversaries",
+        loss="autoencoder",
+        trains=("network.Q", "network.P", "network.D", "network.D_z"),
+        settings={
+            "losses": ["l1", "ssim", "contrast_structure_parface"],
+            "adversary": adversary,
+            "code_adversary": "code_adversary",
+        },
+        optimizers={
+            "autoencoder": {"type": "Adam", "lr": 1e-3, "modules": ["network.Q", "network.P"]},
+            "critic": {"type": "Adam", "lr": 1e-3, "modules": ["network.D"]},
+            "code_critic": {"type": "Adam", "lr": 1e-3, "modules": ["network.D_z"]},
+        },
+        amp=amp,
+    )
+    method = copy.deepcopy(net)
+    method.check_stage(stage)
+    freeze(method, stage)
+    set_modes(method, stage)
+    before = {name: p.detach().clone() for name, p in method.named_parameters()}
+    logged = method.training_step(batch, build_optimizers(method, stage, torch.device("cpu")), stage)
+    assert {"l1", "ssim", "contrast_structure_parface", "critic_loss", "code_critic_loss", "loss"} < set(logged)
+    assert all(torch.isfinite(value) for value in logged.values())
+    moved = {name.split(".")[1] for name, p in method.named_parameters() if not torch.equal(p, before[name])}
+    assert moved == {"Q", "P", "D", "D_z"}

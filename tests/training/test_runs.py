@@ -27,6 +27,7 @@ def test_leaves_every_file_and_a_recorded_result(run, dots_root, tmp_path):
     assert document["trained_on"] == ["dots:train"]
     assert document["contaminated"] is False
     assert document["run_id"] == folder.name
+    assert document["environment"]["device"] == "cpu" and document["environment"]["precision"] == ["off"]
     assert str(tmp_path) not in document["command"]
     recorded = pf.load_result(tmp_path / "store" / "dots" / "dot-norm" / folder.name)
     assert recorded.document["subsets"] == document["subsets"]

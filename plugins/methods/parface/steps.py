@@ -82,7 +82,7 @@ class AutoencoderStep:
         logged: dict[str, Tensor] = {}
         for name, adversary, critic, real, fake in (
             ("critic", self.adversary, network.D, images, recon),
-            ("code_critic", self.code_adversary, network.D_z, torch.randn_like(z), z),
+            ("code_critic", self.code_adversary, network.D_z, torch.randn_like(z, dtype=images.dtype), z),
         ):
             if adversary is None:
                 continue
