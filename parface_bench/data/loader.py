@@ -23,6 +23,7 @@ from parface_bench.data.crop_cache import CropCache, open_cache
 from parface_bench.data.memory import recycled
 from parface_bench.data.parface_geometry import for_pixels
 from parface_bench.data.pictures import decode_image, read_image
+from parface_bench.data.threads import cores
 from parface_bench.faces import convert
 from parface_bench.registry.errors import PfError, UserError
 
@@ -201,7 +202,7 @@ class FaceLoader:
             shuffle, drop_last: training order; leave out a last batch that is not full.
             seed: of the order.
             rank, world: this process and how many there are.
-            workers: processes that read pictures; 0 = this one. Not used once all crops are cached.
+            workers: processes that read pictures, at most one a core; 0 = this one. Not used once all crops are cached.
             pin_memory: page-locked batches, for a GPU.
             cache, cache_gib: see :func:`parface_bench.data.crop_cache.open_cache`.
         """
@@ -211,7 +212,7 @@ class FaceLoader:
         self.dataset = FaceSet(frames, crop, schema=schema, truth=truth, codec=codec, cache=kept)
         self._plan = _Plan(len(self.dataset), batch_size, shuffle, drop_last, seed, (rank, world))
         self._pin = pin_memory and torch.cuda.is_available()
-        self._workers = workers
+        self._workers = min(workers, cores())
         self._processes: DataLoader[Batch | PfError] | None = None
 
     def __len__(self) -> int:

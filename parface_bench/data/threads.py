@@ -12,6 +12,14 @@ from typing import Any
 import numpy as np
 
 
+def cores() -> int:
+    """Cores that this process may use: under a job scheduler fewer than the machine has."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
 def in_threads(work: Callable[[slice], Any], count: int, threads: int) -> None:
     """Call ``work`` with consecutive slices of 0 .. count, one a thread."""
     bounds = np.linspace(0, count, max(threads, 1) + 1).astype(int)
@@ -31,4 +39,4 @@ def in_threads(work: Callable[[slice], Any], count: int, threads: int) -> None:
 @lru_cache(maxsize=1)
 def _pool(process: int) -> ThreadPoolExecutor:
     """The threads of a process; one that was forked has none of its parent's."""
-    return ThreadPoolExecutor(os.cpu_count())
+    return ThreadPoolExecutor(cores())

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from parface_bench.data.threads import in_threads
+from parface_bench.data.threads import cores, in_threads
 
 
 @pytest.mark.parametrize(("count", "threads"), [(0, 2), (1, 4), (7, 1), (7, 2), (100, 3)])
@@ -40,3 +40,14 @@ def test_a_forked_process_has_threads_of_its_own():
         in_threads(lambda part: None, 10, 2)
         os._exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not tie processes to cores")
+def test_cores_are_those_that_the_process_was_given():
+    given = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(given)})
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, given)
+    assert cores() == len(given)

@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 from filelock import FileLock, Timeout
 
+from parface_bench.data.threads import cores
 from parface_bench.home import home
 from parface_bench.plugins.datasets.palsy_twin import storage
 from parface_bench.plugins.datasets.palsy_twin.asset import load_head
@@ -115,7 +116,7 @@ def ensure(
         ) from error
     with lock:
         for split, size in _missing(root, sizes).items():  # another process may have made them meanwhile
-            _make_split(root, split, size, seed, image_size, workers or os.cpu_count() or 1)
+            _make_split(root, split, size, seed, image_size, workers or cores())
 
 
 def _missing(root: Path, sizes: Mapping[str, int]) -> dict[str, int]:
