@@ -159,7 +159,9 @@ def _check_names(documents: Sequence[Mapping[str, Any]], selection: Selection) -
 def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -> Row:
     """One method and configuration; several results differ by seed only."""
     documents = [r.document for r in results]
-    newest = documents[-1]
+    newest, runs = documents[-1], [d["run_id"] for d in documents]
+    if all(d["subsets"] == newest["subsets"] for d in documents):
+        documents = [newest]  # nothing is random here: a deviation of nought over seeds would look like certainty
     row = Row(
         method=newest["method"],
         config=newest.get("profile") or "",
@@ -167,7 +169,7 @@ def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -
         excluded=len(newest["excluded"]),
         seeds=len(documents),
         contaminated=any(_has_seen(d) for d in documents),
-        runs=[d["run_id"] for d in documents],
+        runs=runs,
         command=newest["command"],
         created=newest["created"],
         results=results,

@@ -54,6 +54,13 @@ def test_seeds_give_mean_and_deviation_and_the_newest_run_of_a_seed_counts(make)
     assert cell(table, "a").spread == pytest.approx(statistics.stdev(values))
 
 
+def test_seeds_that_change_nothing_count_as_one_run(make):
+    """A method in which nothing is random keeps the interval over faces: 0.000 would look like certainty."""
+    [table] = tables(*(make("a", 3.0, half=0.1, seed=s, config={"lr": 1, "seed": s}) for s in range(3)))
+    assert table.rows[0].seeds == 1 and len(table.rows[0].runs) == 3
+    assert cell(table, "a").spread == pytest.approx(0.1)
+
+
 def test_configurations_of_one_method_are_rows_that_can_be_told_apart(make):
     [table] = tables(
         make("a", 3.0, config={"lr": 1}, profile="quick"),
