@@ -9,6 +9,7 @@ from typing import Any
 from parface_bench.data.crop import Crop
 from parface_bench.faces import Schema, get_schema
 from parface_bench.registry import METHODS, MethodSpec, PfError, UserError, nearest
+from parface_bench.training.crop_side import building_for
 from parface_bench.training.method import Method
 
 # What the toolkit gives; a recipe cannot set it under `method:`.
@@ -63,7 +64,8 @@ def build_method(
     if "image_size" in signature:
         given["image_size"] = int(recipe["image_size"])
     try:
-        method = METHODS.build(name, **given)
+        with building_for(int(recipe.get("image_size") or 0)):
+            method = METHODS.build(name, **given)
     except PfError:
         raise
     except Exception as error:

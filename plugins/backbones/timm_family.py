@@ -9,6 +9,7 @@ import timm
 from torch import Tensor, nn
 
 from parface_bench.registry import UserError, nearest
+from parface_bench.training.crop_side import crop_side
 
 
 class TimmBackbone(nn.Module):
@@ -21,11 +22,13 @@ class TimmBackbone(nn.Module):
         weights: a weights file (``.pth`` or ``.safetensors``) to load instead.
         in_channels: channels of the input.
         out_features: length of the vector, 0 for the pooled features; without ``features_only``.
-        options: further arguments of ``timm.create_model``.
+        options: further arguments of ``timm.create_model``. Models made for one picture size (ViT, Swin, ...) get the
+            side of the crops that a method is built for as ``img_size``, unless it is given.
 
     Attributes:
         channels: channels of each feature map, finest first; of the vector alone without ``features_only``.
         reductions: how many input pixels each feature map's pixel stands for.
+        fixed: side of the pictures that the model takes, 0 where it takes any.
         mean, std: statistics of the images that the weights were trained on (RGB in 0..1).
 
     Raises:
@@ -50,6 +53,10 @@ class TimmBackbone(nn.Module):
             if not Path(weights).is_file():
                 raise UserError(f"backbone {model!r}: weights {weights}: no such file")
             options["pretrained_cfg_overlay"] = {"file": str(weights)}
+        facts = timm.get_pretrained_cfg(model)
+        self.fixed = facts.input_size[-1] if facts is not None and facts.fixed_input_size else 0
+        if self.fixed and crop_side():
+            self.fixed = options.setdefault("img_size", crop_side())
         try:
             self.model: Any = timm.create_model(
                 model, pretrained=pretrained or weights is not None, in_chans=in_channels, **options
@@ -57,7 +64,7 @@ class TimmBackbone(nn.Module):
         except Exception as error:
             hint = "; give a file in weights, or train from scratch with pretrained false" if pretrained else ""
             raise UserError(f"backbone {model!r} cannot be built: {type(error).__name__}: {error}{hint}") from error
-        self.features_only = features_only
+        self.name, self.features_only = model, features_only
         if features_only:
             pyramid: Any = self.model.feature_info
             self.channels: list[int] = pyramid.channels()
@@ -74,7 +81,15 @@ class TimmBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor] | Tensor:
         """Images [B, in_channels, H, W] -> feature maps [B, C, H / r, W / r], channels first, or a vector [B, F]."""
-        out = self.model(images)
+        try:
+            out = self.model(images)
+        except (AssertionError, RuntimeError) as error:
+            if self.fixed in (0, images.shape[-1]) or "memory" in str(error):
+                raise
+            raise UserError(
+                f"backbone {self.name!r} is built for pictures of {self.fixed} px and was given {images.shape[-1]} px "
+                f"({error}): pass img_size={images.shape[-1]} where it is built, or image_size={self.fixed}"
+            ) from error
         if not self.features_only:
             return out
         # some models (Swin) give channels last

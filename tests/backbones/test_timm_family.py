@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from parface_bench.registry import BACKBONES, UserError
+from parface_bench.training.build import build_method
+from parface_bench.training.recipe import compose
 
 
 def test_feature_pyramid_by_timms_name():
@@ -18,6 +20,19 @@ def test_feature_pyramid_by_timms_name():
 def test_feature_maps_are_channels_first():
     backbone = BACKBONES.build("swin_tiny_patch4_window7_224", img_size=64)
     assert [f.shape[1] for f in backbone(torch.zeros(1, 3, 64, 64))] == backbone.channels
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "levit_128s"])
+def test_models_made_for_one_size_fit_the_recipes_crops(name):
+    recipe = compose("regression", "300w", "quick", [f"method.backbone={name}", "method.backbone_options={}"])
+    method = build_method("regression", "ibug68", recipe).eval()
+    size = recipe["image_size"]
+    assert method.features.fixed == size != 224
+    assert method.predict_crops(torch.zeros(1, 3, size, size)).shape == (1, 68, 2)
+    # built by hand they take what timm made them for
+    with pytest.raises(UserError, match=rf"{name}' is built for pictures of 224 px and was given {size} px"):
+        BACKBONES.build(name)(torch.zeros(1, 3, size, size))
+    assert BACKBONES.build(name, img_size=size)(torch.zeros(1, 3, size, size))
 
 
 def test_vector():
