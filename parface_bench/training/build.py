@@ -85,10 +85,12 @@ def _equip(
 ) -> None:
     """Set what every trainable method carries, see :class:`parface_bench.training.trainable.TrainableMethod`."""
     from parface_bench.training.heads import DepthHead
+    from parface_bench.training.strided import mend
     from parface_bench.training.trainable import TrainableMethod
 
     if not isinstance(method, TrainableMethod):
         raise UserError(f"method {type(method).__name__} is declared trainable: derive it from TrainableMethod")
+    mend(method)
     method.landmark_schema = schema
     method.schema = schema.name
     method.image_size = int(recipe["image_size"])

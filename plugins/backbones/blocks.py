@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench.training.strided import StridedPointwise
+
 
 def scaled(channels: int, width: float) -> int:
     """A channel count times the width multiplier, rounded to a multiple of 8 and at least 8."""
@@ -31,22 +33,11 @@ def initialise(module: nn.Module) -> None:
             nn.init.zeros_(part.bias)
 
 
-class Shortcut(nn.Conv2d):
-    """A 1 x 1 convolution without bias that takes every ``stride``-th pixel.
-
-    With fewer than 16 input channels the pixels are picked first: oneDNN 3.12 (of torch 2.14) writes past its memory
-    in the backward pass of a strided 1 x 1 convolution of large channels-last images with less than a vector of them.
-    """
+class Shortcut(StridedPointwise):
+    """A 1 x 1 convolution without bias that takes every ``stride``-th pixel."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__(inputs, outputs, 1, stride, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs, H, W] -> [B, outputs, H / stride, W / stride]."""
-        if self.in_channels >= 16:
-            return super().forward(x)
-        down, across = self.stride
-        return F.conv2d(x[:, :, ::down, ::across], self.weight, self.bias)
 
 
 class BasicBlock(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from parface_bench.plugins.backbones.blocks import Shortcut
+from parface_bench.training.strided import StridedPointwise, mend
 
 BACKWARD = """
 import torch
@@ -18,6 +20,18 @@ block = BasicBlock(8, 8, 2).to(memory_format=torch.channels_last)
 for _ in range(8):
     x = torch.randn(4, 8, 128, 128).contiguous(memory_format=torch.channels_last).requires_grad_(True)
     block(x).square().mean().backward()
+print("alive")
+"""
+
+TIMM = """
+import torch
+from parface_bench.training.build import build_method
+from parface_bench.training.recipe import compose
+recipe = compose("regression", "300w", "quick", ["method.backbone=repvgg_a0", "method.backbone_options={}"])
+method = build_method("regression", "ibug68", recipe).to(memory_format=torch.channels_last)
+for _ in range(8):
+    images = torch.rand(4, 3, 128, 128).contiguous(memory_format=torch.channels_last)
+    method(images).square().mean().backward()
 print("alive")
 """
 
@@ -30,6 +44,26 @@ def test_every_second_pixel(inputs):
     torch.testing.assert_close(part(x), plain)
     ours, theirs = (torch.autograd.grad(y.square().sum(), (x, part.weight)) for y in (part(x), plain))
     torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_convolutions_of_any_network_are_mended(groups):
+    torch.manual_seed(0)
+    conv = torch.nn.Conv2d(6, 4, 1, stride=2, groups=groups).double()
+    net, x = (
+        torch.nn.Sequential(conv, torch.nn.Conv2d(4, 4, 1), torch.nn.Conv2d(4, 4, 3, 2)).double(),
+        torch.rand(2, 6, 9, 8),
+    )
+    plain = net(x.double())
+    mend(net)
+    assert [type(part).__name__ for part in net] == ["StridedPointwise", "Conv2d", "Conv2d"]
+    torch.testing.assert_close(net(x.double()), plain)
+    assert type(copy.deepcopy(net)[0]) is StridedPointwise
+
+
+def test_a_timm_model_that_torch_alone_crashes_on_survives():
+    done = subprocess.run([sys.executable, "-c", TIMM], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr[-500:]
 
 
 def test_narrow_blocks_of_large_images_survive_the_backward_pass():
