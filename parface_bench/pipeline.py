@@ -225,10 +225,10 @@ def _claim(plan: Plan, progress: Progress) -> RunFolder:
 
 
 def _computed_in(plan: Plan, training: Training | None) -> dict[str, Any]:
-    """The device, and what the training computed in, which `amp: auto` leaves to the device."""
-    gpu = plan.device.type == "cuda"
-    device = torch.cuda.get_device_name(plan.device) if gpu else "cpu"
-    return {"device": device, **({} if training is None else {"precision": training.precisions()})}
+    """What rounding depends on: device, threads, and the precision, which `amp: auto` leaves to the device."""
+    device = torch.cuda.get_device_name(plan.device) if plan.device.type == "cuda" else "cpu"
+    precision = {} if training is None else {"precision": training.precisions()}
+    return {"device": device, "threads": torch.get_num_threads(), **precision}
 
 
 def _cost(method: Any, plan: Plan, ms_per_face: float, progress: Progress) -> dict[str, Any]:
