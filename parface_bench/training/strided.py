@@ -26,7 +26,9 @@ class StridedPointwise(nn.Conv2d):
 def mend(module: nn.Module) -> None:
     """Let all such convolutions of a network be computed safely, in place; weights and names stay."""
     for part in module.modules():
-        pointwise = type(part) is nn.Conv2d and part.kernel_size == (1, 1) and part.padding in ((0, 0), "valid")
+        if not isinstance(part, nn.Conv2d) or type(part) is not nn.Conv2d:  # a subclass has a forward of its own
+            continue
+        pointwise = part.kernel_size == (1, 1) and part.padding in ((0, 0), "valid")
         if pointwise and max(part.stride) > 1 and _narrow(part):
             part.__class__ = StridedPointwise
 
