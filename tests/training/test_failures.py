@@ -12,6 +12,13 @@ from parface_bench.registry import UserError, WorkError
 from parface_bench.training.checkpoint import load_method, load_safely, save_atomic
 
 
+def test_an_out_that_cannot_be_written_is_the_users_to_change(run, tmp_path):
+    (tmp_path / "runs").write_text("a file where the folder of runs should be")
+    with pytest.raises(UserError, match=r"cannot make the run's folder .*runs.*; choose another with --out"):
+        run("dot-net")
+    assert (tmp_path / "runs").read_text().startswith("a file")
+
+
 def test_a_loss_that_is_not_finite(run, tmp_path):
     with pytest.raises(WorkError) as caught:
         run("dot-net", "method.bad_after=6")
