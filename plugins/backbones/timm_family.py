@@ -28,7 +28,7 @@ class TimmBackbone(nn.Module):
     Attributes:
         channels: channels of each feature map, finest first; of the vector alone without ``features_only``.
         reductions: how many input pixels each feature map's pixel stands for.
-        fixed: side of the pictures that the model takes, 0 where it takes any.
+        made_for: side of the pictures that timm made the model for, 0 where it takes any.
         mean, std: statistics of the images that the weights were trained on (RGB in 0..1).
 
     Raises:
@@ -54,9 +54,9 @@ class TimmBackbone(nn.Module):
                 raise UserError(f"backbone {model!r}: weights {weights}: no such file")
             options["pretrained_cfg_overlay"] = {"file": str(weights)}
         facts = timm.get_pretrained_cfg(model)
-        self.fixed = facts.input_size[-1] if facts is not None and facts.fixed_input_size else 0
-        if self.fixed and crop_side():
-            self.fixed = options.setdefault("img_size", crop_side())
+        self.made_for = facts.input_size[-1] if facts is not None and facts.fixed_input_size else 0
+        if self.made_for and crop_side():
+            options.setdefault("img_size", crop_side())
         try:
             self.model: Any = timm.create_model(
                 model, pretrained=pretrained or weights is not None, in_chans=in_channels, **options
@@ -84,11 +84,12 @@ class TimmBackbone(nn.Module):
         try:
             out = self.model(images)
         except (AssertionError, RuntimeError) as error:
-            if self.fixed in (0, images.shape[-1]) or "memory" in str(error):
+            if not self.made_for or "memory" in str(error):
                 raise
+            side = images.shape[-1]
             raise UserError(
-                f"backbone {self.name!r} is built for pictures of {self.fixed} px and was given {images.shape[-1]} px "
-                f"({error}): pass img_size={images.shape[-1]} where it is built, or image_size={self.fixed}"
+                f"backbone {self.name!r}, as it is built, cannot take pictures of {side} px ({error}): set "
+                f"image_size={self.made_for}, which timm made it for, or build it with img_size={side}"
             ) from error
         if not self.features_only:
             return out

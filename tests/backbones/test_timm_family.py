@@ -27,12 +27,21 @@ def test_models_made_for_one_size_fit_the_recipes_crops(name):
     recipe = compose("regression", "300w", "quick", [f"method.backbone={name}", "method.backbone_options={}"])
     method = build_method("regression", "ibug68", recipe).eval()
     size = recipe["image_size"]
-    assert method.features.fixed == size != 224
+    assert size != method.features.made_for == 224
     assert method.predict_crops(torch.zeros(1, 3, size, size)).shape == (1, 68, 2)
     # built by hand they take what timm made them for
-    with pytest.raises(UserError, match=rf"{name}' is built for pictures of 224 px and was given {size} px"):
+    with pytest.raises(
+        UserError, match=rf"{name}', as it is built, cannot take pictures of {size} px .* image_size=224"
+    ):
         BACKBONES.build(name)(torch.zeros(1, 3, size, size))
     assert BACKBONES.build(name, img_size=size)(torch.zeros(1, 3, size, size))
+
+
+def test_a_model_that_fits_one_size_alone_says_so():
+    change = ["method.backbone=efficientformer_l1", "method.backbone_options={}"]
+    method = build_method("regression", "ibug68", compose("regression", "300w", "quick", change)).eval()
+    with pytest.raises(UserError, match=r"cannot take pictures of 128 px .*: set image_size=224"):
+        method.predict_crops(torch.zeros(1, 3, 128, 128))
 
 
 def test_vector():
