@@ -61,7 +61,10 @@ class PyramidHead(nn.Module):
         super().__init__()
         self.used = [i for i, r in enumerate(reductions) if r >= stride]
         if not self.used or reductions[self.used[0]] != stride:
-            raise UserError(f"no feature map of stride {stride}; this backbone has {list(reductions)}")
+            raise UserError(
+                f"no feature map of stride {stride}; this backbone has {list(reductions)}: set the stride to one of "
+                "these, or choose another backbone"
+            )
         self.lateral = nn.ModuleList(nn.Conv2d(channels[i], width, 1) for i in self.used)
         self.smooth = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1, bias=False),
