@@ -1,7 +1,7 @@
 """Kinds of plugins, their discovery and their look-up. Imports neither torch nor any plugin."""
 
 from parface_bench.registry.catalogue import Catalogue, catalogue
-from parface_bench.registry.declare import backbone, dataset, loss, method, metric
+from parface_bench.registry.declare import backbone, dataset, loss, measure, method, metric
 from parface_bench.registry.errors import NameClash, PfError, PluginWarning, UserError, WorkError, nearest
 from parface_bench.registry.hookspecs import hookimpl
 from parface_bench.registry.kind import Kind
@@ -10,6 +10,7 @@ from parface_bench.registry.specs import (
     BackboneSpec,
     DatasetSpec,
     LossSpec,
+    MeasureSpec,
     MethodSpec,
     MetricSpec,
     Spec,
@@ -19,6 +20,7 @@ DATASETS: Kind[DatasetSpec] = catalogue["dataset"]
 BACKBONES: Kind[BackboneSpec] = catalogue["backbone"]
 LOSSES: Kind[LossSpec] = catalogue["loss"]
 METRICS: Kind[MetricSpec] = catalogue["metric"]
+MEASURES: Kind[MeasureSpec] = catalogue["measure"]
 METHODS: Kind[MethodSpec] = catalogue["method"]
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "DATASETS",
     "KINDS",
     "LOSSES",
+    "MEASURES",
     "METHODS",
     "METRICS",
     "BackboneSpec",
@@ -33,6 +36,7 @@ __all__ = [
     "DatasetSpec",
     "Kind",
     "LossSpec",
+    "MeasureSpec",
     "MethodSpec",
     "MetricSpec",
     "NameClash",
@@ -46,6 +50,7 @@ __all__ = [
     "dataset",
     "hookimpl",
     "loss",
+    "measure",
     "method",
     "metric",
     "nearest",

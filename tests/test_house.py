@@ -32,6 +32,7 @@ FLOORS = {
     "parface_bench.evaluation": 5,
     "parface_bench.leaderboard": 6,
     "parface_bench.training": 7,
+    "parface_bench.clinical": 7,
     RUN: 8,
     "parface_bench.api": 9,
     "parface_bench.bench": 10,
