@@ -24,7 +24,7 @@ def spline(shapes: Shapes, landmarks: np.ndarray) -> Spline:
 def _spline(shapes: Shapes, landmarks: tuple[int, ...]) -> Spline:
     chain = shapes.chain(np.array(landmarks))
     steps = np.diff(chain[..., 0], axis=1)
-    folded = (steps > 0).any(axis=1) & (steps < 0).any(axis=1)  # where Emotrics stops
+    folded = np.logical_and((steps > 0).any(axis=1), (steps < 0).any(axis=1))  # where Emotrics stops
     return Spline(np.where(folded[:, None, None], np.nan, chain))
 
 
