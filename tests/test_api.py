@@ -21,7 +21,7 @@ def tables(tmp_path: Path) -> tuple[Path, list[Path]]:
     paths = [tmp_path / f"{name}.csv" for name in ("gt", "near", "far")]
     for path, offset in zip(paths, (0.0, 1.0, 3.0), strict=True):
         names = [f"{axis}{i}" for i in range(68) for axis in "xy"]
-        frame = pd.DataFrame((truth + [offset, 0.0]).reshape(20, -1), columns=names)
+        frame = pd.DataFrame((truth + np.array([offset, 0.0])).reshape(20, -1), columns=names)
         frame.insert(0, "id", [f"face{i}" for i in range(20)])
         frame.to_csv(path, index=False)
     return paths[0], paths[1:]
@@ -112,7 +112,8 @@ def test_plan_run_and_load_model_need_no_training_where_there_is_nothing_to_lear
     pd.DataFrame(rows, columns=["image", *names]).to_csv(tmp_path / "labels.csv", index=False)
     protocol = tmp_path / "boxes.yaml"
     protocol.write_text(
-        "{name: boxes, version: 1, schemas: [points5], dims: 2, crop: bb_ground_truth, norm: bbox, metrics: [NME], summary: boxes}"
+        "{name: boxes, version: 1, summary: boxes, schemas: [points5], dims: 2, crop: bb_ground_truth, norm: bbox, "
+        "metrics: [NME]}"
     )
     options = {"data_root": tmp_path / "labels.csv", "protocol": str(protocol), "device": "cpu"}
     planned = pf.plan("mean-shape", "landmark-table", **options)
