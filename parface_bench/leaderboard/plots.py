@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parface_bench.atomic import write_atomic
 from parface_bench.leaderboard.record import folder_name
 from parface_bench.leaderboard.result import Result
 from parface_bench.leaderboard.table import Row, Table
@@ -188,9 +189,8 @@ def _save(figure: Figure, path: Path) -> list[Path]:
     stem = path.with_suffix("") if path.suffix in (".png", ".svg") else path
     png, svg = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
     try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(png, dpi=160, facecolor="white")
-        svg.write_text(_svg(figure), encoding="utf-8")
+        write_atomic(png, lambda out: figure.savefig(out, format="png", dpi=160, facecolor="white"))
+        write_atomic(svg, _svg(figure))
     except OSError as error:
         raise UserError(f"cannot write the plot {png} ({error.strerror or error}); name another folder") from error
     return [png, svg]
