@@ -24,9 +24,14 @@ def group_of(document: Mapping[str, Any]) -> Group:
     if crop is None and document["config"].get("train"):
         crop = document["config"].get("recipe", {}).get("crop")
     mode = (crop or {}).get("mode", "auto")
-    key = [str(document[k]) for k in ("dataset", "protocol", "protocol_version", "data_fingerprint")]
-    unscored = tuple(document.get("unmapped") or ())
-    return Group(*key, unscored, "" if mode in ("auto", _crop_of(document)) else mode)
+    return Group(
+        document["dataset"],
+        document["protocol"],
+        str(document["protocol_version"]),
+        document["data_fingerprint"],
+        tuple(document.get("unmapped") or ()),
+        "" if mode in ("auto", _crop_of(document)) else mode,
+    )
 
 
 def _crop_of(document: Mapping[str, Any]) -> str:
