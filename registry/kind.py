@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from parface_bench.registry.errors import NameClash, UserError, nearest
+from parface_bench.registry.from_file import options_from_file
 from parface_bench.registry.specs import PLURALS, Spec
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Kind(Generic[S]):
         options = dict(config)
         name = options.pop("type")
         maker = registry.module_dict[name]
+        options = options_from_file(f"{self.name} {name!r}", maker, options)
         _check_options(f"{self.name} {name!r}", maker, options)
         return maker(**options)
 

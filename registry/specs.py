@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from parface_bench.registry.errors import UserError
 from parface_bench.registry.faults import aside
+from parface_bench.registry.from_file import importing
 from parface_bench.registry.requirements import install_command
 
 
@@ -50,7 +51,7 @@ class Spec:
             return self.target
         module, _, attr = self.target.partition(":")
         try:
-            with aside():
+            with aside(), importing():
                 return getattr(import_module(module), attr)
         except Exception as error:
             raise self.unusable(error) from error
