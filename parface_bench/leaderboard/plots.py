@@ -77,8 +77,9 @@ def plot_tables(
         for subset in subsets or subsets_with_errors(table):
             figure = table_figure(table, subset, warn)
             if figure is not None:
-                parts = (table.dataset, table.protocol, f"v{table.protocol_version}", table.fingerprint[:8], subset)
-                made += _save(figure, folder / folder_name("-".join(parts)))
+                data = table.fingerprint[:8]
+                name = [table.dataset, table.protocol, f"v{table.protocol_version}", data, table.apart, subset]
+                made += _save(figure, folder / folder_name("-".join(filter(None, name))))
     return made
 
 
