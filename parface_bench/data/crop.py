@@ -88,7 +88,7 @@ class Crop:
         ):
             raise UserError(
                 f"crop size {self.size}, margin {self.margin}, scale {self.scale}, shift {self.shift}: "
-                "the size must be at least 8, the margin at least 0 and the scale above 0; sizes at most 8192, factors at most 100"
+                "the size must be at least 8, the margin at least 0 and the scale above 0, none far beyond"
             )
         if self.align and self.mode not in _BY_LANDMARKS:
             raise UserError(f"crop mode {self.mode!r} cannot align the eyes: only {' and '.join(_BY_LANDMARKS)} can")
