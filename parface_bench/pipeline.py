@@ -72,7 +72,7 @@ def execute(settings: Settings) -> Result:
         took = time.perf_counter() - since
         if distributed.rank() == 0:
             prediction_table(plan.test, predictions).to_parquet(folder.path / PREDICTIONS, index=False)
-            evaluation = score_faces(plan.test, predictions, plan.protocol, str(getattr(method, "schema", "") or ""))
+            evaluation = score_faces(plan.test, predictions, plan.protocol, getattr(method, "schema", ""))
             document = {
                 **evaluation.document,
                 **plan.identity(),

@@ -132,4 +132,3 @@ def flip_points(points: np.ndarray, schema: str | Schema, width: float) -> np.nd
 def _check(points: np.ndarray, schema: Schema) -> None:
     if points.ndim < 2 or points.shape[-2] != len(schema):
         raise UserError(f"schema {schema.name!r} has {len(schema)} landmarks, found an array of shape {points.shape}")
-

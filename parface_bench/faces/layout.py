@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Any
 
 from parface_bench.registry.errors import UserError, nearest
@@ -190,7 +191,7 @@ class Layout:
         run = self._landmarks(chain, "edges")
         if len(run) < 2:
             raise self._wrong(f"edges holds {chain!r}, which joins fewer than two landmarks")
-        return list(zip(run[:-1], run[1:], strict=True))
+        return list(pairwise(run))
 
     def _sources(self, target: str, given: Any) -> tuple[tuple[int, ...], ...]:
         what = f"its conversion to {target!r}"

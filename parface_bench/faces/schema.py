@@ -63,8 +63,8 @@ class Schema:
         """
         if self.layout.flip is None:
             raise UserError(
-                f"landmark layout {self.name!r} has no flip, so that nothing can be mirrored: add 'flip' to the layout, "
-                "or set augment.flip=0 and predict.flip_test=false"
+                f"landmark layout {self.name!r} has no flip, so that nothing can be mirrored: add 'flip' to the "
+                "layout, or set augment.flip=0 and predict.flip_test=false"
             )
         return _frozen(self.layout.flip)
 
@@ -158,6 +158,8 @@ def adopt(layout: Layout, owner: str) -> Schema:
     if known == layout:
         return schema_of(known)
     if _UNNAMED.fullmatch(layout.name):
-        raise UserError(f"{owner}: the layout name {layout.name!r} stands for landmarks without a layout; choose another")
+        raise UserError(
+            f"{owner}: the layout name {layout.name!r} stands for landmarks without a layout; choose another"
+        )
     catalogue.add(LayoutSpec(name=layout.name, target=layout, points=layout.points, owner=owner))
     return schema_of(layout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
@@ -13,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from parface_bench.faces import get_schema
+from parface_bench.faces import get_schema, schema_names, schemas_with
 from parface_bench.registry import DATASETS, DatasetSpec, UserError, nearest
 from parface_bench.scoring.norms import parse_norm
 
@@ -59,11 +60,9 @@ class Protocol:
         Raises:
             UserError: no schema fits.
         """
-        if not self.schemas:
-            return None
-        for name in self.schemas:
-            if len(get_schema(name)) == points:
-                return name
+        fitting = [name for name in self.schemas if name in schemas_with(points)]
+        if fitting or not self.schemas:
+            return fitting[0] if fitting else None
         takes = " or ".join(f"{len(get_schema(s))} ({s})" for s in self.schemas)
         raise UserError(f"protocol {self.name!r} scores {takes} landmarks, these faces have {points}")
 
@@ -92,6 +91,15 @@ def protocol_of(spec: DatasetSpec) -> Protocol:
     return _versioned(_make(facts, f"data set {spec.name!r}"))
 
 
+def protocol_facts(protocol: Protocol) -> dict[str, Any]:
+    """Everything that a protocol fixes, as JSON values (an open end of a yaw bin is None)."""
+    plain: dict[str, Any] = {"kind": "protocol", **_shallow(protocol)}
+    for key in ("schemas", "metrics", "balanced"):
+        plain[key] = list(plain[key])
+    ends = {name: [x if math.isfinite(x) else None for x in limits] for name, limits in protocol.yaw_bins.items()}
+    return {**plain, "yaw_bins": ends}
+
+
 def _has_own(spec: DatasetSpec) -> bool:
     return bool(spec.norm and not spec.protocol)
 
@@ -114,8 +122,8 @@ def load_protocol(name: str | Path | Protocol) -> Protocol:
     if text in DATASETS and _has_own(DATASETS.spec(text)):
         return protocol_of(DATASETS.spec(text))
     raise UserError(
-        f"unknown protocol {text!r}{nearest(text, protocol_names())}; 'pfbench list protocol' names all, and a protocol "
-        "of your own is given as a .yaml file"
+        f"unknown protocol {text!r}{nearest(text, protocol_names())}; 'pfbench list protocol' names all, and one of "
+        "your own is given as a .yaml file"
     )
 
 
@@ -185,8 +193,10 @@ def _make(facts: dict[str, Any], where: str) -> Protocol:
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{where}: a value has the wrong form ({error})") from error
     protocol = Protocol(**facts)
+    known_layouts = schema_names()
     for schema in protocol.schemas:
-        get_schema(schema)
+        if schema not in known_layouts:
+            raise UserError(f"{where}: unknown landmark schema {schema!r}{nearest(schema, known_layouts)}")
     if protocol.dims not in (2, 3):
         raise UserError(f"{where}: dims must be 2 or 3, not {protocol.dims!r}")
     if not protocol.metrics:

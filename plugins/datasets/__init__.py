@@ -37,7 +37,13 @@ PLUGINS: list[DatasetSpec] = [
 ]
 
 LAYOUTS = [
-    LayoutSpec(name=name, target=f"parface_bench.faces.{module}:{name.upper()}", points=points, summary=f"{points} points")
+    LayoutSpec(
+        name=name,
+        target=f"parface_bench.faces.{module}:{name.upper()}",
+        points=points,
+        summary=f"{points} landmarks",
+        reference="docs/datasets.md",
+    )
     for module, name, points in (
         ("hub", "ibug68", 68),
         ("layouts", "wflw98", 98),
