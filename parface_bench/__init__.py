@@ -37,6 +37,7 @@ _EXPORTS = {
     "TrainableMethod": "parface_bench.training.trainable",
     "Stage": "parface_bench.training.stage",
     "run": "parface_bench.api",
+    "plan": "parface_bench.api",
     "score": "parface_bench.api",
     "compare": "parface_bench.api",
     "load_model": "parface_bench.api",

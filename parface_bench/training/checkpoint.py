@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import pickle
 import warnings
 import zipfile
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from parface_bench.atomic import write_atomic
 from parface_bench.registry import METHODS, UserError, WorkError
 
 if TYPE_CHECKING:
@@ -23,21 +23,14 @@ FORMAT_VERSION = 1
 
 
 def save_atomic(content: Mapping[str, Any], path: Path) -> None:
-    """``torch.save`` under a temporary name, flushed to the disk, then renamed: a kill leaves the old file or the new.
+    """``torch.save``, whole or not at all: a kill leaves the old file or the new.
 
     Raises:
         WorkError: the disk is full or the folder cannot be written; the earlier file is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            torch.save(dict(content), file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_atomic(path, lambda file: torch.save(dict(content), file))
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
         # torch reports a short write of its zip archive as a RuntimeError
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or isinstance(error, RuntimeError)
         why = "the disk is full" if full else str(error)
