@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from parface_bench.atomic import write_atomic
 from parface_bench.data.images.crop import Crop
 from parface_bench.data.index import stack
 from parface_bench.data.recycled import keep_freed_memory
@@ -26,8 +27,7 @@ from parface_bench.results.result import Result, load_result
 from parface_bench.runs.cost import measure
 from parface_bench.runs.folder import CHECKPOINT, RunFolder, claim, open_log
 from parface_bench.runs.plan import Plan, Settings
-from parface_bench.training import distributed
-from parface_bench.training import overlays as pictures
+from parface_bench.training import distributed, overlays
 from parface_bench.training.hooks import seconds_spent
 from parface_bench.training.loop import Training, chosen_stages
 from parface_bench.training.predictions import predict_all, prediction_table, score_faces
@@ -72,8 +72,9 @@ def execute(settings: Settings) -> Result:
         predictions = predict_all(method, plan.test, plan.recipe, progress)
         took = time.perf_counter() - since
         if distributed.rank() == 0:
-            prediction_table(plan.test, predictions).to_parquet(folder.path / PREDICTIONS, index=False)
-            evaluation = score_faces(plan.test, predictions, plan.protocol, str(getattr(method, "schema", "") or ""))
+            table = prediction_table(plan.test, predictions)
+            write_atomic(folder.path / PREDICTIONS, lambda out: table.to_parquet(out, index=False))
+            evaluation = score_faces(plan.test, predictions, plan.protocol, getattr(method, "schema", ""))
             document = {
                 **evaluation.document,
                 **plan.identity(),
@@ -209,7 +210,7 @@ def _draw(folder: Path, plan: Plan, predictions: np.ndarray, progress: Progress)
     crop = Crop(mode=plan.protocol.crop)
     try:
         for name, rows in (("best", ranked[:count]), ("worst", ranked[: -count - 1 : -1]), ("random", chosen)):
-            pictures.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png")
+            overlays.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png")
         plot_ced([result], "full", folder / "figures" / "ced")
     except (OSError, PfError) as error:
         progress.say(f"the result is complete, but its figures are not: {error}")
