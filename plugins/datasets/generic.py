@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,11 +10,11 @@ import pandas as pd
 from parface_bench.data.archive import read_bytes, walk
 from parface_bench.data.faults import Absent
 from parface_bench.data.index import index
+from parface_bench.data.own_layouts import find_layout
 from parface_bench.data.readers.boxes import all_pictures
 from parface_bench.data.readers.coco import parse_coco
-from parface_bench.data.readers.landmark_table import parse_table
+from parface_bench.data.readers.landmark_table import ids_of_images, parse_table
 from parface_bench.data.readers.lookup import Pictures
-from parface_bench.faces import schemas_with
 
 
 def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFrame:
@@ -24,18 +24,17 @@ def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") ->
         root: the table, or a folder with ``SPLIT.csv`` or ``.parquet``, or with one table (a column ``split`` selects).
         split: rows to keep; ``all`` keeps every row.
         base: what the table calls the first pixel.
-        schema: landmark schema; by the number of points if not given.
+        schema: landmark layout, by name or as a YAML file; if not given, ``TABLE.layout.yaml`` or ``layout.yaml``
+            beside the table, else the only known one with so many points, else none.
     """
     file, chosen = _one(root, split, {".csv", ".parquet"})
     labels, tags = parse_table(read_bytes(file.parent, file.name), str(file), base)
     labels = Pictures(file.parent).resolve(labels, lambda row: f"{file}: row {row.Index + 2}")
     if "id" not in labels:  # the second face of a picture is called NAME#2
-        names = [str(PurePosixPath(ref).with_suffix("")) for ref in labels["picture"]]
-        number = labels.groupby("picture").cumcount() + 1
-        labels["id"] = [name if k == 1 else f"{name}#{k}" for name, k in zip(names, number, strict=True)]
+        labels["id"] = ids_of_images(labels["image"])
     if not chosen and split != "all" and "split" in labels:
         labels = labels[labels["split"] == split]
-    columns = {c: c for c in ("yaw", "box_size") if c in labels}
+    columns = {c: c for c in ("yaw", "box_size", "image_size", "visible") if c in labels}
     frame = index(
         labels.drop(columns=["split"], errors="ignore"),
         image="picture",
@@ -46,7 +45,7 @@ def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") ->
         tags=tags,
         **columns,
     )
-    return _schema(frame, schema)
+    return _schema(frame, file, schema)
 
 
 def coco(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFrame:
@@ -71,7 +70,7 @@ def coco(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFr
         split=split,
         **{c: c for c in ("box_size",) if c in labels},
     )
-    return _schema(frame, schema)
+    return _schema(frame, file, schema)
 
 
 def image_folder(root: Path, split: str) -> pd.DataFrame:
@@ -100,9 +99,11 @@ def _one(root: Path, split: str, suffixes: set[str]) -> tuple[Path, bool]:
     return root / fitting[0], bool(named)
 
 
-def _schema(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
-    """The schema given, or the one that has this many points."""
+def _schema(frame: pd.DataFrame, file: Path, schema: str) -> pd.DataFrame:
+    """The layout of the table's landmarks; '' where it has none."""
     marks: Any = next((m for m in frame["landmarks"] if m is not None), None)
-    known = [] if schema or marks is None else schemas_with(len(marks))
-    frame.attrs["schema"] = schema or (known[0] if len(known) == 1 else "")
+    frame.attrs["schema"] = ""
+    if marks is not None:
+        frame.attrs["schema"], more = find_layout(file, len(marks), schema)
+        frame.attrs.update(more)
     return frame
