@@ -27,7 +27,7 @@ TWIN = DatasetSpec(
         "occluded": "a hand, scarf, mask, object or dark glasses hide part of the face",
         "clean": "nothing before the face, a fair photograph, light from the front or above",
     },
-    counts={"train": 4000, "val": 500, "test": 1000, "paired": 500},
+    counts={"train": 4000, "val": 500, "test": 1000, "paired": 2000},
     citation="parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
     how_to_get="made on first use",
 )
@@ -36,6 +36,7 @@ SPECS: list[DatasetSpec] = [
     replace(
         TWIN,
         name="palsy-twin-v1",
+        counts={**TWIN.counts, "paired": 500},
         target=f"{_HERE}.dataset:palsy_twin_v1",
         make_root=f"{_HERE}.generate:make_root_v1",
         summary="The twin's first version, with milder palsies: for results that were recorded on it",

@@ -33,7 +33,7 @@ def palsy_twin(
     train: int = SIZES["train"],
     val: int = SIZES["val"],
     test: int = SIZES["test"],
-    paired: int = SIZES["paired"],
+    paired: int = 2000,
     seed: int = 0,
     image_size: int = 256,
 ) -> pd.DataFrame:
@@ -72,7 +72,9 @@ def _table(root: Path, split: str, sizes: dict[str, int], seed: int, image_size:
     labels["moderate"] = grade == "IV"
     labels["severe"] = grade.isin(["V", "VI"])
     labels["occluded"] = labels["occlusion"].isin(HIDING)
-    pair = {"pair": "pair"} if "pair" in labels else {}
+    more: dict[str, Any] = {"pair": "pair"} if "pair" in labels else {}
+    if version is not V1:  # whose recorded runs validated without regard to persons
+        more["identity"] = lambda row: f"{split}-{row.person}"
     return index(
         labels,
         image="img_path",
@@ -87,7 +89,7 @@ def _table(root: Path, split: str, sizes: dict[str, int], seed: int, image_size:
         roll="roll",
         palsy_severity="palsy_severity",
         person="person",
-        **pair,
+        **more,
     )
 
 
