@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.index import index
 from parface_bench.plugins.datasets.palsy_twin import storage
 from parface_bench.plugins.datasets.palsy_twin.covering import HIDING
-from parface_bench.plugins.datasets.palsy_twin.generate import SIZES, ensure
+from parface_bench.plugins.datasets.palsy_twin.generate import SIZES, ensure, make_root
 
 CATEGORIES = ["palsy_side", "palsy_grade", "palsy_kind", "expression", "skin_tone", "occlusion", "lighting"]
 SUBSETS = {
@@ -26,6 +27,30 @@ SUBSETS = {
 }
 
 
+@dataset(
+    "palsy-twin",
+    make_root=make_root,
+    summary="Synthetic faces with exact 3D truth and dialled facial palsy, rendered on first use (v1)",
+    reference="docs/palsy-twin.md",
+    licence="CC0 1.0 (MakeHuman head data); no real person, no clinical evidence",
+    schema="ibug68",
+    dims=3,
+    splits=("train", "val", "test", "paired"),
+    protocol="parface",
+    subsets={
+        "healthy": "no palsy, natural asymmetry",
+        "mild": "House-Brackmann II and III",
+        "moderate": "House-Brackmann IV",
+        "severe": "House-Brackmann V and VI",
+        "flaccid": "palsy without synkinesis",
+        "synkinetic": "palsy with synkinesis and contracture",
+        "occluded": "a hand, scarf, mask, object or dark glasses hide part of the face",
+        "clean": "nothing before the face, a fair photograph, light from the front or above",
+    },
+    counts={"train": 4000, "val": 500, "test": 1000, "paired": 500},
+    citation="parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
+    how_to_get="made on first use",
+)
 def palsy_twin(
     root: Path,
     split: str,
