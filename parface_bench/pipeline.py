@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from parface_bench.atomic import write_atomic
 from parface_bench.data.crop import Crop
 from parface_bench.data.index import stack
 from parface_bench.data.memory import keep_freed_memory
@@ -71,8 +72,9 @@ def execute(settings: Settings) -> Result:
         predictions = predict_all(method, plan.test, plan.recipe, progress)
         took = time.perf_counter() - since
         if distributed.rank() == 0:
-            prediction_table(plan.test, predictions).to_parquet(folder.path / PREDICTIONS, index=False)
-            evaluation = score_faces(plan.test, predictions, plan.protocol, str(getattr(method, "schema", "") or ""))
+            table = prediction_table(plan.test, predictions)
+            write_atomic(folder.path / PREDICTIONS, lambda out: table.to_parquet(out, index=False))
+            evaluation = score_faces(plan.test, predictions, plan.protocol, getattr(method, "schema", ""))
             document = {
                 **evaluation.document,
                 **plan.identity(),

@@ -294,7 +294,7 @@ class Catalogue:
             known = self._table()[spec.kind].get(spec.name) or found.get(_label(spec))
             if known is None:
                 found[_label(spec)] = replace(spec, owner=owner)
-            elif not (known.owner == owner and _same(known, spec)):
+            elif not _same(known, spec) or (known.owner != owner and spec.kind != "layout"):
                 who = f"twice by {owner}" if known.owner == owner else f"by both {known.owner} and {owner}"
                 raise NameClash(f"{spec.kind} {spec.name!r} is declared {who}: rename one of them")
         return tuple(found.values())
@@ -344,6 +344,8 @@ def _label(spec: Spec) -> tuple[str, str]:
 
 def _same(one: Spec, other: Spec) -> bool:
     """Whether two declarations are of one object, which either of them may give as ``"module:attr"``."""
+    if one.kind == "layout":
+        return one.load() == other.load()
     targets = [one.target, other.target]
     if any(isinstance(target, str) for target in targets):
         targets = [t if isinstance(t, str) else f"{t.__module__}:{getattr(t, '__qualname__', '')}" for t in targets]

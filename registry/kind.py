@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.from_file import being_built_from_file, options_from_file
 from parface_bench.registry.specs import PLURALS, Spec
 
 if TYPE_CHECKING:
@@ -83,12 +84,14 @@ class Kind(Generic[S]):
             return self.registry.build(config)
         spec = self.provider(name)
         if spec.name != name:
-            config.update(type=spec.name, model=name)
+            config.update(model=name)
         maker = spec.load()
-        _check_options(f"{self.name} {spec.name!r}", maker, config)
         self.registry.register_module(name=spec.name, module=maker, force=True)
+        who = f"{self.name} {spec.name!r}"
+        options = options_from_file(who, maker, {key: value for key, value in config.items() if key != "type"})
+        _check_options(who, maker, options)
         try:
-            return self.registry.build(config)
+            return self.registry.build({**options, "type": spec.name})
         except ModuleNotFoundError as error:
             if spec.needs:
                 raise spec.unusable(error) from error
@@ -104,7 +107,7 @@ class Kind(Generic[S]):
 
     def _elsewhere(self, name: str) -> Any:
         """What mmengine finds under a name that is no plugin's; None where the name is one's, or nobody's."""
-        if name in self or not ("." in name or name in self.registry.module_dict):
+        if name in self or not ("." in name or name in self.registry.module_dict) or being_built_from_file():
             return None
         if any(spec.provides(name) for spec in self):
             return None

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from parface_bench.registry.declare import make_spec
+from parface_bench.registry.declare import make_spec, make_specs
 from parface_bench.registry.specs import CODE, KINDS, Spec
 
 HOMES = ("parface_bench", "parface_bench.registry", "parface_bench.registry.declare")
@@ -143,16 +143,35 @@ class _Module:
                     facts = {str(k.arg): self._fact(str(k.arg), k.value) for k in call.keywords}
                     told = self._told_by(node) if kind == "method" and "trainable" not in facts else {}
                     doc = ast.get_docstring(node) or ""
-                    yield make_spec(kind, name, f"{self.name}:{node.name}", doc, {**told, **facts})
+                    yield from make_specs(kind, name, f"{self.name}:{node.name}", doc, {**told, **facts})
 
     def _fact(self, key: str, node: ast.expr) -> Any:
         """A literal fact; one that is an object of the module is named, to be imported when it is used."""
+        if key == "layout":
+            given = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
+            return [self._layout(one) for one in given]
         try:
             return self._value(node)
         except _Unread:
             if key not in CODE or not isinstance(node, ast.Name):
                 raise
             return ":".join(self._origin(node.id))
+
+    def _layout(self, node: ast.expr) -> Spec:
+        """The facts of a layout that is named, off its ``Layout(NAME, points=N, ..., reference=...)``."""
+        if not isinstance(node, ast.Name):
+            raise _Unread
+        home, name = self._origin(node.id)
+        module = self if home == self.name else self.reader.module(home)
+        made = module.names.get(name)
+        call = made.value if isinstance(made, ast.Assign | ast.AnnAssign) else None
+        if not isinstance(call, ast.Call):
+            raise _Unread
+        said = dict(zip(("name", "points"), call.args, strict=False))
+        said |= {str(k.arg): k.value for k in call.keywords if k.arg in ("name", "points", "reference")}
+        facts = {key: module._value(value) for key, value in said.items()}
+        facts |= {"summary": f"{facts['points']} landmarks"}
+        return make_spec("layout", facts.pop("name"), f"{home}:{name}", "", facts)
 
     def _value(self, node: ast.expr, follow: bool = True) -> Any:
         """The value of a literal, in which names may stand for constants of this module or of one it imports from."""

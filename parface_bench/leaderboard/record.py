@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parface_bench.atomic import write_atomic
 from parface_bench.home import home
 from parface_bench.leaderboard import provenance
 from parface_bench.leaderboard.contamination import contaminated
@@ -140,14 +140,9 @@ def write_result(document: Mapping[str, Any], errors: pd.DataFrame | None, folde
     """
     full = complete(document)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     if errors is not None:
-        temporary = folder / f".{ERRORS}.{os.getpid()}"
-        _write_errors(errors, temporary)
-        temporary.replace(folder / ERRORS)
-    temporary = folder / f".{RESULT}.{os.getpid()}"
-    _write_json(full, temporary)
-    temporary.replace(folder / RESULT)
+        _write_errors(errors, folder / ERRORS)
+    _write_json(full, folder / RESULT)
     return full
 
 
@@ -192,11 +187,7 @@ def _move_in(document: dict[str, Any], errors: pd.DataFrame | None, target: Path
 
 
 def _write_json(document: dict[str, Any], path: Path) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(document, file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_atomic(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _write_errors(errors: pd.DataFrame, path: Path) -> None:
@@ -204,9 +195,7 @@ def _write_errors(errors: pd.DataFrame, path: Path) -> None:
 
     # hardly two numbers are equal: a dictionary of them only makes the file larger
     repeated = [name for name in errors if not is_float_dtype(errors[name])]
-    errors.to_parquet(path, index=False, compression="zstd", use_dictionary=repeated)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    write_atomic(path, lambda out: errors.to_parquet(out, index=False, compression="zstd", use_dictionary=repeated))
 
 
 def _kept(document: dict[str, Any], errors: pd.DataFrame | None, keep: str | Path | None) -> str:

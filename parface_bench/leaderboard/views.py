@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from parface_bench.atomic import write_atomic
 from parface_bench.leaderboard.board import build_tables
 from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.record import record
@@ -110,19 +109,14 @@ def add_runs(folders: Sequence[Path], store: Path, warn: Warn) -> None:
 
 
 def write(text: str, path: Path) -> None:
-    """Write a file whole: under a temporary name beside it, then renamed.
+    """Write a text file, whole or not at all.
 
     Raises:
         UserError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_atomic(path, text)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise UserError(f"cannot write {path} ({error.strerror or error}); name another file with --out") from error
 
 

@@ -13,6 +13,7 @@ from parface_bench.data.archive import read_bytes, walk
 from parface_bench.data.index import index
 from parface_bench.data.readers.aflw import parse_release, read_sqlite
 from parface_bench.data.readers.lookup import Pictures
+from parface_bench.faces.layouts import AFLW19, AFLW21
 from parface_bench.registry.errors import UserError
 
 
@@ -21,7 +22,7 @@ from parface_bench.registry.errors import UserError
     summary="Annotated Facial Landmarks in the Wild: 19 landmarks at all yaws",
     reference="https://www.tugraz.at/institute/icg/research/team-bischof/lrs/downloads/aflw/",
     licence="on request, research only",
-    schema="aflw19",
+    layout=[AFLW19, AFLW21],
     splits=("train", "full", "frontal"),
     test_splits=("full",),
     protocol="aflw",

@@ -13,6 +13,7 @@ from parface_bench.data.index import index
 from parface_bench.data.readers.boxes import detected
 from parface_bench.data.readers.pose3d import corners
 from parface_bench.data.readers.tables import lines
+from parface_bench.faces.hub import POINTS5
 from parface_bench.registry.errors import UserError
 
 PARTS = {"train": "0", "val": "1", "test": "2"}
@@ -24,7 +25,7 @@ LISTS = {"img_celeba": "list_landmarks_celeba.txt", "img_align_celeba": "list_la
     summary="CelebA: 202,599 faces with boxes and five landmarks",
     reference="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
     licence="non-commercial research",
-    schema="points5",
+    layout=POINTS5,
     splits=("train", "val", "test", "all"),
     counts={"train": 162770, "val": 19867, "test": 19962, "all": 202599},
     overlaps={"all": ("celeba",)},

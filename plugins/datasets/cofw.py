@@ -15,6 +15,7 @@ from parface_bench.data.index import index
 from parface_bench.data.readers import hdf
 from parface_bench.data.readers.mat import load_mat, variable
 from parface_bench.data.readers.pose3d import corners
+from parface_bench.faces.layouts import COFW29
 from parface_bench.registry.errors import UserError
 
 SUFFIX = {"train": "Tr", "test": "T"}
@@ -25,7 +26,7 @@ SUFFIX = {"train": "Tr", "test": "T"}
     summary="Caltech Occluded Faces in the Wild: 29 landmarks with occlusion",
     reference="https://data.caltech.edu/records/bc0bf-nc666",
     licence="research only",
-    schema="cofw29",
+    layout=COFW29,
     protocol="cofw",
     counts={"train": 1345, "test": 507},
     overlaps={"train": ("300w:train",)},  # 845 of them are LFPW's

@@ -14,6 +14,7 @@ from parface_bench.data.index import index
 from parface_bench.data.progress import progress
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.tables import lines, text_numbers
+from parface_bench.faces.layouts import LAPA106
 from parface_bench.plugins.datasets.menpo2d import PUBLIC as MENPO
 from parface_bench.plugins.datasets.w300 import PUBLIC as W300
 from parface_bench.registry.errors import UserError
@@ -27,7 +28,7 @@ SOURCES = ("300w-lp", *W300, *MENPO)
     summary="LaPa: 106 landmarks on more than 22,000 faces",
     reference="https://github.com/jd-opensource/lapa-dataset",
     licence="non-commercial research",
-    schema="lapa106",
+    layout=LAPA106,
     splits=("train", "val", "test"),
     protocol="lapa",
     counts={"train": 18176, "val": 2000, "test": 2000},

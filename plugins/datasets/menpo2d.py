@@ -17,6 +17,7 @@ from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.data.readers.sidecar import find
 from parface_bench.data.readers.tables import parse_json_table, points
+from parface_bench.faces.layouts import MENPO39, MENPO84
 from parface_bench.registry.errors import UserError
 
 TABLES = {split: f"menpo_{split}.ljson" for split in ("train", "common", "challenging", "full")} | {
@@ -32,6 +33,7 @@ PROFILE = {"profile": "menpo39", "test-profile": "menpo39"}
     reference="https://ibug.doc.ic.ac.uk/resources/2nd-facial-landmark-tracking-competition-menpo-ben/",
     licence="research only",
     schema="ibug68",
+    layout=[MENPO39, MENPO84],
     splits=("train", "common", "challenging", "full", "private", "test", "profile", "test-profile"),
     test_splits=("full",),
     protocol="300w",

@@ -9,6 +9,7 @@ import pandas as pd
 from parface_bench import dataset
 from parface_bench.data.index import index
 from parface_bench.data.readers import ibug
+from parface_bench.faces.hub import IBUG68
 
 PUBLIC = ("300w:train", "300w:common", "300w:challenging", "300w:full")
 
@@ -18,7 +19,7 @@ PUBLIC = ("300w:train", "300w:common", "300w:challenging", "300w:full")
     summary="300 Faces in the Wild: 68 landmarks, common, challenging and private test sets",
     reference="https://ibug.doc.ic.ac.uk/resources/300-W/",
     licence="research only",
-    schema="ibug68",
+    layout=IBUG68,
     splits=("train", "common", "challenging", "full", "private"),
     test_splits=("full",),
     protocol="300w",

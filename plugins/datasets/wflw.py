@@ -14,6 +14,7 @@ from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.index import index
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.wflw import ATTRIBUTES, LISTS, parse_list, parse_subset
+from parface_bench.faces.layouts import WFLW98
 from parface_bench.registry.errors import UserError
 
 
@@ -22,7 +23,7 @@ from parface_bench.registry.errors import UserError
     summary="Wider Facial Landmarks in the Wild: 98 landmarks, six attributes",
     reference="https://wywu.github.io/projects/LAB/WFLW.html",
     licence="research only",
-    schema="wflw98",
+    layout=WFLW98,
     protocol="wflw",
     subsets={
         "pose": "large pose (326)",

@@ -182,7 +182,7 @@ def test_a_full_disk_keeps_the_earlier_checkpoint(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoints.os, "fsync", full)
+    monkeypatch.setattr("parface_bench.atomic.os.fsync", full)
     with pytest.raises(WorkError, match="the disk is full; the earlier one is kept"):
         save_atomic({"a": torch.zeros(3)}, path)
     assert torch.equal(load_safely(path)["a"], torch.ones(3))

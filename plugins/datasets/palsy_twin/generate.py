@@ -128,7 +128,7 @@ def _claim(root: Path, seed: int, image_size: int) -> None:
     """Write ``meta.json``, or refuse a folder that was made otherwise."""
     wanted, found = facts(seed, image_size), found_facts(root)
     if found is None:
-        storage.write_atomic(root / "meta.json", (json.dumps(wanted, indent=1) + "\n").encode())
+        storage.write(root / "meta.json", (json.dumps(wanted, indent=1) + "\n").encode())
     elif found != wanted:
         said = ", ".join(f"{k} {found.get(k)!r} instead of {v!r}" for k, v in wanted.items() if found.get(k) != v)
         raise UserError(f"{root}: this twin was made with {said}; choose another folder or delete this one")
@@ -168,7 +168,7 @@ def make_part(root: Path, split: str, part: int, seed: int, image_size: int) -> 
         ok, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, face.photo.quality])
         if not ok:
             raise WorkError(f"{root / name}: opencv cannot encode the picture as JPEG")
-        storage.write_atomic(root / name, data.tobytes())
+        storage.write(root / name, data.tobytes())
         records.append({"img_path": name, **record, **({"pair": number // 2} if paired else {})})
     storage.write_records(storage.part_file(root, split, part), records)
 
