@@ -1,7 +1,7 @@
 """Heatmap codecs of body pose as mmpose 1.x has them, and done right: MSRA, DARK and UDP.
 
 A name that ends in ``-mmpose`` does exactly what mmpose does; the same name without it mends what is a flaw there (see
-docs/comparability.md). Arguments and results are those of :mod:`parface_bench.data.codecs`: heatmap pixels.
+docs/comparability.md). Arguments and results are those of :mod:`parface_bench.data.heatmaps.codecs`: heatmap pixels.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from parface_bench.data import peaks
+from parface_bench.data.heatmaps import peaks
 
 # An unknown landmark (NaN) is drawn this far away.
 _NOWHERE = 1e6

@@ -8,12 +8,12 @@ from typing import Any
 from torch import Tensor
 
 from parface_bench import method
-from parface_bench.data.batch import Batch
-from parface_bench.data.codecs import HeatmapCodec, confidence
+from parface_bench.data.batches.batch import Batch
+from parface_bench.data.heatmaps.codecs import HeatmapCodec, confidence
 from parface_bench.faces import Schema
+from parface_bench.methods.heads import PyramidHead, annotated
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, LOSSES
-from parface_bench.training.heads import PyramidHead, annotated
-from parface_bench.training.trainable import TrainableMethod
 
 
 @method(
@@ -32,9 +32,9 @@ class Heatmap(TrainableMethod):
         stride: crop pixels a heatmap pixel.
         sigma: of the target Gaussians, in heatmap pixels.
         loss, loss_options: 'adaptive_wing' (with its weight map by ``{weight: 10}``), 'heatmap_mse', ...
-        codec: how landmarks become heatmaps and come back, a name of `parface_bench.data.codecs.CODECS` ('msra',
+        codec: how landmarks become heatmaps and come back, a name of `parface_bench.data.heatmaps.codecs.CODECS` ('msra',
             'dark', 'udp', and 'msra-mmpose', ... with the flaws of published code).
-        decoder: how peaks are read, where not as the codec does, a name of `parface_bench.data.codecs.DECODERS`
+        decoder: how peaks are read, where not as the codec does, a name of `parface_bench.data.heatmaps.codecs.DECODERS`
             (argmax, local-fit, dark, ...).
     """
 
