@@ -140,7 +140,9 @@ class _Module:
                 if kind:
                     assert isinstance(call, ast.Call)
                     (name,) = map(self._value, call.args)
-                    facts = {str(k.arg): self._fact(str(k.arg), k.value) for k in call.keywords}
+                    facts: dict[str, Any] = {}
+                    for key in call.keywords:
+                        facts |= {key.arg: self._fact(key.arg, key.value)} if key.arg else self._value(key.value)
                     told = self._told_by(node) if kind == "method" and "trainable" not in facts else {}
                     doc = ast.get_docstring(node) or ""
                     yield from make_specs(kind, name, f"{self.name}:{node.name}", doc, {**told, **facts})

@@ -32,9 +32,11 @@ class Heatmap(TrainableMethod):
         stride: crop pixels a heatmap pixel.
         sigma: of the target Gaussians, in heatmap pixels.
         loss, loss_options: 'adaptive_wing' (with its weight map by ``{weight: 10}``), 'heatmap_mse', ...
-        codec: how landmarks become heatmaps and come back, a name of `parface_bench.data.heatmaps.codecs.CODECS` ('msra',
+        codec: how landmarks become heatmaps and come back, a name of
+            `parface_bench.data.heatmaps.codecs.CODECS` ('msra',
             'dark', 'udp', and 'msra-mmpose', ... with the flaws of published code).
-        decoder: how peaks are read, where not as the codec does, a name of `parface_bench.data.heatmaps.codecs.DECODERS`
+        decoder: how peaks are read, where not as the codec does, a name of
+            `parface_bench.data.heatmaps.codecs.DECODERS`
             (argmax, local-fit, dark, ...).
     """
 
