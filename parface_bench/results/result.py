@@ -14,8 +14,6 @@ from parface_bench.results.worst import Worst
 if TYPE_CHECKING:
     import pandas as pd
 
-    from parface_bench.results.worst import Worst
-
 
 @dataclass(frozen=True)
 class Result:
@@ -61,8 +59,6 @@ class Result:
         Raises:
             UserError: no per-face errors, or no such subset.
         """
-        from parface_bench.results.worst import Worst
-
         errors = self.errors()
         chosen = errors.loc[self.mask(subset, errors), ["id", "nme"]]
         return Worst(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from parface_bench.data.batches.augment import Augmentation
 from parface_bench.data.batches.augmentation import Augmentation
 from parface_bench.methods.heads import annotated
 from parface_bench.methods.stage import Stage
