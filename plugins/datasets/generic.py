@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import Absent
 from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
@@ -17,6 +18,15 @@ from parface_bench.data.readers.landmark_table import ids_of_images, parse_table
 from parface_bench.data.readers.lookup import Pictures
 
 
+@dataset(
+    "landmark-table",
+    summary="any CSV or Parquet table: image, x0, y0[, z0], x1, ..., optional id, box, yaw, subsets",
+    reference="docs/add-a-dataset.md",
+    splits=("train", "val", "test", "all"),
+    test_splits=("test",),
+    overlaps={"all": ("landmark-table",)},
+    how_to_get="write the table and give it, or its folder, as --data-root",
+)
 def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFrame:
     """A CSV or Parquet table ``id, image, x0, y0[, z0], x1, ...``, optional ``bbox_x1`` ..., ``yaw``, ``subset:NAME``.
 
@@ -48,6 +58,15 @@ def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") ->
     return _schema(frame, file, schema)
 
 
+@dataset(
+    "coco",
+    summary="any COCO-style keypoints JSON",
+    reference="https://cocodataset.org/#format-data",
+    splits=("train", "val", "test", "all"),
+    test_splits=("test",),
+    overlaps={"all": ("coco",)},
+    how_to_get="give the JSON, or the folder of JSON and pictures, as --data-root",
+)
 def coco(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFrame:
     """COCO-style keypoints: a JSON with ``images`` and ``annotations`` (``keypoints`` x, y, v; ``bbox`` x, y, w, h).
 
@@ -73,6 +92,16 @@ def coco(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFr
     return _schema(frame, file, schema)
 
 
+@dataset(
+    "image-folder",
+    summary="any folder (or tars) of pictures, for self-supervision",
+    reference="docs/add-a-dataset.md",
+    splits=("train", "val", "test", "all"),
+    train_splits=("all",),
+    test_splits=(),
+    overlaps={"all": ("image-folder",)},
+    how_to_get="give the folder as --data-root",
+)
 def image_folder(root: Path, split: str) -> pd.DataFrame:
     """Every picture of a folder (and of tars in it), without landmarks; of the split's own folder if there."""
     folder = split if split != "all" and (root / split).is_dir() else ""
