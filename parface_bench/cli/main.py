@@ -21,6 +21,7 @@ COMMANDS = (
     "score",
     "audit",
     "compare",
+    "gap",
     "leaderboard",
     "predict",
     "bench",

@@ -79,10 +79,15 @@ def register(app: typer.Typer) -> None:
         catalogue.hook.pfbench_after_score(result=document)
         for line in remarks(document):
             typer.echo(f"pfbench: {line}", err=True)
+        tables: dict[str, bytes] = {}
+        if evaluation.scored is not None and (record or out is not None):
+            from parface_bench.clinical.beside import side_tables
+
+            tables = side_tables(*evaluation.scored())
         if out is not None:
             from parface_bench.results.record import write_result
 
-            write_result(document, evaluation.errors, out)
+            write_result(document, evaluation.errors, out, tables)
             typer.echo(f"pfbench: result written to {out}", err=True)
         if json:
             import json as codec
@@ -93,5 +98,5 @@ def register(app: typer.Typer) -> None:
         if record:
             from parface_bench.results.record import record as add_record
 
-            place = add_record(document, evaluation.errors, store, keep=out)
+            place = add_record(document, evaluation.errors, store, keep=out, tables=tables)
             typer.echo(f"pfbench: recorded in {place}", err=True)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from parface_bench.atomic import write_atomic
+from parface_bench.clinical.beside import side_tables
 from parface_bench.data.images.crop import Crop
 from parface_bench.data.index import stack
 from parface_bench.data.recycled import keep_freed_memory
@@ -88,10 +89,11 @@ def execute(settings: Settings) -> Result:
                 "notes": [*plan.test.attrs.get("notes", []), *notes],
             }
             catalogue.hook.pfbench_after_score(result=document)
-            full = write_result(document, evaluation.errors, folder.path)
+            tables = side_tables(plan.test, predictions, getattr(method, "schema", ""))
+            full = write_result(document, evaluation.errors, folder.path, tables)
             _draw(folder.path, plan, predictions, progress)
             if settings.store is not None:
-                place = record(full, evaluation.errors, settings.store, keep=folder.path)
+                place = record(full, evaluation.errors, settings.store, keep=folder.path, tables=tables)
                 progress.say(f"recorded in {place}")
             log.info("finished")
         distributed.wait()
