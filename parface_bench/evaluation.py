@@ -24,6 +24,7 @@ def score_index(
     predictions: np.ndarray,
     protocol: str | Path | Protocol,
     *,
+    confidence: np.ndarray | None = None,
     metrics: Iterable[str] = (),
     only: Iterable[str] = (),
     with_intersections: bool = False,
@@ -36,6 +37,7 @@ def score_index(
         index: as :mod:`parface_bench.data.index` describes it; its tags, its yaw and the plugins make the subsets.
         predictions: [N, L, 2|3] in the rows' order, pixels of the stored image.
         protocol: name, file or object.
+        confidence: [N, L] how sure the predictions are, for metrics that judge that.
         metrics: names of metrics beside the protocol's.
         only: names of the subsets to report; all where empty.
         with_intersections, resamples, seed: see :func:`evaluate`.
@@ -66,6 +68,7 @@ def score_index(
         protocol,
         ids=index["id"].to_numpy(dtype=object),
         visible=visible,
+        confidence=confidence,
         bbox=bbox,
         box_size=numbers("box_size"),
         image_size=numbers("image_size"),
