@@ -33,6 +33,7 @@ FLOORS = {
     "parface_bench.evaluation": 5,
     "parface_bench.results": 6,
     "parface_bench.leaderboard": 7,
+    "parface_bench.clinical": 7,
     "parface_bench.methods": 8,
     "parface_bench.training": 9,
     "parface_bench.runs": 10,
