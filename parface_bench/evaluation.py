@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parface_bench.registry import UserError
+from parface_bench.scoring.metrics import resolve_metrics
 from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names
 from parface_bench.scoring.scorer import RESAMPLES, Evaluation, evaluate
 from parface_bench.scoring.subsets import index_subsets
@@ -91,6 +92,7 @@ def score_tables(
     data_root: str | Path | None = None,
     without_depth: bool = False,
     exclude_missing: bool = False,
+    metrics: Iterable[str] = (),
     only: Iterable[str] = (),
     with_intersections: bool = False,
     resamples: int = RESAMPLES,
@@ -106,6 +108,7 @@ def score_tables(
         without_depth: leave out the metrics of depth where the protocol compares depth and the predictions have none.
         exclude_missing: faces without prediction (no row, or one without coordinates) are excluded, counted and named,
             as those that a method of ``run`` does not find; otherwise they are an error.
+        metrics: names of metrics beside the protocol's; those of confidence read the columns c0, c1, ... of ``pred``.
         only, with_intersections, resamples, seed: see :func:`score_index`.
 
     Returns:
@@ -119,20 +122,24 @@ def score_tables(
 
     if (gt is None) == (dataset is None):
         raise UserError("say what to score against: either a table (--gt) or a data set (--dataset)")
+    wanted = resolve_metrics(metrics)
     options: dict[str, Any] = {
+        "metrics": [metric.name for metric in wanted],
         "only": only,
         "with_intersections": with_intersections,
         "resamples": resamples,
         "seed": seed,
     }
+    reading = {"gaps": exclude_missing, "confidence": any(m.spec.of == "confidence" for m in wanted)}
     if dataset is not None:
         index, protocol = _dataset(dataset, split, data_root, protocol)
-        predicted = read_table(pred, gaps=exclude_missing)
+        predicted = read_table(pred, **reading)
         shape = stack(index).shape
         _check_fit(predicted, load_protocol(protocol), shape, f"data set {dataset!r}", without_depth)
         ids = index["id"].to_numpy(dtype=object)
         rows = align(predicted, ids, f"data set {dataset!r}", exclude_missing)
         there = _there(predicted, rows)
+        options["confidence"] = _sure(predicted, rows[there])
         evaluation = score_index(_part(index, there), _ordered(predicted, rows[there]), protocol, **options)
         facts = {key: index.attrs[key] for key in ("dataset", "data_fingerprint", "split")}
     else:
@@ -142,7 +149,7 @@ def score_tables(
         protocol = load_protocol(protocol)
         truth = read_table(gt, truth=True)
         protocol.schema_for(truth.points.shape[1])
-        predicted = read_table(pred, gaps=exclude_missing)
+        predicted = read_table(pred, **reading)
         _check_fit(predicted, protocol, truth.points.shape, str(gt), without_depth)
         ids = truth.ids
         rows = align(predicted, ids, str(gt), exclude_missing)
@@ -159,6 +166,7 @@ def score_tables(
             image_size=scored.numbers.get("image_size"),
             yaw=scored.numbers.get("yaw"),
             subsets=scored.subsets,
+            confidence=_sure(predicted, rows[there]),
             **options,
         )
         facts = {"dataset": Path(gt).stem, "data_fingerprint": truth.fingerprint()}
@@ -220,6 +228,10 @@ def _part(index: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
     part = index[kept].reset_index(drop=True)
     part.attrs = dict(index.attrs)
     return part
+
+
+def _sure(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray | None:
+    return None if predicted.confidence is None else predicted.confidence[rows]
 
 
 def _ordered(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray:

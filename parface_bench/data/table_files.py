@@ -27,7 +27,8 @@ SUBSET = "subset:"
 class Layout:
     """Which columns are read, in order: coordinates landmark by landmark, then visibility, box, numbers, subsets.
 
-    ``gaps``: a row without any coordinate is no fault.
+    ``gaps``: a row without any coordinate is no fault. ``confidence``: the last columns are confidences, which may be
+    empty.
     """
 
     points: int
@@ -35,9 +36,10 @@ class Layout:
     columns: tuple[str, ...]
     visible: bool = False
     gaps: bool = False
+    confidence: bool = False
 
     @staticmethod
-    def of(path: Path, names: list[str], truth: bool) -> Layout:
+    def of(path: Path, names: list[str], truth: bool, confidence: bool = False) -> Layout:
         """The layout of a table with these column names; UserError where they do not make one."""
         spaced = next((n for n in names if n != n.strip()), None)
         if spaced is not None:
@@ -75,13 +77,20 @@ class Layout:
                 raise UserError(f"{path}: a box needs the four columns {', '.join(BOX)}; it has {', '.join(box)}")
             columns += [f"v{i}" for i in range(points)] if visible else []
             columns += [*box, *(c for c in NUMBERS if c in names), *(c for c in names if c.startswith(SUBSET))]
-        return Layout(points, len(axes), tuple(columns), visible)
+        sure = [f"c{i}" for i in range(points)] if confidence else []
+        missing = [name for name in sure if name not in names]
+        if missing and len(missing) < points:
+            raise UserError(f"{path}: the column {missing[0]!r} is missing; confidence needs c0 to c{points - 1}")
+        columns += [] if missing else sure
+        return Layout(points, len(axes), tuple(columns), visible, confidence=bool(sure) and not missing)
 
     def fault(self, values: np.ndarray) -> tuple[int, int] | None:
         """Row and column of the first cell that is wrong."""
         bad = ~np.isfinite(values)
         size = self.points * self.dims
         bad[:, :size] |= np.abs(values[:, :size]) > FARTHEST
+        if self.confidence:
+            bad[:, -self.points :] = np.isinf(values[:, -self.points :])
         if self.visible:
             seen = values[:, size : size + self.points] != 0
             bad[:, :size] &= np.repeat(seen, self.dims, axis=1)

@@ -70,8 +70,8 @@ def metric(spec: MetricSpec) -> None:
     confident = spec.of == "confidence"
     for error in (0.0, 20.0):
         # what judges errors sees none and large ones, what judges confidence a good and a misleading one
-        options = {"error": 10.0, "sure": 1.0 if error == 0 else -1.0} if confident else {"error": error}
-        faces = sample_faces(dims=spec.dims, **options)
+        sure = -1.0 if confident and error else 1.0
+        faces = sample_faces(dims=spec.dims, error=10.0 if confident else error, sure=sure)
         arrays = (faces.landmarks, faces.predicted, faces.norm)
         before = [a.copy() for a in arrays]
         numbers = function(faces)

@@ -64,7 +64,7 @@ def test_out_of_memory_while_predicting(run, monkeypatch):
     def full(*arguments):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr(inference, "predict_tensor", full)
+    monkeypatch.setattr(inference, "find_tensor", full)
     with pytest.raises(
         WorkError, match=r"predicting: out of memory with batches of 7; try --set predict\.batch_size=3"
     ):
@@ -112,7 +112,7 @@ def test_what_the_protocol_refuses_is_told_before_the_training(run, tmp_path, mo
 
 
 def test_what_the_protocol_refuses_is_told_before_the_prediction(run, trained, tmp_path, monkeypatch):
-    from parface_bench.runs.folder import pipeline
+    from parface_bench.runs import pipeline
 
     monkeypatch.setattr(pipeline, "predict_all", lambda *arguments: pytest.fail("predicted"))
     protocol = tmp_path / "other.yaml"
