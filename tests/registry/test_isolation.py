@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from parface_bench.leaderboard.record import after_score, record
-from parface_bench.leaderboard.store import read_store
 from parface_bench.leaderboard.table import Selection
 from parface_bench.leaderboard.views import show
 from parface_bench.registry import UserError, catalogue
 from parface_bench.registry.facts import facts
+from parface_bench.results.record import after_score, record
+from parface_bench.results.store import read_store
 from parface_bench.scoring.protocol import load_protocol
 from parface_bench.scoring.subsets import index_subsets
 
