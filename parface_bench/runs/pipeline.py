@@ -27,8 +27,7 @@ from parface_bench.results.result import Result, load_result
 from parface_bench.runs.cost import measure
 from parface_bench.runs.folder import CHECKPOINT, RunFolder, claim, open_log
 from parface_bench.runs.plan import Plan, Settings
-from parface_bench.training import distributed
-from parface_bench.training import overlays as pictures
+from parface_bench.training import distributed, overlays
 from parface_bench.training.hooks import seconds_spent
 from parface_bench.training.loop import Training, chosen_stages
 from parface_bench.training.predictions import predict_all, prediction_table, read_predictions, score_faces
@@ -227,7 +226,7 @@ def _draw(folder: Path, plan: Plan, predictions: np.ndarray, progress: Progress)
     crop = Crop(mode=plan.protocol.crop)
     try:
         for name, rows in (("best", ranked[:count]), ("worst", ranked[: -count - 1 : -1]), ("random", chosen)):
-            pictures.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png")
+            overlays.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png")
         plot_ced([result], "full", folder / "figures" / "ced")
     except (OSError, PfError) as error:
         progress.say(f"the result is complete, but its figures are not: {error}")
