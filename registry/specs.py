@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, ClassVar
 
 from parface_bench.registry.errors import UserError
@@ -52,10 +52,9 @@ class Spec:
         """
         if not isinstance(self.target, str):
             return self.target
-        module, _, attr = self.target.partition(":")
         try:
             with aside(), importing():
-                return getattr(import_module(module), attr)
+                return resolve_name(self.target)
         except (Exception, SystemExit) as error:
             raise self.unusable(error) from error
 
@@ -248,6 +247,8 @@ class MethodSpec(Spec):
     task: str = "landmarks"
 
 
+# Facts that are code: in the decorator an object of the module, else "module:attr", imported when it is used.
+CODE = ("target", "make_root", "finish")
 _TYPES = (DatasetSpec, LayoutSpec, BackboneSpec, LossSpec, NormSpec, MetricSpec, MeasureSpec, MethodSpec)
 SPEC_TYPES: dict[str, type[Spec]] = {s.kind: s for s in _TYPES}
 KINDS = tuple(SPEC_TYPES)
