@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from parface_bench import metric
 from parface_bench.registry.errors import UserError
 from parface_bench.scoring.face_errors import Faces
 
@@ -33,6 +34,15 @@ class Groups:
         return (np.cumsum(each) - each / 2)[self._which]
 
 
+@metric(
+    "rank_corr",
+    over="weights",
+    of="confidence",
+    unit="fraction",
+    higher_is_better=True,
+    summary="Spearman correlation of a landmark's uncertainty with its error, over all landmarks of all faces",
+    reference="Spearman, The proof and measurement of association between two things, 1904",
+)
 def rank_correlation(faces: Faces) -> Weighted:
     """Spearman's correlation of uncertainty and error: 1 where a larger error always came with less confidence."""
     unsure, errors, face = _landmarks(faces)
@@ -49,6 +59,13 @@ def rank_correlation(faces: Faces) -> Weighted:
     return value
 
 
+@metric(
+    "AUSE",
+    over="weights",
+    of="confidence",
+    summary="Area under the sparsification error, percent of the mean error: 0 for a perfect order",
+    reference="Ilg et al., Uncertainty Estimates and Multi-hypotheses Networks, ECCV 2018, arXiv:1802.07095",
+)
 def sparsification_area(faces: Faces) -> Weighted:
     """Area under the sparsification error, percent of the mean error (Ilg et al., ECCV 2018).
 
@@ -69,6 +86,16 @@ def sparsification_area(faces: Faces) -> Weighted:
     return value
 
 
+@metric(
+    "AUROC@t",
+    parameter="t",
+    over="weights",
+    of="confidence",
+    unit="fraction",
+    higher_is_better=True,
+    summary="ROC-AUC of finding landmarks with an error above t percent by their uncertainty; 0.5 is a guess",
+    reference="Fawcett, An introduction to ROC analysis, 2006",
+)
 def error_above(faces: Faces, t: float) -> Weighted:
     """ROC-AUC of 'the error is above t percent' by uncertainty: 0.5 is a guess, 1 tells them all apart."""
     unsure, errors, face = _landmarks(faces)
@@ -83,6 +110,14 @@ def error_above(faces: Faces, t: float) -> Weighted:
     return value
 
 
+@metric(
+    "AP_occluded",
+    over="weights",
+    of="confidence",
+    higher_is_better=True,
+    summary="Average precision of finding the landmarks that are not visible by their uncertainty",
+    reference="average precision without interpolation, as scikit-learn's",
+)
 def occlusion(faces: Faces) -> Weighted:
     """Average precision of finding the landmarks that are not visible by uncertainty, percent."""
     if faces.visible is None:
