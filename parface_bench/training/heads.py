@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from parface_bench.data.batch import Batch
 
 
+class Standardise(nn.Module):
+    """Images in 0..1 less the mean and over the deviation of what a backbone's weights were trained on (ImageNet)."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        for name, usual in (("mean", (0.485, 0.456, 0.406)), ("std", (0.229, 0.224, 0.225))):
+            values = torch.tensor(getattr(backbone, name, usual), dtype=torch.float32)
+            self.register_buffer(name, values.view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[B, 3, S, S] -> the same shape."""
+        return (images - self.get_buffer("mean")) / self.get_buffer("std")
+
+
 class HeatmapHead(nn.Module):
     """Upsampling head of Simple Baselines (Xiao et al., ECCV 2018): transposed convolutions, then one 1x1.
 

@@ -54,6 +54,13 @@ PLUGINS: list[LossSpec] = [
         reference="ParFace, csl_common/metrics/adaptive_wing_loss.py",
     ),
     LossSpec(
+        name="star",
+        on="distributions",
+        target=_HERE + "star:Star",
+        summary="error of a heatmap's mean along and across its principal axes, over its spread along each",
+        reference="Zhou et al., STAR Loss, CVPR 2023, arXiv:2306.02763",
+    ),
+    LossSpec(
         name="ssim",
         on="images",
         target=_HERE + "structure:SSIM",

@@ -34,6 +34,27 @@ PLUGINS: list[MethodSpec] = [
         reference="Sun et al., Integral Human Pose Regression, ECCV 2018; Nibali et al., DSNT, arXiv:1801.07372",
     ),
     MethodSpec(
+        name="hrnet",
+        target=f"{_HERE}.hrnet:HRNet",
+        trainable=True,
+        summary="HRNetV2: heatmaps from branches of four resolutions, aggregated at the finest",
+        reference="Wang et al., Deep High-Resolution Representation Learning, TPAMI 2020, arXiv:1908.07919",
+    ),
+    MethodSpec(
+        name="fan",
+        target=f"{_HERE}.fan:FAN",
+        trainable=True,
+        summary="FAN: stacked hourglasses, each supervised with heatmaps; the authors' weights load by path",
+        reference="Bulat & Tzimiropoulos, How far are we from solving face alignment, ICCV 2017, arXiv:1703.07332",
+    ),
+    MethodSpec(
+        name="pipnet",
+        target=f"{_HERE}.pipnet:PIPNet",
+        trainable=True,
+        summary="PIPNet: classification over coarse cells, offsets within them, averaged with the neighbours' views",
+        reference="Jin, Liao & Shao, Pixel-in-Pixel Net, IJCV 129, 2021, arXiv:2003.03771",
+    ),
+    MethodSpec(
         name="parface",
         target=f"{_HERE}.parface.method:ParFace",
         trainable=True,
