@@ -61,8 +61,8 @@ class PIPNet(TrainableMethod):
     ) -> None:
         super().__init__()
         if merging not in ("once", "cyclic") or offset_loss not in ("l1", "l2") or neighbours < 1:
-            wrong = f"merging {merging!r}, offset_loss {offset_loss!r}, neighbours {neighbours}"
-            raise UserError(f"pipnet: {wrong}: give once or cyclic; l1 or l2; at least 1")
+            found = f"merging {merging!r}, offset_loss {offset_loss!r}, neighbours {neighbours}"
+            raise UserError(f"pipnet: {found}: give once or cyclic; l1 or l2; at least 1")
         self.features = BACKBONES.build(backbone, **(backbone_options or {}), features_only=True)
         self.standardise = Standardise(self.features)
         strides = list(self.features.reductions)
@@ -73,8 +73,7 @@ class PIPNet(TrainableMethod):
         self.level = len(strides) - 1 - strides[::-1].index(32 if deeper else stride)
         channels, layers = self.features.channels[self.level], []
         if expand:
-            layers += [nn.Conv2d(channels, expand, 1, bias=False), nn.BatchNorm2d(expand), nn.ReLU6()]
-            channels = expand
+            layers, channels = [nn.Conv2d(channels, expand, 1, bias=False), nn.BatchNorm2d(expand), nn.ReLU6()], expand
         for _ in range(deeper):
             layers += [nn.Conv2d(channels, 512, 3, stride=2, padding=1), nn.BatchNorm2d(512), nn.ReLU()]
             channels = 512
@@ -94,8 +93,8 @@ class PIPNet(TrainableMethod):
         self.mean_face: Tensor
         self.neighbours: Tensor
         self.register_buffer("mean_face", torch.full((landmarks, 2), torch.nan))
-        # until the mean face is known: the next in order
-        self.register_buffer("neighbours", (torch.arange(landmarks)[:, None] + torch.arange(1, k + 1)) % landmarks)
+        follow = torch.arange(landmarks)[:, None] + torch.arange(1, k + 1)  # until the mean face is known
+        self.register_buffer("neighbours", follow % landmarks)
 
     def stages(self, recipe: Mapping[str, Any]) -> list[Stage]:
         """First the mean training face, which says who is whose neighbour; then the network."""

@@ -106,7 +106,9 @@ def test_hrnet_decodes_what_it_encodes():
 def test_backbones_without_the_wanted_stride():
     with pytest.raises(UserError, match=r"'vit_tiny_patch16_224'.* strides \[16, 16.*none of 4.*hrnet_w18"):
         small("hrnet", "method.backbone=vit_tiny_patch16_224", "method.backbone_options={}")
-    with pytest.raises(UserError, match=r"no cells of 32 px on crops of 64: 'resnet18' has strides \[2, 4, 8, 16, 16\]"):
+    with pytest.raises(
+        UserError, match=r"no cells of 32 px on crops of 64: 'resnet18' has strides \[2, 4, 8, 16, 16\]"
+    ):
         small("pipnet", "method.stride=32")
     with pytest.raises(UserError, match="image_size 100 must be a multiple of 16"):
         small("fan", "image_size=100")
