@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parface_bench.leaderboard.result import Result, load_result
 from parface_bench.registry import KINDS, catalogue
 from parface_bench.registry.facts import facts
+from parface_bench.results.result import Result, load_result
 
 if TYPE_CHECKING:
+    from parface_bench.methods.base import Method
     from parface_bench.scoring import Evaluation
-    from parface_bench.training.method import Method
 
 __all__ = ["compare", "list_plugins", "load_model", "load_result", "plan", "run", "score"]
 
@@ -24,7 +24,7 @@ def run(method: str | Path, dataset: str, **options: Any) -> Result:
         dataset: registered name.
         options: ``profile``, ``data_root``, ``protocol``, ``split``, ``seed``, ``device``, ``stages``,
             ``from_checkpoint``, ``out``, ``resume``, ``limit``, ``overrides`` (``["train.epochs=5"]``), ``plugins``
-            (files), ``store`` (None: do not record), ``train``: see :class:`parface_bench.plan.Settings`.
+            (files), ``store`` (None: do not record), ``train``: see :class:`parface_bench.runs.plan.Settings`.
 
     Returns:
         The result: ``.table()``, ``.errors()``, ``.worst(8).draw()``, ``.document``, ``.folder``.
@@ -33,8 +33,8 @@ def run(method: str | Path, dataset: str, **options: Any) -> Result:
         UserError: a name, file, option, setting or data set is wrong.
         WorkError: the training failed (the loss is not finite, out of memory, disk full).
     """
-    from parface_bench.pipeline import execute
-    from parface_bench.plan import Settings
+    from parface_bench.runs.pipeline import execute
+    from parface_bench.runs.plan import Settings
 
     return execute(Settings.of(method, dataset, **options))
 
@@ -46,7 +46,7 @@ def plan(method: str | Path, dataset: str, **options: Any) -> dict[str, Any]:
         ``method``, ``dataset``, ``split``, ``profile``, ``config``, ``data_fingerprint``, ``protocol``,
         ``protocol_version`` and ``seed``.
     """
-    from parface_bench.plan import Plan, Settings
+    from parface_bench.runs.plan import Plan, Settings
     from parface_bench.training import distributed
 
     settings = Settings.of(method, dataset, **options)
@@ -82,7 +82,7 @@ def load_model(checkpoint_or_name: str | Path, device: str = "auto", **options: 
     Raises:
         UserError: neither a file nor a name, a damaged checkpoint, or a method that has to learn first.
     """
-    from parface_bench.models import open_model
+    from parface_bench.runs.models import open_model
 
     return open_model(checkpoint_or_name, device, **options)
 

@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from parface_bench.data.batch import Batch
-from parface_bench.data.codecs import HeatmapCodec
+from parface_bench.data.batches.batch import Batch
+from parface_bench.data.heatmaps.codecs import HeatmapCodec
 from parface_bench.faces import Schema
+from parface_bench.methods.checkpoint import load_safely
+from parface_bench.methods.heads import annotated
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.plugins.methods.weights import Published
 from parface_bench.registry import LOSSES, UserError
-from parface_bench.training.checkpoint import load_safely
-from parface_bench.training.heads import annotated
-from parface_bench.training.trainable import TrainableMethod
 
 URL = "https://www.adrianbulat.com/downloads/python-fan/"
 GET = f"get it from {URL} and give its path: --set method.weights=PATH"
@@ -119,7 +119,7 @@ class FAN(TrainableMethod):
         stacks, width, depth: of the hourglasses; the paper has 4 of 256 channels and 4 halvings.
         sigma: of the target Gaussians, in heatmap pixels.
         loss, loss_options: heatmap loss of each stack ('heatmap_mse' in the paper, 'adaptive_wing', ...).
-        encoder, decoder: of the heatmaps, names of `parface_bench.data.codecs`.
+        encoder, decoder: of the heatmaps, names of `parface_bench.data.heatmaps.codecs`.
         weights: the authors' file of 4 stacks, to start from; ``kind`` says which one ('2d' or '3da-2d').
         check: hold that file to its published checksum.
     """

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from parface_bench.data.batch import Batch
-from parface_bench.data.codecs import HeatmapCodec
+from parface_bench.data.batches.batch import Batch
+from parface_bench.data.heatmaps.codecs import HeatmapCodec
 from parface_bench.faces import Schema
+from parface_bench.methods.heads import Standardise, annotated
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, LOSSES, UserError
-from parface_bench.training.heads import Standardise, annotated
-from parface_bench.training.trainable import TrainableMethod
 
 # timm gives the branches themselves, and not widened for classification
 BRANCHES = {"feature_location": ""}
@@ -33,7 +33,7 @@ class HRNet(TrainableMethod):
         bn_momentum: of all batch norms (0.01 in the paper).
         sigma: of the target Gaussians, in heatmap pixels (1.0 on 300W, else 1.5 in the paper).
         loss, loss_options: 'heatmap_mse' in the paper, 'adaptive_wing', ...
-        encoder, decoder: of the heatmaps, names of `parface_bench.data.codecs`.
+        encoder, decoder: of the heatmaps, names of `parface_bench.data.heatmaps.codecs`.
     """
 
     def __init__(

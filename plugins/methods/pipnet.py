@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from parface_bench.data.batch import Batch
+from parface_bench.data.batches.batch import Batch
 from parface_bench.faces import Schema
+from parface_bench.methods.heads import Standardise
+from parface_bench.methods.stage import Stage
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, UserError
-from parface_bench.training.faces import FaceArrays
-from parface_bench.training.heads import Standardise
-from parface_bench.training.stage import Stage
-from parface_bench.training.trainable import TrainableMethod
+from parface_bench.training.face_arrays import FaceArrays
 
 
 class Maps(NamedTuple):

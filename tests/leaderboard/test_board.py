@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parface_bench.leaderboard.board import build_tables
-from parface_bench.leaderboard.record import complete
-from parface_bench.leaderboard.result import Result
 from parface_bench.leaderboard.table import Selection
 from parface_bench.registry import PluginWarning, UserError
+from parface_bench.results.record import complete
+from parface_bench.results.result import Result
 
 
 def tables(*documents, extra=(), **selection):
