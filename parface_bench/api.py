@@ -60,12 +60,23 @@ def score(pred: str | Path, gt: str | Path | None = None, **options: Any) -> Eva
     return score_tables(pred, gt, **options)
 
 
-def compare(a: Result | str | Path, b: Result | str | Path, **options: Any) -> Any:
-    """Paired comparison of two results, per subset: ``pfbench compare``."""
-    from parface_bench.leaderboard.compare import compare_results
+def compare(a: Result | str | Path, b: Result | str | Path, *, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+    """Paired comparison of two results, per subset: ``pfbench compare``.
+
+    Args:
+        a, b: results, their folders or their ``result.json`` files.
+        resamples, seed: of the bootstrap.
+
+    Returns:
+        See :func:`parface_bench.scoring.compare.compare_results`.
+
+    Raises:
+        UserError: a result cannot be read, or the two were scored on other data or under another protocol.
+    """
+    from parface_bench.scoring.compare import compare_results
 
     first, second = (r if isinstance(r, Result) else load_result(r) for r in (a, b))
-    return compare_results(first, second, **options)
+    return compare_results(first, second, resamples=resamples, seed=seed)
 
 
 def load_model(checkpoint_or_name: str | Path, device: str = "auto", **options: Any) -> Method:

@@ -1,7 +1,7 @@
 """Kinds of plugins, their discovery and their look-up. Imports neither torch nor any plugin."""
 
 from parface_bench.registry.catalogue import Catalogue, catalogue
-from parface_bench.registry.declare import backbone, dataset, loss, method, metric
+from parface_bench.registry.declare import backbone, dataset, loss, measure, method, metric, norm
 from parface_bench.registry.errors import NameClash, PfError, PluginWarning, UserError, WorkError, nearest
 from parface_bench.registry.hookspecs import hookimpl
 from parface_bench.registry.kind import Kind
@@ -9,33 +9,45 @@ from parface_bench.registry.specs import (
     KINDS,
     BackboneSpec,
     DatasetSpec,
+    LayoutSpec,
     LossSpec,
+    MeasureSpec,
     MethodSpec,
     MetricSpec,
+    NormSpec,
     Spec,
 )
 
 DATASETS: Kind[DatasetSpec] = catalogue["dataset"]
+LAYOUTS: Kind[LayoutSpec] = catalogue["layout"]
 BACKBONES: Kind[BackboneSpec] = catalogue["backbone"]
 LOSSES: Kind[LossSpec] = catalogue["loss"]
+NORMS: Kind[NormSpec] = catalogue["norm"]
 METRICS: Kind[MetricSpec] = catalogue["metric"]
+MEASURES: Kind[MeasureSpec] = catalogue["measure"]
 METHODS: Kind[MethodSpec] = catalogue["method"]
 
 __all__ = [
     "BACKBONES",
     "DATASETS",
     "KINDS",
+    "LAYOUTS",
     "LOSSES",
+    "MEASURES",
     "METHODS",
     "METRICS",
+    "NORMS",
     "BackboneSpec",
     "Catalogue",
     "DatasetSpec",
     "Kind",
+    "LayoutSpec",
     "LossSpec",
+    "MeasureSpec",
     "MethodSpec",
     "MetricSpec",
     "NameClash",
+    "NormSpec",
     "PfError",
     "PluginWarning",
     "Spec",
@@ -46,7 +58,9 @@ __all__ = [
     "dataset",
     "hookimpl",
     "loss",
+    "measure",
     "method",
     "metric",
     "nearest",
+    "norm",
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, ClassVar
 
 from parface_bench.registry.errors import UserError
 from parface_bench.registry.faults import aside
+from parface_bench.registry.from_file import importing
 from parface_bench.registry.requirements import install_command
 
 
@@ -39,6 +40,9 @@ class Spec:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_@+-]*", self.name):
             raise ValueError(f"{self.kind} name {self.name!r}: letters, digits, '-', '_', '+' and '@' only")
+        for key in ("summary", "reference", "licence", "needs", "owner"):
+            if not isinstance(getattr(self, key), str):
+                raise TypeError(f"{self.kind} {self.name!r}: {key} must be a text, not {getattr(self, key)!r}")
 
     def load(self) -> Any:
         """The plugin's object, imported now if it was given lazily.
@@ -48,18 +52,17 @@ class Spec:
         """
         if not isinstance(self.target, str):
             return self.target
-        module, _, attr = self.target.partition(":")
         try:
-            with aside():
-                return getattr(import_module(module), attr)
-        except Exception as error:
+            with aside(), importing():
+                return resolve_name(self.target)
+        except (Exception, SystemExit) as error:
             raise self.unusable(error) from error
 
     def provides(self, name: str) -> bool:
         """Whether a name that is not registered is one of this plugin's, as 'resnet18' is timm's."""
         return False
 
-    def unusable(self, error: Exception) -> UserError:
+    def unusable(self, error: BaseException) -> UserError:
         """The sentence for a plugin that cannot be imported or built."""
         if isinstance(error, ModuleNotFoundError) and self.needs:
             return UserError(f"{self.kind} {self.name!r} needs the module {error.name!r}: {install_command(self)}")
@@ -77,6 +80,8 @@ class DatasetSpec(Spec):
         dims: 2 or 3 coordinates a landmark.
         splits: names that the function accepts; ``test_splits`` are those that ``run`` scores by default.
         protocol: default protocol name.
+        norm: normalising distance where there is no ``protocol``: its faces are then scored as by the protocol `any`,
+            over this distance, under a protocol of the set's name. A name, or ``("points", A, B)``.
         subsets: names of the reported subsets (beside ``full``) and what each means.
         counts: expected number of faces per split where the whole set is present.
         overlaps: split -> ``DATASET:SPLIT`` (or ``DATASET``, all of it) that shows photographs which are also in this
@@ -93,6 +98,7 @@ class DatasetSpec(Spec):
     train_splits: tuple[str, ...] = ("train",)
     test_splits: tuple[str, ...] = ("test",)
     protocol: str = ""
+    norm: Any = ""
     subsets: Mapping[str, str] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     citation: str = ""
@@ -101,6 +107,25 @@ class DatasetSpec(Spec):
     fallback: str = ""
     make_root: Any = None
     config_key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayoutSpec(Spec):
+    """A landmark layout: the target is a :class:`parface_bench.faces.Layout`.
+
+    Attributes:
+        points: number of landmarks.
+    """
+
+    kind: ClassVar[str] = "layout"
+    points: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormSpec(Spec):
+    """A normalising distance: the target is a function of :class:`parface_bench.scoring.norms.Truth` -> pixels [N]."""
+
+    kind: ClassVar[str] = "norm"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +201,36 @@ class MetricSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MeasureSpec(Spec):
+    """A clinical measure: a pure function of :class:`parface_bench.clinical.frames.Shapes`, [N] numbers of N faces.
+
+    Attributes:
+        unit: 'length' or 'area' (the function returns pixels, users see percent of the outer-eye distance or of its
+            square), 'percent', 'degrees', 'ratio', or 'mm' for what a tool calls millimetres.
+        per: 'side' (called as ``target(shapes, side)``, reported as NAME_right and NAME_left), 'region'
+            (``target(shapes, region)``, NAME_all, NAME_inner, NAME_brows, ...), or '' for one number a face.
+        signed: it changes its sign when the face is mirrored; of a measure ``per`` side, right minus left does anyway.
+        dims: 3 where it needs the head's own frame.
+        pupils: it needs landmarks on the pupils.
+        asked: it is measured only where it is named (the forms of other tools).
+    """
+
+    kind: ClassVar[str] = "measure"
+    unit: str = "length"
+    per: str = ""
+    signed: bool = False
+    dims: int = 2
+    pupils: bool = False
+    asked: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        units, per = ("length", "area", "percent", "degrees", "ratio", "mm"), ("", "side", "region")
+        if self.unit not in units or self.per not in per:
+            raise ValueError(f"measure {self.name!r}: unit is one of {', '.join(units)}; per is 'side', 'region' or ''")
+
+
+@dataclass(frozen=True, kw_only=True)
 class MethodSpec(Spec):
     """A method: the target builds an object with ``predict`` and, if it learns, ``stages``.
 
@@ -193,6 +248,9 @@ class MethodSpec(Spec):
     task: str = "landmarks"
 
 
-SPEC_TYPES: dict[str, type[Spec]] = {s.kind: s for s in (DatasetSpec, BackboneSpec, LossSpec, MetricSpec, MethodSpec)}
+# Facts that are code: in the decorator an object of the module, else "module:attr", imported when it is used.
+CODE = ("target", "make_root", "finish")
+_TYPES = (DatasetSpec, LayoutSpec, BackboneSpec, LossSpec, NormSpec, MetricSpec, MeasureSpec, MethodSpec)
+SPEC_TYPES: dict[str, type[Spec]] = {s.kind: s for s in _TYPES}
 KINDS = tuple(SPEC_TYPES)
 PLURALS = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}

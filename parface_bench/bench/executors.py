@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from parface_bench.atomic import write_atomic
 from parface_bench.bench.cells import Cell
 from parface_bench.bench.work import run_cell
 from parface_bench.registry import UserError, nearest
@@ -121,8 +122,7 @@ def _submit(pool: Any, cell: Cell, plugins: list[str], folder: Path) -> Any:
         reason = " ".join(str(error).split())[-400:]
         raise UserError(f"Slurm refused the job of {cell.name}: {reason}; name a queue with --job") from error
     note = folder / f"{cell.key}.json"
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps({"job": job.job_id}), encoding="utf-8")
+    write_atomic(note, json.dumps({"job": job.job_id}))
     return job
 
 

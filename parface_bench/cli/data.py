@@ -202,12 +202,10 @@ def _outline(found: dict[str, Any], depth: int = 0) -> list[str]:
 
 
 def _write(file: Path, text: str) -> None:
+    from parface_bench.atomic import write_atomic
     from parface_bench.registry import UserError
 
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(file.name + ".tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(file)
+        write_atomic(file, text)
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None

@@ -120,9 +120,10 @@ def _show(method: str, *, dataset: str, json: bool, plugin: list[Path], **option
 
 def _standing(document: dict[str, Any], store: Path) -> str:
     """The leaderboard that a result is in, over all faces."""
+    from parface_bench.leaderboard.board import group_of
     from parface_bench.leaderboard.render import render
     from parface_bench.leaderboard.table import Selection
     from parface_bench.leaderboard.views import tables_of
 
     tables = tables_of(store, Selection(document["dataset"], document["protocol"], subsets=["full"]))
-    return render([t for t in tables if t.fingerprint == document["data_fingerprint"]], "md")
+    return render([t for t in tables if t.group == group_of(document)], "md")

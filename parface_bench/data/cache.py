@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from parface_bench.atomic import write_atomic
 from parface_bench.data.images.archive import is_picture, scan
 from parface_bench.data.index import ARRAYS
 from parface_bench.home import home
@@ -65,10 +65,7 @@ def save(prefix: str, key: str, frame: pd.DataFrame) -> None:
     file = _file(prefix, key)
     try:
         table = _to_arrow(frame)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
-        Path(temporary.name).replace(file)
+        write_atomic(file, lambda out: pq.write_table(table, out, compression="zstd"), flush=False)
         for old in file.parent.glob(f"{prefix}-*.parquet"):
             if old != file:
                 old.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from parface_bench.atomic import write_atomic
 from parface_bench.data.images.crop import Crop, apply, invert, warp
 from parface_bench.data.images.reading import read_image
 from parface_bench.data.progress_bar import progress
@@ -85,10 +86,7 @@ def write(picture: np.ndarray, file: Path) -> None:
     if not good:
         raise UserError(f"{file}: no known kind of picture; end its name in .png or .jpg")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(file.name + ".tmp")
-        temporary.write_bytes(data.tobytes())
-        temporary.replace(file)
+        write_atomic(file, data.tobytes())
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None
 

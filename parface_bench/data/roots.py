@@ -5,10 +5,12 @@ from __future__ import annotations
 import configparser
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
+from parface_bench.atomic import write_atomic
 from parface_bench.home import home
 from parface_bench.registry.errors import UserError, WorkError
 from parface_bench.registry.specs import DatasetSpec
@@ -86,13 +88,11 @@ def remember(name: str, path: str | Path) -> Path:
     path = Path(path).expanduser().resolve()
     if not path.exists():
         raise UserError(f"{path}: no such folder, so it is not remembered as the root of {name!r}")
-    roots = remembered() | {name: str(path)}
     file = home() / "data_roots.json"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as temporary:
-            json.dump(roots, temporary, indent=1, sort_keys=True)
-        Path(temporary.name).replace(file)
+        with FileLock(file.with_name(f".{file.name}.lock")):  # others may be remembering theirs
+            write_atomic(file, json.dumps(remembered() | {name: str(path)}, indent=1, sort_keys=True))
     except OSError as error:
         raise WorkError(
             f"{file}: cannot be written ({error.strerror}); set PFBENCH_HOME to a writable folder"

@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsFloat
 
-from parface_bench.leaderboard.table import COST, Cell, Column, Row, Selection, Table
-from parface_bench.registry import UserError, catalogue, nearest
+from parface_bench.leaderboard.table import COST, Cell, Column, Group, Row, Selection, Table
+from parface_bench.registry import DATASETS, UserError, catalogue, nearest
 from parface_bench.results.contamination import contaminated
 from parface_bench.results.result import Result
+from parface_bench.scoring.protocol import load_protocol
 from parface_bench.scoring.report import main_subsets
 
 Extra = tuple[str, Callable[[dict[str, Any]], Any]]
 
 
+def group_of(document: Mapping[str, Any]) -> Group:
+    """The group of a result; those of version 0.1 have no crop of their own, but the recipe that they were made by."""
+    crop = document.get("crop")
+    if crop is None and document["config"].get("train"):
+        crop = document["config"].get("recipe", {}).get("crop")
+    mode = (crop or {}).get("mode", "auto")
+    return Group(
+        document["dataset"],
+        document["protocol"],
+        str(document["protocol_version"]),
+        document["data_fingerprint"],
+        tuple(document.get("unmapped") or ()),
+        "" if mode in ("auto", _crop_of(document)) else mode,
+    )
+
+
+def _crop_of(document: Mapping[str, Any]) -> str:
+    """The crop's mode that the protocol asks for."""
+    stated = document.get("protocol_crop")
+    if stated:
+        return str(stated)
+    try:
+        return load_protocol(document["protocol"]).crop
+    except UserError:
+        return ""
+
+
 def build_tables(results: Iterable[Result], selection: Selection, extra: Sequence[Extra] = ()) -> list[Table]:
-    """One table per data set, protocol, protocol version and data fingerprint.
+    """One table per data set, protocol, protocol version, data fingerprint, set of scored landmarks and crop.
 
     Args:
         results: recorded results, oldest first.
@@ -30,14 +59,15 @@ def build_tables(results: Iterable[Result], selection: Selection, extra: Sequenc
     """
     results = list(results)
     _check_names([r.document for r in results], selection)
-    groups: dict[tuple[str, str, str, str], list[Result]] = {}
+    groups: dict[Group, list[Result]] = {}
     for result in results:
-        d = result.document
-        if selection.takes(d["dataset"], d["protocol"]):
-            key = (d["dataset"], d["protocol"], str(d["protocol_version"]), d["data_fingerprint"])
-            groups.setdefault(key, []).append(result)
-    # newest protocol version and most faces first, so that the main table of a data set is on top
-    order = sorted(groups, key=lambda k: (k[0], k[1], [-p for p in _version(k[2])], -_faces(groups[k]), k[3]))
+        if selection.takes(result.document["dataset"], result.document["protocol"]):
+            groups.setdefault(group_of(result.document), []).append(result)
+    # newest protocol version, most faces, all landmarks first, so that the main table of a data set is on top
+    order = sorted(
+        groups,
+        key=lambda k: (*k[:2], [-p for p in _version(k[2])], -_faces(groups[k]), k.fingerprint, k.crop, k.unscored),
+    )
     tables = [_table(key, groups[key], selection, extra) for key in order]
     return [table for table in tables if table.columns]
 
@@ -78,9 +108,7 @@ def faults(values: Mapping[str, Mapping[str, Any]]) -> str:
     return "; ".join(f"{subset}: {fault}" for subset, metrics in values.items() for fault in impossible(metrics))
 
 
-def _table(
-    key: tuple[str, str, str, str], results: list[Result], selection: Selection, extra: Sequence[Extra]
-) -> Table:
+def _table(key: Group, results: list[Result], selection: Selection, extra: Sequence[Extra]) -> Table:
     columns = choose_columns([r.document for r in results], selection)
     runs: dict[tuple[str, str], dict[int | None, Result]] = {}
     for result in results:  # oldest first, so that the newest run of a seed stays
@@ -93,10 +121,34 @@ def _table(
     counts = {name: full["subsets"][name]["n"] for name in asked or main_subsets(full["subsets"])}
     cost_columns = [k for k in COST if selection.cost and any(row.cost.get(k) is not None for row in rows)]
     shown = sum(len(by_seed) for by_seed in runs.values())
-    table = Table(*key, columns, rows, counts, cost_columns, [h for h, _ in extra], len(results) - shown)
+    table = Table(*key[:4], columns, rows, counts, cost_columns, [h for h, _ in extra], len(results) - shown)
+    table.group, table.whole, table.apart = key, _whole(full), _apart(key, full)
     if columns:
         rank(table)
     return table
+
+
+def _whole(document: Mapping[str, Any]) -> int | None:
+    """How many faces the scored splits have where the data set is there as a whole; None where that is not known."""
+    splits = document.get("split") or []
+    try:
+        counts = DATASETS.spec(document["dataset"]).counts
+    except UserError:
+        return None
+    splits = [splits] if isinstance(splits, str) else splits
+    return sum(counts[s] for s in splits) if splits and all(s in counts for s in splits) else None
+
+
+def _apart(key: Group, document: Mapping[str, Any]) -> str:
+    """What a table's rows have in common that keeps them from the data set's main table."""
+    parts = []
+    if key.unscored:
+        landmarks = len(document.get("breakdown", {}).get("full", {}).get("landmark", ()))
+        scored = f"{landmarks - len(key.unscored)} of {landmarks}" if landmarks else f"all but {len(key.unscored)}"
+        parts.append(f"{scored} landmarks")
+    if key.crop:
+        parts.append(f"crop {key.crop} instead of the protocol's")
+    return ", ".join(parts)
 
 
 def choose_columns(documents: Sequence[Mapping[str, Any]], selection: Selection) -> list[Column]:
@@ -210,12 +262,20 @@ def _cell(entries: list[dict[str, Any]]) -> Cell:
 def _extra(heading: str, function: Callable[[dict[str, Any]], Any], documents: list[dict[str, Any]]) -> Any:
     values: list[Any] = []
     with catalogue.noting(f"column {heading!r}"):
-        values += [function(d) for d in documents]
+        values += [_shown(function(copy.deepcopy(d))) for d in documents]
     if not values:
         return None
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
         return statistics.fmean(values)
     return values[-1]
+
+
+def _shown(value: Any) -> str | int | float | None:
+    """What a plugin's column holds, as something that every format can show."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value if not isinstance(value, int) or abs(value) < 1 << 53 else str(value)[:40]
+    number = float(value) if isinstance(value, SupportsFloat) else None
+    return str(value)[:200] if number is None else number if math.isfinite(number) else None
 
 
 def _name_configs(rows: list[Row]) -> None:

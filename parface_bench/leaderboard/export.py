@@ -27,6 +27,7 @@ def as_csv(tables: Sequence[Table]) -> str:
                 "protocol": table.protocol,
                 "protocol_version": table.protocol_version,
                 "data_fingerprint": table.fingerprint,
+                "apart": table.apart,
                 "rank": row.rank,
                 "method": row.method,
                 "config": row.config,
@@ -63,7 +64,9 @@ def _table(table: Table) -> dict[str, Any]:
         "protocol": table.protocol,
         "protocol_version": table.protocol_version,
         "data_fingerprint": table.fingerprint,
+        "apart": table.apart,
         "faces": table.counts,
+        "faces_of_the_whole_set": table.whole,
         "columns": [vars(c) for c in table.columns],
         "older_runs_not_shown": table.older,
         "rows": [

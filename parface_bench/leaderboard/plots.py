@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parface_bench.atomic import write_atomic
 from parface_bench.leaderboard.table import Row, Table
 from parface_bench.registry import UserError
 from parface_bench.results.record import folder_name
@@ -76,8 +77,9 @@ def plot_tables(
         for subset in subsets or subsets_with_errors(table):
             figure = table_figure(table, subset, warn)
             if figure is not None:
-                parts = (table.dataset, table.protocol, f"v{table.protocol_version}", table.fingerprint[:8], subset)
-                made += _save(figure, folder / folder_name("-".join(parts)))
+                data = table.fingerprint[:8]
+                name = [table.dataset, table.protocol, f"v{table.protocol_version}", data, table.apart, subset]
+                made += _save(figure, folder / folder_name("-".join(filter(None, name))))
     return made
 
 
@@ -187,9 +189,8 @@ def _save(figure: Figure, path: Path) -> list[Path]:
     stem = path.with_suffix("") if path.suffix in (".png", ".svg") else path
     png, svg = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
     try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(png, dpi=160, facecolor="white")
-        svg.write_text(_svg(figure), encoding="utf-8")
+        write_atomic(png, lambda out: figure.savefig(out, format="png", dpi=160, facecolor="white"))
+        write_atomic(svg, _svg(figure))
     except OSError as error:
         raise UserError(f"cannot write the plot {png} ({error.strerror or error}); name another folder") from error
     return [png, svg]

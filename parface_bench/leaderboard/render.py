@@ -137,6 +137,8 @@ def notes(table: Table) -> list[tuple[str, str]]:
     lines += [
         ("", f"{r.method}: not ranked, these numbers cannot be true together: {r.impossible}") for r in impossible
     ]
+    if table.apart:
+        lines.append(("", f"Ranked apart: {table.apart}."))
     if table.note:
         lines.append(("", table.note))
     if any(r.source for r in rows):

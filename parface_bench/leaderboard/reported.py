@@ -37,6 +37,7 @@ def add_reported(tables: Sequence[Table], reported: Sequence[dict[str, Any]], se
             for t in tables
             if (t.dataset, t.protocol) == (entry["dataset"], entry["protocol"])
             and t.counts.get("full") == entry["faces"]["full"]
+            and not t.apart
         ]
         table = same[0] if same else _own_table(entry, selection)
         if not table.columns:

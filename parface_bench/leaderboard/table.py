@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from parface_bench.results.result import Result
 
@@ -71,9 +71,28 @@ class Row:
         return f"{self.source}, {self.url}" if self.url else self.source
 
 
+class Group(NamedTuple):
+    """What results must share to be ranked together.
+
+    ``unscored`` are the landmarks of the data that the method does not give, ``crop`` is the crop's mode where it is
+    another than the protocol's.
+    """
+
+    dataset: str
+    protocol: str
+    version: str
+    fingerprint: str
+    unscored: tuple[int, ...] = ()
+    crop: str = ""
+
+
 @dataclass
 class Table:
-    """Rows that were scored on the same faces by the same version of a protocol."""
+    """Rows that were scored on the same faces and landmarks by the same version of a protocol.
+
+    ``whole`` is the number of faces of the data set's scored splits, None where it is not known; ``apart`` says what
+    keeps the rows from the data set's main table.
+    """
 
     dataset: str
     protocol: str
@@ -86,6 +105,9 @@ class Table:
     extra: list[str] = field(default_factory=list)
     older: int = 0
     note: str = ""
+    group: Group | None = None
+    whole: int | None = None
+    apart: str = ""
 
     @property
     def heading(self) -> str:
@@ -93,7 +115,9 @@ class Table:
         if not self.fingerprint:
             return f"{self.dataset} · protocol {self.protocol} · reported elsewhere, not measured here"
         version, faces, data = self.protocol_version, self.counts["full"], self.fingerprint[:8]
-        return f"{self.dataset} · protocol {self.protocol} v{version} · {faces} faces · data {data}"
+        of = f" of {self.whole}" if self.whole and faces < self.whole else ""
+        apart = f" · {self.apart}" if self.apart else ""
+        return f"{self.dataset} · protocol {self.protocol} v{version} · {faces}{of} faces{apart} · data {data}"
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from parface_bench.atomic import write_atomic
 from parface_bench.leaderboard.board import build_tables
 from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.render import FORMATS, render
@@ -76,7 +76,7 @@ def tables_of(
     contents = read_store(store)
     for problem in contents.problems:
         warn(problem)
-    extra = [column for columns in catalogue.hook.pfbench_leaderboard_columns() for column in columns]
+    extra = _plugin_columns()
     results = contents.results
     if reported:  # a name may be known to the reported numbers alone
         results = [r for r in results if selection.takes(r.document["dataset"], r.document["protocol"])]
@@ -91,6 +91,18 @@ def tables_of(
             "'pfbench run METHOD --dataset DATASET' or 'pfbench score ... --record' adds one"
         )
     return tables
+
+
+def _plugin_columns() -> list[tuple[str, Callable[[dict[str, Any]], Any]]]:
+    """The columns that plugins add: heading and function; a plugin that gives something else is left out and noted."""
+    found = []
+    for owner, hook in catalogue.hooks("pfbench_leaderboard_columns"):
+        with catalogue.noting(owner, "pfbench_leaderboard_columns"):
+            columns = [(heading, function) for given in hook() for heading, function in given]
+            if not all(isinstance(heading, str) and callable(function) for heading, function in columns):
+                raise TypeError("a column is a pair of its heading and a function of a result document")
+            found += columns
+    return found
 
 
 def add_runs(folders: Sequence[Path], store: Path, warn: Warn) -> None:
@@ -110,19 +122,14 @@ def add_runs(folders: Sequence[Path], store: Path, warn: Warn) -> None:
 
 
 def write(text: str, path: Path) -> None:
-    """Write a file whole: under a temporary name beside it, then renamed.
+    """Write a text file, whole or not at all.
 
     Raises:
         UserError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_atomic(path, text)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise UserError(f"cannot write {path} ({error.strerror or error}); name another file with --out") from error
 
 

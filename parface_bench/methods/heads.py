@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -172,6 +172,18 @@ def annotated(batch: Batch) -> Tensor:
     if target is None:
         raise UserError(f"faces without landmarks ({', '.join(batch.ids[:3])}, ...) in a stage that needs landmarks")
     return (~target.isnan().any(-1)).to(batch.images.dtype)[..., None, None]
+
+
+def heatmap_loss(loss_fn: Callable[[Tensor, Tensor], Tensor], maps: Tensor, batch: Batch) -> Tensor:
+    """A heatmap loss of maps [B, L, H, W] against the batch's, over the landmarks that were annotated.
+
+    Where the batch's codec weighs landmarks (those outside the map), a weight multiplies prediction and target.
+    """
+    counts, target = annotated(batch), batch.heatmaps
+    if batch.codec.weighed:
+        counts = counts * batch.codec.weights(batch.points[..., :2], batch.size)[..., None, None]
+        target = target * counts
+    return loss_fn(maps * counts, target)
 
 
 def subpixel_argmax(heatmaps: Tensor, stride: int = 4, sigma: float = 2.0) -> Tensor:

@@ -33,7 +33,7 @@ class TrainableMethod(Method, nn.Module):
         trained_on: data, ``DATASET:SPLIT`` or ``DATASET``, seen by published weights that the method itself loaded.
 
     Attributes set by the toolkit right after building (:func:`parface_bench.methods.build.build_method`):
-        landmark_schema: the schema given to ``__init__``.
+        schema, landmark_schema: the landmark layout given to ``__init__``.
         image_size: side of the crop in pixels.
         dims: 3 where the data are 3D, else 2.
         flip_test: average with the landmarks found in the mirrored face, as the scoring of this method does.
@@ -44,6 +44,7 @@ class TrainableMethod(Method, nn.Module):
     predicts_depth: bool = False
     flip_test: bool = False
     trained_on: tuple[str, ...] = ()
+    schema: Schema
     landmark_schema: Schema
     image_size: int
     crop: Crop

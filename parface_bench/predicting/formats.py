@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from parface_bench.atomic import write_atomic
 from parface_bench.predicting.predict import Face
 from parface_bench.registry.errors import WorkError
 
@@ -116,13 +117,9 @@ def below(name: str) -> str:
 
 
 def put(path: Path, content: str | bytes) -> Path:
-    """Write a file: first under another name beside it, then renamed."""
-    data = content.encode() if isinstance(content, str) else content
+    """Write a file, whole or not at all."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.part")
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
+        write_atomic(path, content, flush=False)
     except OSError as error:
         raise WorkError(f"{path}: cannot be written ({error.strerror}); give another folder with --out") from None
     return path

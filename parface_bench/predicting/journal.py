@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from parface_bench.atomic import write_atomic
 from parface_bench.predicting.predict import Face
 from parface_bench.predicting.shots import Source
 from parface_bench.registry.errors import UserError, WorkError
@@ -47,10 +48,7 @@ class Journal:
                 if entry is not None:
                     self._found[entry[0]] = entry[1]
                     kept.append(line)
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = self.path.with_name(f"{self.path.name}.part")
-            unfinished.write_bytes(b"".join(line + b"\n" for line in (head.encode(), *kept)))
-            unfinished.replace(self.path)
+            write_atomic(self.path, b"".join(line + b"\n" for line in (head.encode(), *kept)))
             self._out = self.path.open("a", encoding="utf-8")
         except OSError as error:
             raise UserError(_unwritable(self.path, error)) from None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parface_bench.atomic import write_atomic
 from parface_bench.home import home
-from parface_bench.registry import UserError, WorkError
+from parface_bench.registry import UserError, WorkError, catalogue
 from parface_bench.results import provenance
 from parface_bench.results.contamination import contaminated
 
@@ -132,6 +133,34 @@ def record(
         ) from error
 
 
+def find_recorded(document: Mapping[str, Any], store: str | Path) -> Path | None:
+    """The folder in which a store holds this very result (its ``run_id`` may have got a number), or None."""
+    parent = Path(store) / folder_name(document["dataset"]) / folder_name(document["method"])
+    own = {key: value for key, value in document.items() if key != "run_id"}
+    attempt, folder = 1, parent / document["run_id"]
+    while folder.exists():
+        try:
+            there = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            there = None
+        if isinstance(there, dict) and {key: value for key, value in there.items() if key != "run_id"} == own:
+            return folder
+        attempt += 1
+        folder = parent / f"{document['run_id']}-{attempt}"
+    return None
+
+
+def after_score(document: dict[str, Any]) -> dict[str, Any]:
+    """The document as the plugins' ``pfbench_after_score`` leave it; what one of them spoils is not taken over."""
+    for owner, hook in catalogue.hooks("pfbench_after_score"):
+        trial = copy.deepcopy(document)
+        with catalogue.noting(owner, "pfbench_after_score"):
+            hook(result=trial)
+            complete(trial)
+            document = trial
+    return document
+
+
 def write_result(document: Mapping[str, Any], errors: pd.DataFrame | None, folder: str | Path) -> dict[str, Any]:
     """Write ``errors.parquet`` and then ``result.json`` into a run's own folder, each at once; returns the document.
 
@@ -140,14 +169,9 @@ def write_result(document: Mapping[str, Any], errors: pd.DataFrame | None, folde
     """
     full = complete(document)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     if errors is not None:
-        temporary = folder / f".{ERRORS}.{os.getpid()}"
-        _write_errors(errors, temporary)
-        temporary.replace(folder / ERRORS)
-    temporary = folder / f".{RESULT}.{os.getpid()}"
-    _write_json(full, temporary)
-    temporary.replace(folder / RESULT)
+        _write_errors(errors, folder / ERRORS)
+    _write_json(full, folder / RESULT)
     return full
 
 
@@ -192,11 +216,7 @@ def _move_in(document: dict[str, Any], errors: pd.DataFrame | None, target: Path
 
 
 def _write_json(document: dict[str, Any], path: Path) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(document, file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_atomic(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _write_errors(errors: pd.DataFrame, path: Path) -> None:
@@ -204,9 +224,7 @@ def _write_errors(errors: pd.DataFrame, path: Path) -> None:
 
     # hardly two numbers are equal: a dictionary of them only makes the file larger
     repeated = [name for name in errors if not is_float_dtype(errors[name])]
-    errors.to_parquet(path, index=False, compression="zstd", use_dictionary=repeated)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    write_atomic(path, lambda out: errors.to_parquet(out, index=False, compression="zstd", use_dictionary=repeated))
 
 
 def _kept(document: dict[str, Any], errors: pd.DataFrame | None, keep: str | Path | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
+from parface_bench.atomic import TEMPORARY, write_atomic
 from parface_bench.registry import UserError
 from parface_bench.results.provenance import config_hash, new_run_id, plain
 from parface_bench.results.record import RESULT, folder_name
@@ -27,7 +27,7 @@ class RunFolder:
 
     Attributes:
         path: the folder.
-        finished: it holds a result already.
+        finished: it holds a result already, though perhaps not yet recorded.
         found: it was there before (``--resume``).
     """
 
@@ -63,11 +63,11 @@ def claim(out: Path, config: Mapping[str, Any], *, resume: bool) -> RunFolder:
             if not _same(path, config):
                 continue
             folder = path.parent
-            if (folder / RESULT).is_file():
-                return RunFolder(folder, finished=True, found=True)
             lock = _lock(folder)
+            if (folder / RESULT).is_file():
+                return RunFolder(folder, lock, finished=True, found=True)
             if lock is not None:
-                for half in folder.rglob(".*.tmp"):  # what a kill left of a file that was being written
+                for half in folder.rglob(TEMPORARY):  # what a kill left of a file that was being written
                     half.unlink(missing_ok=True)
                 return RunFolder(folder, lock, found=True)
     folder = base / new_run_id(config["seed"])
@@ -75,9 +75,7 @@ def claim(out: Path, config: Mapping[str, Any], *, resume: bool) -> RunFolder:
         folder.mkdir(parents=True)
         lock = _lock(folder)
         text = yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True)
-        temporary = folder / f".{CONFIG}.{os.getpid()}"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(folder / CONFIG)
+        write_atomic(folder / CONFIG, text)
     except OSError as error:
         raise UserError(
             f"cannot make the run's folder {folder} ({error.strerror}); choose another with --out"

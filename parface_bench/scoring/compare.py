@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Protocol
 
 import numpy as np
@@ -59,8 +60,10 @@ def compare_results(a: Recorded, b: Recorded, *, resamples: int = RESAMPLES, see
 
     Returns:
         ``a``, ``b`` (method, run_id), ``protocol``, ``protocol_version``, ``dataset``, ``n`` (faces in both),
-        ``only_a``, ``only_b`` (numbers of faces that the other one lacks), ``subsets`` {name: {'NME': see
-        :func:`paired_difference`}}, ``bootstrap``. The p-values are not corrected for the number of subsets.
+        ``only_a``, ``only_b`` (numbers of faces that the other one lacks), ``landmarks`` (how many were compared),
+        ``notes`` (what else differs between the two), ``subsets`` {name: {'NME': see :func:`paired_difference`}},
+        ``bootstrap``. Where one has scored landmarks that the other has not, NME is that over the landmarks of both,
+        and GTE is left out. The p-values are not corrected for the number of subsets.
 
     Raises:
         UserError: the results were scored on other data or under another protocol, or share no face.
@@ -72,6 +75,7 @@ def compare_results(a: Recorded, b: Recorded, *, resamples: int = RESAMPLES, see
         raise UserError("the two results have no face in common")
     lack_b, lack_a = len(left) - len(common), len(right) - len(common)
     left, right = left.loc[common], right.loc[common]
+    left, right, landmarks, notes = _on_common_landmarks(a, b, left, right)
     columns = {metric: c for metric, c in COMPARED.items() if c in left and c in right}
     subsets: dict[str, Any] = {}
     for name in ["full", *(s for s in a.document["subsets"] if s != "full" and s in b.document["subsets"])]:
@@ -95,6 +99,8 @@ def compare_results(a: Recorded, b: Recorded, *, resamples: int = RESAMPLES, see
         "n": len(common),
         "only_a": lack_b,
         "only_b": lack_a,
+        "landmarks": landmarks,
+        "notes": [*notes, *_other_crops(a.document, b.document)],
         "subsets": subsets,
         "bootstrap": {"resamples": resamples, "seed": seed, "level": bootstrap.LEVEL},
     }
@@ -120,10 +126,35 @@ def comparison_table(document: dict[str, Any]) -> str:
             )
     heads = ["subset", "error", "faces", "A", "B", "A - B", "95 % interval", "Wilcoxon p", "A better on"]
     align = ("left", "left", *("right",) * 7)
-    return (
-        f"A = {a}, B = {b}: {document['dataset']}, protocol {document['protocol']} version "
-        f"{document['protocol_version']}\n" + tabulate(rows, headers=heads, disable_numparse=True, colalign=align)
-    )
+    title = f"A = {a}, B = {b}: {document['dataset']}, protocol {document['protocol']} version "
+    lines = [title + str(document["protocol_version"]), *document.get("notes", [])]
+    return "\n".join([*lines, tabulate(rows, headers=heads, disable_numparse=True, colalign=align)])
+
+
+def _on_common_landmarks(a: Recorded, b: Recorded, left: Any, right: Any) -> tuple[Any, Any, int | None, list[str]]:
+    """The errors over the landmarks that both have scored, how many these are (None: not known), and what to say."""
+    columns = [c for c in left if re.fullmatch(r"e\d+", c) and c in right]
+    lacking = [set(r.document.get("unmapped") or []) for r in (a, b)]
+    shared = [c for c in columns if int(c[1:]) not in lacking[0] | lacking[1]]
+    if lacking[0] == lacking[1]:
+        return left, right, len(shared) or None, []
+    if not shared:
+        raise UserError("the results cannot be compared: no landmark was scored in both of them")
+    both = []
+    for table in (left, right):
+        table = table.drop(columns=["gte"], errors="ignore")
+        table["nme"] = np.nanmean(table[shared].to_numpy(dtype=np.float64), axis=1)
+        both.append(table)
+    scored = [f"{who} has scored {len(columns) - len(own)}" for who, own in zip("AB", lacking, strict=True)]
+    note = f"compared over the {len(shared)} landmarks that both have ({', '.join(scored)})"
+    return both[0], both[1], len(shared), [note]
+
+
+def _other_crops(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    modes = [(d.get("crop") or {}).get("mode") for d in (a, b)]
+    if None in modes or modes[0] == modes[1]:
+        return []
+    return [f"the methods saw other crops: A {modes[0]}, B {modes[1]}"]
 
 
 def _check_same(a: dict[str, Any], b: dict[str, Any]) -> None:

@@ -17,17 +17,47 @@ from parface_bench.registry import (
     LOSSES,
     BackboneSpec,
     DatasetSpec,
+    LayoutSpec,
     LossSpec,
+    MeasureSpec,
     MethodSpec,
     MetricSpec,
+    NormSpec,
     UserError,
 )
-from parface_bench.testing.samples import sample_batch, sample_faces, sample_photographs
+from parface_bench.testing.samples import sample_batch, sample_faces, sample_photographs, sample_shapes
 
 # The two tensors that a loss is given, by the fact `on`.
 LOSS_SHAPES: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {"heatmaps": (2, 5, 16, 16), "landmarks": (2, 5, 2), "images": (2, 3, 64, 64), "distributions": (2, 5, 16, 16)}
 )
+
+
+def layout(spec: LayoutSpec) -> None:
+    """Found by its name, with the points that it says; its conversions fit the layouts that they lead to."""
+    from parface_bench.faces import Layout, convert, get_schema, schema_names
+
+    found = spec.load()
+    assert isinstance(found, Layout), f"layout {spec.name!r}: its target must be a parface_bench.Layout"
+    schema = get_schema(spec.name)
+    assert schema.layout == found, f"layout {spec.name!r}: another one has its name"
+    assert len(schema) == spec.points, f"layout {spec.name!r} says {spec.points} points, it has {len(schema)}"
+    points = np.random.default_rng(0).uniform(0, 200, (2, len(schema), 2))
+    for target in found.to:
+        assert target in schema_names(), f"layout {spec.name!r} converts to {target!r}, which is not known"
+        assert np.isfinite(convert(points, schema, target)).all()
+
+
+def norm(spec: NormSpec) -> None:
+    """A positive number of pixels a face, whatever the number of faces; the faces are left as they were."""
+    from parface_bench.scoring.norms import normalising_distance
+
+    faces = sample_faces(dims=3)
+    before = faces.landmarks.copy()
+    box = np.tile([10.0, 10.0, 110.0, 110.0], (len(faces), 1))
+    found = normalising_distance(spec.name, before, faces.schema, bbox=box, image_size=256)
+    assert (np.isfinite(found) & (found > 0)).all(), f"norm {spec.name!r} gives {found}, which are not all positive"
+    assert np.array_equal(before, faces.landmarks), f"norm {spec.name!r} changes the faces that it is given"
 
 
 def metric(spec: MetricSpec) -> None:
@@ -50,6 +80,31 @@ def metric(spec: MetricSpec) -> None:
     right = perfect >= bad if spec.higher_is_better else perfect <= bad
     better = "higher" if spec.higher_is_better else "lower"
     assert right, f"metric {example!r}: {better} is better, yet it gives {perfect:g} for no error and {bad:g} for large"
+
+
+def measure(spec: MeasureSpec) -> None:
+    """One finite number a face and part; it mirrors and scales as declared, and leaves the faces as they were."""
+    from parface_bench.clinical.measuring import REGIONS, SIDES, evaluate
+
+    who, parts = f"measure {spec.name!r}", {"side": SIDES, "region": REGIONS}.get(spec.per, ("",))
+    given = {"dims": spec.dims, "pupils": spec.pupils}
+    faces, mirrored, larger = (sample_shapes(**given, **more) for more in ({}, {"mirrored": True}, {"size": 200.0}))
+    before = faces.points.copy()
+    power = {"length": 2, "area": 4}.get(spec.unit, 1)
+    other = {"right": "left", "left": "right"}
+    for part in parts:
+        values = evaluate(spec, faces, part)
+        assert np.isfinite(values).any(), f"{who} gives no finite number for {len(faces)} ordinary faces"
+        turned = evaluate(spec, mirrored, other.get(part, part))
+        sign = -1 if spec.signed else 1
+        assert np.allclose(turned, sign * values, atol=1e-9, equal_nan=True), (
+            f"{who}: mirrored faces must give {'the opposite sign' if spec.signed else 'the same numbers'}"
+            f"{' on the other side' if part in other else ''}; say signed=True if the sign tells a side"
+        )
+        assert np.allclose(evaluate(spec, larger, part), power * values, atol=1e-6, equal_nan=True), (
+            f"{who}: its unit {spec.unit!r} does not fit: in a picture twice as large it must be {power} times as large"
+        )
+    assert np.array_equal(before, faces.points), f"{who} changes the faces that it is given"
 
 
 def loss(spec: LossSpec, **options: Any) -> None:
@@ -110,12 +165,11 @@ def dataset(spec: DatasetSpec, root: str | Path | None = None) -> None:
 
     from parface_bench.data.source import open_source
     from parface_bench.faces import get_schema
-    from parface_bench.scoring.protocol import load_protocol
+    from parface_bench.scoring.protocol import protocol_of
 
     if spec.schema:
         get_schema(spec.schema)
-    if spec.protocol:
-        load_protocol(spec.protocol)
+    protocol_of(spec)
     for fact in ("train_splits", "test_splits"):
         unknown = set(getattr(spec, fact)) - set(spec.splits)
         assert not unknown, f"data set {spec.name!r}: {fact} names {sorted(unknown)}, which splits does not"
@@ -212,8 +266,11 @@ def _reloads(network: Any, who: str) -> None:
 
 BEHAVIOUR: dict[str, Callable[..., None]] = {
     "dataset": dataset,
+    "layout": layout,
     "backbone": backbone,
     "loss": loss,
+    "norm": norm,
     "metric": metric,
+    "measure": measure,
     "method": method,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from parface_bench.atomic import write_atomic
 from parface_bench.data.images.crop import Crop, apply
 from parface_bench.data.images.reading import read_image
 
@@ -49,11 +49,8 @@ def sheet(tiles: Sequence[np.ndarray], columns: int = _COLUMNS) -> np.ndarray:
 
 def save(image: np.ndarray, path: Path) -> None:
     """Write an RGB picture uint8 [H, W, 3] as a PNG, replacing the file whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data.tobytes())
-    temporary.replace(path)
+    write_atomic(path, data.tobytes(), flush=False)
 
 
 def _draw(tile: np.ndarray, true: np.ndarray | None, found: np.ndarray) -> None:

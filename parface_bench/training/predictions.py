@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from parface_bench.data.batches.loader import FaceLoader
 from parface_bench.data.index import stack
 from parface_bench.evaluation import score_index
-from parface_bench.faces import conversions, convert, embed
+from parface_bench.faces import Schema, convert, converts, embed, get_schema
 from parface_bench.methods.base import Method
 from parface_bench.methods.inference import predict_loader, predict_rows
 from parface_bench.methods.trainable import TrainableMethod
@@ -65,8 +66,20 @@ def prediction_table(frame: pd.DataFrame, predictions: np.ndarray) -> pd.DataFra
     return table
 
 
+def read_predictions(path: Path, frame: pd.DataFrame) -> np.ndarray | None:
+    """What :func:`prediction_table` wrote, [N, L, 2|3]; None where it is not there or of other faces."""
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError):
+        return None
+    if "id" not in table or list(table["id"]) != list(frame["id"]):
+        return None
+    values = table.drop(columns="id").to_numpy(dtype=np.float64)
+    return values.reshape(len(table), -1, 3 if "z0" in table else 2)
+
+
 def score_faces(
-    frame: pd.DataFrame, predictions: np.ndarray, protocol: Protocol, schema: str = "", **options: Any
+    frame: pd.DataFrame, predictions: np.ndarray, protocol: Protocol, schema: str | Schema = "", **options: Any
 ) -> Evaluation:
     """Score predictions for an index table.
 
@@ -84,8 +97,8 @@ def score_faces(
         UserError: no face was found, or see :func:`score_index`.
     """
     own = frame.attrs["schema"]
-    if schema and schema != own:
-        there = (schema, own) in conversions() or (own, schema) not in conversions()
+    if schema and get_schema(schema).name != own:
+        there = converts(schema, own) or not converts(own, schema)
         predictions = (convert if there else embed)(predictions, schema, own)
     known = np.isfinite(predictions[..., :2]).all(axis=-1)
     if not known.any():

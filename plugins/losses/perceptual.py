@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench import loss
 from parface_bench.plugins.losses.feature_distance import FeatureDistance
 from parface_bench.registry import UserError
 
@@ -91,6 +92,11 @@ def vgg19_weights(weights: str | Path | None) -> dict[str, Tensor] | None:
         raise UserError(f"perceptual: weights {weights}: not a state dict of tensors") from error
 
 
+@loss(
+    "perceptual",
+    summary="squared distance of VGG19 features; weights from a file, a hub, or random by choice",
+    reference="Johnson, Alahi & Li, ECCV 2016; Simonyan & Zisserman, ICLR 2015",
+)
 class Perceptual(nn.Module):
     """Mean squared distance of VGG19 features (Johnson et al., ECCV 2016), summed over layers, as in ParFace.
 
@@ -105,6 +111,10 @@ class Perceptual(nn.Module):
         offset: added to each of R, G, B first; (0.518, 0.418, 0.361) undoes ParFace's mean subtraction.
         seed: of the random weights.
     """
+
+    without_files: ClassVar[dict[str, Any]] = {
+        "weights": "random"
+    }  # in a method from a checkpoint, which only predicts
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from parface_bench import loss
 from parface_bench.registry.errors import UserError, nearest
 
 # of the norm of an error, in the map's coordinates from -1 to 1
@@ -27,6 +28,12 @@ class Ellipse(NamedTuple):
     vectors: Tensor  # [B, L, 2, 2]: the eigenvectors, in the columns
 
 
+@loss(
+    "star",
+    on="distributions",
+    summary="error of a heatmap's mean along and across its principal axes, over its spread along each",
+    reference="Zhou et al., STAR Loss, CVPR 2023, arXiv:2306.02763",
+)
 class Star(nn.Module):
     """Self-adaptive ambiguity reduction, of heatmaps that are not negative.
 

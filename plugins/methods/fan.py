@@ -9,21 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench import method
 from parface_bench.data.batches.batch import Batch
-from parface_bench.data.heatmaps.codecs import HeatmapCodec
+from parface_bench.data.heatmaps.codecs import HeatmapCodec, confidence
 from parface_bench.faces import Schema
-from parface_bench.methods.checkpoint import load_safely
-from parface_bench.methods.heads import annotated
+from parface_bench.methods.heads import heatmap_loss
 from parface_bench.methods.trainable import TrainableMethod
-from parface_bench.plugins.methods.weights import Published
+from parface_bench.plugins.methods.weights import load_fan
 from parface_bench.registry import LOSSES, UserError
-
-URL = "https://www.adrianbulat.com/downloads/python-fan/"
-GET = f"get it from {URL} and give its path: --set method.weights=PATH"
-FILES = {
-    "2d": Published("2DFAN4-11f355bf06.pth.tar", "11f355bf06", "", GET),
-    "3da-2d": Published("3DFAN4-7835d9f11d.pth.tar", "7835d9f11d", "", GET),
-}
 
 
 class MultiScaleBlock(nn.Module):
@@ -110,6 +103,11 @@ class StackedHourglass(nn.Module):
         return heatmaps
 
 
+@method(
+    "fan",
+    summary="FAN: stacked hourglasses, each supervised with heatmaps; the authors' weights load by path",
+    reference="Bulat & Tzimiropoulos, How far are we from solving face alignment, ICCV 2017, arXiv:1703.07332",
+)
 class FAN(TrainableMethod):
     """Every stack gives heatmaps and is trained towards Gaussians; the last one's are read.
 
@@ -119,7 +117,7 @@ class FAN(TrainableMethod):
         stacks, width, depth: of the hourglasses; the paper has 4 of 256 channels and 4 halvings.
         sigma: of the target Gaussians, in heatmap pixels.
         loss, loss_options: heatmap loss of each stack ('heatmap_mse' in the paper, 'adaptive_wing', ...).
-        encoder, decoder: of the heatmaps, names of `parface_bench.data.heatmaps.codecs`.
+        codec, decoder: how landmarks become heatmaps and come back, as of the method 'heatmap'.
         weights: the authors' file of 4 stacks, to start from; ``kind`` says which one ('2d' or '3da-2d').
         check: hold that file to its published checksum.
     """
@@ -134,8 +132,8 @@ class FAN(TrainableMethod):
         sigma: float = 1.0,
         loss: str = "heatmap_mse",
         loss_options: Mapping[str, Any] | None = None,
-        encoder: str = "gaussian",
-        decoder: str = "local-fit",
+        codec: str = "gaussian",
+        decoder: str = "",
         weights: str = "",
         kind: str = "2d",
         check: bool = True,
@@ -145,9 +143,9 @@ class FAN(TrainableMethod):
             raise UserError(f"fan: image_size {image_size} must be a multiple of {4 * 2**depth}, or take a lower depth")
         self.network = StackedHourglass(len(schema), stacks, width, depth)
         if weights:
-            load_published(self.network, weights, kind, check)
+            load_fan(self.network, weights, kind, check)
             self.trained_on = ("300w-lp", "300w:train")
-        self.codec = HeatmapCodec(size=image_size // 4, sigma=sigma, encoder=encoder, decoder=decoder)
+        self.codec = HeatmapCodec.named(codec, decoder=decoder, size=image_size // 4, sigma=sigma)
         self.loss_fn = LOSSES.build(loss, **(loss_options or {}))
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -156,24 +154,16 @@ class FAN(TrainableMethod):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """The heatmap loss of every stack, over the landmarks that were annotated."""
-        known = annotated(batch)
         stacks = enumerate(self(batch.images), 1)
-        return {f"stack{i}": self.loss_fn(maps * known, batch.heatmaps) for i, maps in stacks}
+        return {f"stack{i}": heatmap_loss(self.loss_fn, maps, batch) for i, maps in stacks}
 
     def decode(self, output: list[Tensor]) -> Tensor:
         """Peaks of the last stack's heatmaps in crop pixels [B, L, 2]."""
         return self.codec.decode(output[-1], self.image_size)
 
-
-def load_published(network: StackedHourglass, path: str, kind: str = "2d", check: bool = True) -> None:
-    """Load the authors' weights: a checked file, a network of 68 landmarks and 4 stacks of 256 channels."""
-    if kind not in FILES:
-        raise UserError(f"fan: kind {kind!r} does not exist; known: {', '.join(FILES)}")
-    state = load_safely(FILES[kind].locate(path, check))
-    own = network.state_dict()
-    if own.keys() != state.keys() or any(own[key].shape != state[key].shape for key in own):
-        raise UserError(f"{path}: no weights of this network (68 landmarks, 4 stacks of 256 channels fit it); {GET}")
-    network.load_state_dict(state)
+    def confidences(self, output: list[Tensor]) -> Tensor:
+        """Height of the last stack's peaks [B, L]."""
+        return confidence(output[-1])
 
 
 def _conv3(before: int, after: int) -> nn.Conv2d:

@@ -7,14 +7,20 @@ from typing import Any
 
 from torch import Tensor
 
+from parface_bench import method
 from parface_bench.data.batches.batch import Batch
-from parface_bench.data.heatmaps.codecs import HeatmapCodec
+from parface_bench.data.heatmaps.codecs import HeatmapCodec, confidence
 from parface_bench.faces import Schema
-from parface_bench.methods.heads import PyramidHead, annotated
+from parface_bench.methods.heads import PyramidHead, heatmap_loss
 from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, LOSSES
 
 
+@method(
+    "heatmap",
+    summary="one heatmap a landmark; MSE or adaptive wing loss; argmax, sub-pixel (local fit) or DARK decoding",
+    reference="Bulat & Tzimiropoulos, ICCV 2017, arXiv:1703.07332; Wang et al., ICCV 2019, arXiv:1904.07399",
+)
 class Heatmap(TrainableMethod):
     """Heatmaps from fused features, trained towards Gaussians (Bulat & Tzimiropoulos, ICCV 2017).
 
@@ -26,7 +32,12 @@ class Heatmap(TrainableMethod):
         stride: crop pixels a heatmap pixel.
         sigma: of the target Gaussians, in heatmap pixels.
         loss, loss_options: 'adaptive_wing' (with its weight map by ``{weight: 10}``), 'heatmap_mse', ...
-        decoder: how peaks are read, a name of `parface_bench.data.heatmaps.codecs.DECODERS` (argmax, local-fit, dark, ...).
+        codec: how landmarks become heatmaps and come back, a name of
+            `parface_bench.data.heatmaps.codecs.CODECS` ('msra',
+            'dark', 'udp', and 'msra-mmpose', ... with the flaws of published code).
+        decoder: how peaks are read, where not as the codec does, a name of
+            `parface_bench.data.heatmaps.codecs.DECODERS`
+            (argmax, local-fit, dark, ...).
     """
 
     def __init__(
@@ -40,12 +51,13 @@ class Heatmap(TrainableMethod):
         sigma: float = 1.5,
         loss: str = "adaptive_wing",
         loss_options: Mapping[str, Any] | None = None,
-        decoder: str = "local-fit",
+        codec: str = "gaussian",
+        decoder: str = "",
     ) -> None:
         super().__init__()
         self.features = BACKBONES.build(backbone, **(backbone_options or {}), features_only=True)
         self.head = PyramidHead(self.features.channels, self.features.reductions, len(schema), width, stride)
-        self.codec = HeatmapCodec(size=image_size // stride, sigma=sigma, decoder=decoder)
+        self.codec = HeatmapCodec.named(codec, decoder=decoder, size=image_size // stride, sigma=sigma)
         self.loss_fn = LOSSES.build(loss, **(loss_options or {}))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -54,8 +66,12 @@ class Heatmap(TrainableMethod):
 
     def loss(self, batch: Batch) -> Tensor:
         """The heatmap loss against Gaussians at the true landmarks, over those that were annotated."""
-        return self.loss_fn(self(batch.images) * annotated(batch), batch.heatmaps)
+        return heatmap_loss(self.loss_fn, self(batch.images), batch)
 
     def decode(self, output: Tensor) -> Tensor:
         """Peaks in crop pixels [B, L, 2]."""
         return self.codec.decode(output, self.image_size)
+
+    def confidences(self, output: Tensor) -> Tensor:
+        """Height of the peaks [B, L]."""
+        return confidence(output)

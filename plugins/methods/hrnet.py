@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench import method
 from parface_bench.data.batches.batch import Batch
-from parface_bench.data.heatmaps.codecs import HeatmapCodec
+from parface_bench.data.heatmaps.codecs import HeatmapCodec, confidence
 from parface_bench.faces import Schema
-from parface_bench.methods.heads import Standardise, annotated
+from parface_bench.methods.heads import Standardise, heatmap_loss
 from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, LOSSES, UserError
 
@@ -20,6 +21,11 @@ from parface_bench.registry import BACKBONES, LOSSES, UserError
 BRANCHES = {"feature_location": ""}
 
 
+@method(
+    "hrnet",
+    summary="HRNetV2: heatmaps from branches of four resolutions, aggregated at the finest",
+    reference="Wang et al., Deep High-Resolution Representation Learning, TPAMI 2020, arXiv:1908.07919",
+)
 class HRNet(TrainableMethod):
     """HRNetV2 for faces: the branches of timm's HRNet, brought to one size and aggregated by two 1x1 convolutions.
 
@@ -33,7 +39,7 @@ class HRNet(TrainableMethod):
         bn_momentum: of all batch norms (0.01 in the paper).
         sigma: of the target Gaussians, in heatmap pixels (1.0 on 300W, else 1.5 in the paper).
         loss, loss_options: 'heatmap_mse' in the paper, 'adaptive_wing', ...
-        encoder, decoder: of the heatmaps, names of `parface_bench.data.heatmaps.codecs`.
+        codec, decoder: how landmarks become heatmaps and come back, as of the method 'heatmap'.
     """
 
     def __init__(
@@ -47,8 +53,8 @@ class HRNet(TrainableMethod):
         sigma: float = 1.5,
         loss: str = "heatmap_mse",
         loss_options: Mapping[str, Any] | None = None,
-        encoder: str = "gaussian",
-        decoder: str = "local-fit",
+        codec: str = "gaussian",
+        decoder: str = "",
     ) -> None:
         super().__init__()
         own = BRANCHES if backbone_options is None else backbone_options
@@ -75,7 +81,7 @@ class HRNet(TrainableMethod):
                 module.mode, module.align_corners = fusion, False if fusion == "bilinear" else None
             elif isinstance(module, nn.BatchNorm2d):
                 module.momentum = bn_momentum
-        self.codec = HeatmapCodec(size=image_size // 4, sigma=sigma, encoder=encoder, decoder=decoder)
+        self.codec = HeatmapCodec.named(codec, decoder=decoder, size=image_size // 4, sigma=sigma)
         self.loss_fn = LOSSES.build(loss, **(loss_options or {}))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -91,8 +97,12 @@ class HRNet(TrainableMethod):
 
     def loss(self, batch: Batch) -> Tensor:
         """The heatmap loss against Gaussians at the true landmarks, over those that were annotated."""
-        return self.loss_fn(self(batch.images) * annotated(batch), batch.heatmaps)
+        return heatmap_loss(self.loss_fn, self(batch.images), batch)
 
     def decode(self, output: Tensor) -> Tensor:
         """Peaks in crop pixels [B, L, 2]."""
         return self.codec.decode(output, self.image_size)
+
+    def confidences(self, output: Tensor) -> Tensor:
+        """Height of the peaks [B, L]."""
+        return confidence(output)

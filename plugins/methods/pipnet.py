@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench import method
 from parface_bench.data.batches.batch import Batch
+from parface_bench.data.heatmaps.codecs import confidence
 from parface_bench.faces import Schema
 from parface_bench.methods.heads import Standardise
 from parface_bench.methods.stage import Stage
@@ -29,6 +30,11 @@ class Maps(NamedTuple):
     nb_y: Tensor
 
 
+@method(
+    "pipnet",
+    summary="PIPNet: classification over coarse cells, offsets within them, averaged with the neighbours' views",
+    reference="Jin, Liao & Shao, Pixel-in-Pixel Net, IJCV 129, 2021, arXiv:2003.03771",
+)
 class PIPNet(TrainableMethod):
     """Pixel-in-pixel regression: classification over coarse cells, regression within, help of the neighbours.
 
@@ -44,9 +50,6 @@ class PIPNet(TrainableMethod):
         offset_loss: 'l1', or 'l2'.
     """
 
-    mean_face: Tensor
-    neighbours: Tensor
-
     def __init__(
         self,
         schema: Schema,
@@ -60,16 +63,15 @@ class PIPNet(TrainableMethod):
         offset_loss: str = "l1",
     ) -> None:
         super().__init__()
-        if merging not in ("once", "cyclic") or offset_loss not in ("l1", "l2") or neighbours < 1:
-            found = f"merging {merging!r}, offset_loss {offset_loss!r}, neighbours {neighbours}"
-            raise UserError(f"pipnet: {found}: give once or cyclic; l1 or l2; at least 1")
+        if merging not in ("once", "cyclic") or offset_loss not in ("l1", "l2"):
+            raise UserError(f"pipnet: merging {merging!r} must be once or cyclic, offset_loss {offset_loss!r} l1 or l2")
         self.features = BACKBONES.build(backbone, **(backbone_options or {}), features_only=True)
         self.standardise = Standardise(self.features)
         strides = list(self.features.reductions)
         deeper = {64: 1, 128: 2}.get(stride, 0) if stride not in strides else 0
         if image_size % stride or (32 if deeper else stride) not in strides:
-            found = f"pipnet: no cells of {stride} px on crops of {image_size}: {backbone!r} has strides {strides}"
-            raise UserError(f"{found}; set method.stride to one that divides the crop's side (with 32 also 64, 128)")
+            where = f"cells of {stride} px on crops of {image_size}: {backbone!r} has strides {strides}"
+            raise UserError(f"pipnet: no {where}; set method.stride to one that divides {image_size}")
         self.level = len(strides) - 1 - strides[::-1].index(32 if deeper else stride)
         channels, layers = self.features.channels[self.level], []
         if expand:
@@ -78,7 +80,7 @@ class PIPNet(TrainableMethod):
             layers += [nn.Conv2d(channels, 512, 3, stride=2, padding=1), nn.BatchNorm2d(512), nn.ReLU()]
             channels = 512
         self.extra = nn.Sequential(*layers)
-        landmarks, k = len(schema), min(neighbours, len(schema) - 1)
+        landmarks, k = len(schema), min(max(neighbours, 1), len(schema) - 1)
         for name, maps in (("cls", 1), ("x", 1), ("y", 1), ("nb_x", k), ("nb_y", k)):
             layer = nn.Conv2d(channels, landmarks * maps, 1)
             nn.init.normal_(layer.weight, std=0.001)
@@ -92,9 +94,8 @@ class PIPNet(TrainableMethod):
         )
         self.mean_face: Tensor
         self.neighbours: Tensor
-        self.register_buffer("mean_face", torch.full((landmarks, 2), torch.nan))
-        follow = torch.arange(landmarks)[:, None] + torch.arange(1, k + 1)  # until the mean face is known
-        self.register_buffer("neighbours", follow % landmarks)
+        self.mean_face = nn.Buffer(torch.full((landmarks, 2), torch.nan))
+        self.neighbours = nn.Buffer(torch.zeros(landmarks, k, dtype=torch.long))
 
     def stages(self, recipe: Mapping[str, Any]) -> list[Stage]:
         """First the mean training face, which says who is whose neighbour; then the network."""
@@ -103,13 +104,12 @@ class PIPNet(TrainableMethod):
 
     def fit(self, faces: FaceArrays) -> None:
         """Take the mean of the faces' landmarks, as fractions of the crop's side, and its nearest neighbours."""
-        points = faces.landmarks[..., :2].astype(np.float64)
-        never = np.flatnonzero(np.isnan(points).any(axis=2).all(axis=0)).tolist()
+        points = torch.from_numpy(faces.landmarks[..., :2]).double()
+        never = points.isnan().any(dim=2).all(dim=0).nonzero()[:, 0].tolist()
         if never:
             raise UserError(f"pipnet: landmarks {never} are annotated in no training face, so there is no mean face")
-        mean = (np.nanmean(points, axis=0) + 0.5) / faces.size
-        self.mean_face.copy_(torch.from_numpy(mean))
-        self.neighbours.copy_(nearest_neighbours(torch.from_numpy(mean), self.neighbours.shape[1]))
+        self.mean_face.copy_((points.nanmean(dim=0) + 0.5) / faces.size)
+        self.neighbours.copy_(nearest_neighbours(self.mean_face, self.neighbours.shape[1]))
 
     def forward(self, images: Tensor) -> Maps:
         """[B, 3, S, S] -> maps of G x G cells."""
@@ -159,6 +159,10 @@ class PIPNet(TrainableMethod):
         mean = (own + torch.einsum("jki,bjkc->bic", count, neighbours)) / (1 + count.sum(dim=(0, 1))[:, None])
         return mean * self.image_size - 0.5
 
+    def confidences(self, output: Maps) -> Tensor:
+        """The highest score of each landmark [B, L]."""
+        return confidence(output.score)
+
 
 def nearest_neighbours(face: Tensor, k: int) -> Tensor:
     """The k landmarks nearest to each one of a face [L, 2], itself excluded, nearest first: [L, k]."""
@@ -167,10 +171,7 @@ def nearest_neighbours(face: Tensor, k: int) -> Tensor:
 
 
 def repetitions(neighbours: Tensor, cyclic: bool) -> Tensor:
-    """How often the prediction of landmark j's k-th neighbour counts for landmark i, [L, K, L].
-
-    Once; or ``cyclic``: i's list, in the order of j, is repeated up to the length of the longest list.
-    """
+    """How often j's view of its k-th neighbour counts for i, [L, K, L]; ``cyclic``: i's list repeats up to the longest."""
     predicts = F.one_hot(neighbours, len(neighbours))
     if not cyclic:
         return predicts

@@ -51,7 +51,8 @@ def test_a_bench_runs_what_is_missing_and_ends_in_the_leaderboards(make_bench, t
     # methods that do not learn give the same with every seed, so they run once
     assert states(cells) == [("bench-near", 0, "recorded"), ("bench-far", 0, "done")]
     assert len(read_store(bench.store).results) == 2
-    assert read_store(bench.store).results[0].document == first[0].document
+    # both may have been recorded within one second
+    assert first[0].document in [r.document for r in read_store(bench.store).results]
     [table] = more.tables(cells, said.append)
     assert [(r.rank, r.method) for r in table.rows] == [(1, "bench-near"), (2, "bench-far")]
     more.publish(said.append)

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parface_bench.leaderboard.board import build_tables
+from parface_bench.leaderboard.board import build_tables, group_of
+from parface_bench.leaderboard.render import render
 from parface_bench.leaderboard.table import Selection
 from parface_bench.registry import PluginWarning, UserError
 from parface_bench.results.record import complete
 from parface_bench.results.result import Result
+from parface_bench.results.store import read_store
 
 
 def tables(*documents, extra=(), **selection):
@@ -173,3 +175,52 @@ def test_ranks_best_and_ties_hold_for_any_results(values):
         c = row.cells["full", "NME"]
         assert c.best == (not row.contaminated and c.value == clean[0])
         assert c.tied == (not row.contaminated and clean[0] < c.value <= clean[0] * 1.1)
+
+
+def test_rows_on_other_landmarks_or_crops_are_ranked_apart(make):
+    """68 of 98 landmarks, or crops by landmarks where the protocol gives boxes: a table of its own."""
+    facts = {"protocol": "wflw", "dataset": "wflw", "protocol_crop": "given"}
+    breakdown = {"full": {"landmark": [1.0] * 68 + [None] * 30}}
+    results = [
+        Result(complete(make(name, nme, **facts, **more)), Path(name))
+        for name, nme, more in (
+            ("all", 5.0, {"crop": {"mode": "given"}}),
+            ("some", 4.0, {"unmapped": list(range(68, 98)), "breakdown": breakdown}),
+            ("sees-truth", 3.0, {"crop": {"mode": "lm_ground_truth"}}),
+        )
+    ]
+    tables = build_tables(results, Selection())
+    assert [[(r.rank, r.method) for r in t.rows] for t in tables] == [[(1, "all")], [(1, "some")], [(1, "sees-truth")]]
+    assert [t.apart for t in tables] == [
+        "",
+        "68 of 98 landmarks",
+        "crop lm_ground_truth instead of the protocol's",
+    ]
+    assert "68 of 98 landmarks" in tables[1].heading
+    assert "Ranked apart: 68 of 98 landmarks." in render(tables, "md")
+
+
+def test_a_crop_of_version_01_is_told_by_its_recipe(make):
+    def document(mode):
+        config = {"train": True, "recipe": {"crop": {"mode": mode}}}
+        return make("m", config=config, protocol="300w", dataset="300w")
+
+    modes = [group_of(document(mode)).crop for mode in ("auto", "bb_ground_truth", "lm_ground_truth")]
+    assert modes == ["", "", "lm_ground_truth"]
+
+
+def test_a_part_of_a_data_set_is_said_in_the_heading(make):
+    facts = {"protocol": "300w", "dataset": "300w", "split": ["full"]}
+    subsets = {"full": {"n": 1, "NME": {"value": 3.0}}}
+    documents = [complete(make("m", **facts, n=n, subsets={"full": {**subsets["full"], "n": n}})) for n in (330, 689)]
+    part, whole = (build_tables([Result(d, Path())], Selection())[0] for d in documents)
+    assert "330 of 689 faces" in part.heading
+    assert "689 faces" in whole.heading and " of " not in whole.heading
+
+
+def test_the_rows_of_version_01_rank_as_they_did():
+    """leaderboards/ was recorded by version 0.1: one table a data set, none apart."""
+    tables = build_tables(read_store(Path(__file__).parents[2] / "leaderboards").results, Selection())
+    names = {(t.dataset, t.apart): [r.method for r in t.rows if r.rank] for t in tables if t.dataset == "300w"}
+    first = ["heatmap", "integral", "regression", "mediapipe-mesh", "parface", "3fabrec", "mean-shape"]
+    assert names == {("300w", ""): first}

@@ -21,6 +21,7 @@ def original(golden) -> Golden:
 @pytest.fixture
 def method(original) -> PIPNet:
     method = PIPNet(get_schema("ibug68"))
+    method.image_size = 256
     method.mean_face.copy_(original["meanface_300w"])
     method.neighbours.copy_(original["nb_index_300w"])
     return method

@@ -108,3 +108,37 @@ def test_table(pair: Any) -> None:
     text = comparison_table(compare_results(*pair[:2]))
     assert text.splitlines()[0] == "A = A, B = B: d, protocol 300w version 1"
     assert "Wilcoxon p" in text and text.count("NME") == 2
+
+
+def with_landmarks(method: str, errors: np.ndarray, unmapped: list[int]) -> Stored:
+    """A result of errors [N, L], in which some landmarks were not scored."""
+    errors = errors.copy()
+    errors[:, unmapped] = np.nan
+    result = stored(method, np.nanmean(errors, axis=1), unmapped=unmapped)
+    for i, column in enumerate(errors.T):
+        result.table[f"e{i}"] = column
+    result.table["gte"] = 1.0
+    return result
+
+
+def test_results_on_other_landmarks_are_compared_over_those_of_both() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.gamma(2, 2, size=(2, 50, 6))
+    a[:, 5] += 20  # what only A has scored must not count
+    document = compare_results(with_landmarks("A", a, [0]), with_landmarks("B", b, [4, 5]))
+    full = document["subsets"]["full"]
+    assert document["landmarks"] == 3
+    assert full["NME"]["difference"]["value"] == pytest.approx((a - b)[:, [1, 2, 3]].mean())
+    assert "GTE" not in full
+    assert document["notes"] == ["compared over the 3 landmarks that both have (A has scored 5, B has scored 4)"]
+    assert document["notes"][0] in comparison_table(document)
+    same = compare_results(with_landmarks("A", a, [0]), with_landmarks("B", b, [0]))
+    assert same["notes"] == [] and same["landmarks"] == 5 and "GTE" in same["subsets"]["full"]
+    with pytest.raises(UserError, match="no landmark was scored in both"):
+        compare_results(with_landmarks("A", a, [0, 1, 2]), with_landmarks("B", b, [3, 4, 5]))
+
+
+def test_other_crops_are_said() -> None:
+    nme = np.arange(1.0, 9.0)
+    a, b = (stored(name, nme, crop={"mode": mode}) for name, mode in (("A", "given"), ("B", "bb_ground_truth")))
+    assert compare_results(a, b)["notes"] == ["the methods saw other crops: A given, B bb_ground_truth"]

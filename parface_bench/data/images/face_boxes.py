@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench.atomic import write_atomic
 from parface_bench.data import cache
 from parface_bench.data.images.reading import read_image
 from parface_bench.data.progress_bar import progress
@@ -92,9 +93,7 @@ def prepare(frames: Iterable[pd.DataFrame], detector: Any, file: Path) -> tuple[
         table = pd.read_csv(part, dtype={"image_path": str, "id": str})
         missing = table[table["x1"].isna()]["id"].unique().tolist()
         table = table.dropna(subset=["x1"]).drop_duplicates("id")
-        finished = file.with_name(file.name + ".tmp")
-        table.to_csv(finished, index=False)
-        finished.replace(file)
+        write_atomic(file, table.to_csv(index=False))
         part.unlink()
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None
@@ -127,5 +126,5 @@ def _done(part: Path) -> set[str]:
     if not part.is_file():
         return set()
     lines = part.read_bytes().split(b"\n")
-    part.write_bytes(b"".join(line + b"\n" for line in lines[:-1]))
+    write_atomic(part, b"".join(line + b"\n" for line in lines[:-1]))
     return {row["id"] for row in csv.DictReader(part.open(newline="", encoding="utf-8")) if row.get("id")}

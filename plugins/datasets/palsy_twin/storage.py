@@ -7,11 +7,10 @@ records in the order of their numbers, so that the first n faces of a split are 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from parface_bench.atomic import write_atomic
 from parface_bench.registry.errors import UserError, WorkError
 
 # Split -> the ParFace label file that plays its part.
@@ -25,22 +24,15 @@ PART = 50  # faces a piece: what an interruption can lose
 PARTS = ".parts"
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes) -> None:
     """Write a file whole or not at all.
 
     Raises:
         WorkError: the folder cannot be written or the disk is full.
     """
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).replace(path)
+        write_atomic(path, data, flush=False)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise WorkError(
             f"{path}: cannot be written ({error.strerror}); free some space or set PFBENCH_HOME to a writable folder"
         ) from error
@@ -76,4 +68,4 @@ def read_records(path: Path) -> list[dict[str, Any]]:
 def write_records(path: Path, records: list[dict[str, Any]]) -> None:
     """Write a table of records, one a line."""
     lines = ",\n".join(json.dumps(r, separators=(",", ":")) for r in records)
-    write_atomic(path, f"[\n{lines}\n]\n".encode())
+    write(path, f"[\n{lines}\n]\n".encode())

@@ -1,0 +1,64 @@
+"""Files written whole or not at all: the one way in which pfbench puts anything on the disk."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+Content = str | bytes | Callable[[IO[bytes]], Any]
+
+TEMPORARY = ".*.tmp"  # what a kill can leave behind; nothing reads it
+
+
+def write_atomic(path: str | Path, content: Content, *, flush: bool = True) -> None:
+    """Write a file under a temporary name beside it, then rename it into place.
+
+    A kill or a full disk leaves the earlier file, or none; a reader never sees half. Missing folders are made. A link
+    stays a link, its target is written; a pipe or a device (``/dev/stdout``) is written to, never replaced.
+
+    Args:
+        path: the file.
+        content: text (UTF-8), bytes, or a function that writes to the open binary file that it is given.
+        flush: wait until the disk has it, so that a power cut cannot lose it either. Not for files by the thousand.
+
+    Raises:
+        OSError: the disk is full, the folder cannot be written, ``path`` is a folder.
+    """
+    path = Path(os.path.realpath(path))
+    if _is_stream(path):
+        with path.open("wb") as file:
+            _fill(file, content)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # of a fixed length: the file's own name may already be as long as a name can be
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            _fill(file, content)
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether writing goes somewhere else than into a file."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode)
+
+
+def _fill(file: IO[bytes], content: Content) -> None:
+    if callable(content):
+        content(file)
+    else:
+        file.write(content.encode() if isinstance(content, str) else content)

@@ -1,0 +1,1 @@
+"""The built-in normalising distances, each declared by the decorator beside its code."""
