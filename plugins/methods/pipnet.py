@@ -70,8 +70,8 @@ class PIPNet(TrainableMethod):
         strides = list(self.features.reductions)
         deeper = {64: 1, 128: 2}.get(stride, 0) if stride not in strides else 0
         if image_size % stride or (32 if deeper else stride) not in strides:
-            where = f"cells of {stride} px on crops of {image_size}: {backbone!r} has strides {strides}"
-            raise UserError(f"pipnet: no {where}; set method.stride to one that divides {image_size}")
+            where = f"no cells of {stride} px on crops of {image_size}: {backbone!r} has strides {strides}"
+            raise UserError(f"pipnet: {where}; set method.stride to one that divides {image_size}")
         self.level = len(strides) - 1 - strides[::-1].index(32 if deeper else stride)
         channels, layers = self.features.channels[self.level], []
         if expand:
@@ -84,7 +84,6 @@ class PIPNet(TrainableMethod):
         for name, maps in (("cls", 1), ("x", 1), ("y", 1), ("nb_x", k), ("nb_y", k)):
             layer = nn.Conv2d(channels, landmarks * maps, 1)
             nn.init.normal_(layer.weight, std=0.001)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
             self.add_module(f"{name}_layer", layer)
         self.image_size, self.grid, self.merging, self.offset_loss = (
             image_size,
@@ -156,8 +155,8 @@ class PIPNet(TrainableMethod):
         """Landmarks in crop pixels [B, L, 2], each the mean of its own and its neighbours' predictions."""
         own, neighbours = self.places(output)
         count = repetitions(self.neighbours, self.merging == "cyclic").to(own)
-        mean = (own + torch.einsum("jki,bjkc->bic", count, neighbours)) / (1 + count.sum(dim=(0, 1))[:, None])
-        return mean * self.image_size - 0.5
+        both = own + torch.einsum("jki,bjkc->bic", count, neighbours)
+        return both / (1 + count.sum(dim=(0, 1))[:, None]) * self.image_size - 0.5
 
     def confidences(self, output: Maps) -> Tensor:
         """The highest score of each landmark [B, L]."""
@@ -171,7 +170,7 @@ def nearest_neighbours(face: Tensor, k: int) -> Tensor:
 
 
 def repetitions(neighbours: Tensor, cyclic: bool) -> Tensor:
-    """How often j's view of its k-th neighbour counts for i, [L, K, L]; ``cyclic``: i's list repeats up to the longest."""
+    """How often j's view of its k-th neighbour counts for i, [L, K, L]; ``cyclic``: lists repeat up to the longest."""
     predicts = F.one_hot(neighbours, len(neighbours))
     if not cyclic:
         return predicts

@@ -92,9 +92,7 @@ def load_fan(network: nn.Module, path: str, kind: str = "2d", check: bool = True
     file = fan_file(kind)
     state, own = load_safely(file.locate(path, check)), network.state_dict()
     if own.keys() != state.keys() or any(own[key].shape != state[key].shape for key in own):
-        raise UserError(
-            f"{path}: no weights of this network, FAN's of 68 landmarks, 4 stacks, 256 channels; {file.get}"
-        )
+        raise UserError(f"{path}: no weights of this network (68 landmarks, 4 stacks, 256 channels); {file.get}")
     network.load_state_dict(state)
 
 
