@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, ClassVar
 
 from parface_bench.registry.errors import UserError
@@ -40,6 +40,9 @@ class Spec:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_@+-]*", self.name):
             raise ValueError(f"{self.kind} name {self.name!r}: letters, digits, '-', '_', '+' and '@' only")
+        for key in ("summary", "reference", "licence", "needs", "owner"):
+            if not isinstance(getattr(self, key), str):
+                raise TypeError(f"{self.kind} {self.name!r}: {key} must be a text, not {getattr(self, key)!r}")
 
     def load(self) -> Any:
         """The plugin's object, imported now if it was given lazily.
@@ -49,18 +52,17 @@ class Spec:
         """
         if not isinstance(self.target, str):
             return self.target
-        module, _, attr = self.target.partition(":")
         try:
             with aside(), importing():
-                return getattr(import_module(module), attr)
-        except Exception as error:
+                return resolve_name(self.target)
+        except (Exception, SystemExit) as error:
             raise self.unusable(error) from error
 
     def provides(self, name: str) -> bool:
         """Whether a name that is not registered is one of this plugin's, as 'resnet18' is timm's."""
         return False
 
-    def unusable(self, error: Exception) -> UserError:
+    def unusable(self, error: BaseException) -> UserError:
         """The sentence for a plugin that cannot be imported or built."""
         if isinstance(error, ModuleNotFoundError) and self.needs:
             return UserError(f"{self.kind} {self.name!r} needs the module {error.name!r}: {install_command(self)}")
@@ -198,6 +200,36 @@ class MetricSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MeasureSpec(Spec):
+    """A clinical measure: a pure function of :class:`parface_bench.clinical.frames.Shapes`, [N] numbers of N faces.
+
+    Attributes:
+        unit: 'length' or 'area' (the function returns pixels, users see percent of the outer-eye distance or of its
+            square), 'percent', 'degrees', 'ratio', or 'mm' for what a tool calls millimetres.
+        per: 'side' (called as ``target(shapes, side)``, reported as NAME_right and NAME_left), 'region'
+            (``target(shapes, region)``, NAME_all, NAME_inner, NAME_brows, ...), or '' for one number a face.
+        signed: it changes its sign when the face is mirrored; of a measure ``per`` side, right minus left does anyway.
+        dims: 3 where it needs the head's own frame.
+        pupils: it needs landmarks on the pupils.
+        asked: it is measured only where it is named (the forms of other tools).
+    """
+
+    kind: ClassVar[str] = "measure"
+    unit: str = "length"
+    per: str = ""
+    signed: bool = False
+    dims: int = 2
+    pupils: bool = False
+    asked: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        units, per = ("length", "area", "percent", "degrees", "ratio", "mm"), ("", "side", "region")
+        if self.unit not in units or self.per not in per:
+            raise ValueError(f"measure {self.name!r}: unit is one of {', '.join(units)}; per is 'side', 'region' or ''")
+
+
+@dataclass(frozen=True, kw_only=True)
 class MethodSpec(Spec):
     """A method: the target builds an object with ``predict`` and, if it learns, ``stages``.
 
@@ -215,7 +247,9 @@ class MethodSpec(Spec):
     task: str = "landmarks"
 
 
-_TYPES = (DatasetSpec, LayoutSpec, BackboneSpec, LossSpec, NormSpec, MetricSpec, MethodSpec)
+# Facts that are code: in the decorator an object of the module, else "module:attr", imported when it is used.
+CODE = ("target", "make_root", "finish")
+_TYPES = (DatasetSpec, LayoutSpec, BackboneSpec, LossSpec, NormSpec, MetricSpec, MeasureSpec, MethodSpec)
 SPEC_TYPES: dict[str, type[Spec]] = {s.kind: s for s in _TYPES}
 KINDS = tuple(SPEC_TYPES)
 PLURALS = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}

@@ -26,10 +26,11 @@ def in_terminal(columns: int, *words: str, cwd: Path, **environment: str) -> str
     child, terminal = pty.fork()
     if child == 0:  # pragma: no cover - another program from here on
         os.chdir(cwd)
-        os.environ.update({"TERM": "xterm-256color", **environment})
-        os.environ.pop("COLUMNS", None)
+        # readline sets COLUMNS behind Python's back
+        variables = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        os.execv(sys.executable, [sys.executable, "-m", "parface_bench.cli.main", *words])
+        command = [sys.executable, "-m", "parface_bench.cli.main", *words]
+        os.execve(sys.executable, command, {**variables, "TERM": "xterm-256color", **environment})
     read = b""
     while True:
         try:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.index import index
 from parface_bench.plugins.datasets.palsy_twin import storage
 from parface_bench.plugins.datasets.palsy_twin.covering import HIDING
-from parface_bench.plugins.datasets.palsy_twin.generate import SIZES, ensure
+from parface_bench.plugins.datasets.palsy_twin.generate import SIZES, ensure, make_root, make_root_v1
+from parface_bench.plugins.datasets.palsy_twin.versions import LATEST, V1, Version
 
 CATEGORIES = ["palsy_side", "palsy_grade", "palsy_kind", "expression", "skin_tone", "occlusion", "lighting"]
 SUBSETS = {
@@ -26,13 +28,34 @@ SUBSETS = {
 }
 
 
+# facts of both versions
+TWIN = {
+    "reference": "docs/palsy-twin.md",
+    "licence": "CC0 1.0 (MakeHuman head data); no real person, no clinical evidence",
+    "schema": "ibug68",
+    "dims": 3,
+    "splits": ("train", "val", "test", "paired"),
+    "protocol": "parface",
+    "subsets": SUBSETS,
+    "citation": "parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
+    "how_to_get": "made on first use",
+}
+
+
+@dataset(
+    "palsy-twin",
+    make_root=make_root,
+    summary="Synthetic faces with exact 3D truth and dialled facial palsy, rendered on first use (v2)",
+    counts={"train": 4000, "val": 500, "test": 1000, "paired": 2000},
+    **TWIN,
+)
 def palsy_twin(
     root: Path,
     split: str,
     train: int = SIZES["train"],
     val: int = SIZES["val"],
     test: int = SIZES["test"],
-    paired: int = SIZES["paired"],
+    paired: int = 2000,
     seed: int = 0,
     image_size: int = 256,
 ) -> pd.DataFrame:
@@ -42,8 +65,33 @@ def palsy_twin(
     annotators' truth, ``visible`` tells which 3D points are seen. In the split ``paired`` rows 2k and 2k + 1 (column
     ``pair`` = k) are the same identity, look, pose, light and camera without and with palsy.
     """
-    size = {"train": train, "val": val, "test": test, "paired": paired}[split]
-    ensure(root, {split: size}, seed=seed, image_size=image_size)
+    return _table(root, split, {"train": train, "val": val, "test": test, "paired": paired}, seed, image_size, LATEST)
+
+
+@dataset(
+    "palsy-twin-v1",
+    make_root=make_root_v1,
+    summary="The twin's first version, with milder palsies: for results that were recorded on it",
+    counts={"train": 4000, "val": 500, "test": 1000, "paired": 500},
+    **TWIN,
+)
+def palsy_twin_v1(
+    root: Path,
+    split: str,
+    train: int = SIZES["train"],
+    val: int = SIZES["val"],
+    test: int = SIZES["test"],
+    paired: int = SIZES["paired"],
+    seed: int = 0,
+    image_size: int = 256,
+) -> pd.DataFrame:
+    """The same of the first version, whose palsies are milder."""
+    return _table(root, split, {"train": train, "val": val, "test": test, "paired": paired}, seed, image_size, V1)
+
+
+def _table(root: Path, split: str, sizes: dict[str, int], seed: int, image_size: int, version: Version) -> pd.DataFrame:
+    size = sizes[split]
+    ensure(root, {split: size}, seed=seed, image_size=image_size, version=version)
     labels = pd.DataFrame(storage.read_records(storage.label_file(root, split))[:size])
     grade = labels["palsy_grade"]
     labels["healthy"], labels["flaccid"], labels["synkinetic"] = (
@@ -53,7 +101,9 @@ def palsy_twin(
     labels["moderate"] = grade == "IV"
     labels["severe"] = grade.isin(["V", "VI"])
     labels["occluded"] = labels["occlusion"].isin(HIDING)
-    pair = {"pair": "pair"} if "pair" in labels else {}
+    more: dict[str, Any] = {"pair": "pair"} if "pair" in labels else {}
+    if version is not V1:  # whose recorded runs validated without regard to persons
+        more["identity"] = lambda row: f"{split}-{row.person}"
     return index(
         labels,
         image="img_path",
@@ -68,7 +118,7 @@ def palsy_twin(
         roll="roll",
         palsy_severity="palsy_severity",
         person="person",
-        **pair,
+        **more,
     )
 
 
