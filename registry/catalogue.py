@@ -152,10 +152,11 @@ class Catalogue:
         """Load all entry points, once."""
         if self._points is None:
             points = entry_points(group=hookspecs.GROUP)
-            self._points = sorted(points, key=lambda p: (p.name != "builtin", _owner_of(p), p.name))
+            owners = {point: _owner_of(point) for point in points}
+            self._points = sorted(points, key=lambda p: (p.name != "builtin", owners[p], p.name))
             for point in self._points:
-                with self.noting(_owner_of(point)):
-                    self._load_point(_owner_of(point), point)
+                with self.noting(owners[point]):
+                    self._load_point(owners[point], point)
 
     def import_all(self) -> None:
         """Import the plugins of others that were only read so far; one that fails is noted in :attr:`broken`.

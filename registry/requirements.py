@@ -45,7 +45,7 @@ def _of_extra(spec: Spec) -> list[str]:
     except (PackageNotFoundError, ValueError):
         declared = None
     found = []
-    for text in declared or ():
+    for text in (line for line in declared or () if spec.needs in line):  # the marker's; parsing all of them is slow
         requirement = Requirement(text)
         marker = requirement.marker
         if marker and marker.evaluate({"extra": spec.needs}) and not marker.evaluate({"extra": ""}):
