@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.screen import emit, emit_document
 
 
 def register(app: typer.Typer) -> None:
@@ -64,11 +65,9 @@ def register(app: typer.Typer) -> None:
             data_root=data_root,
         )
         if json:
-            import json as codec
-
-            typer.echo(codec.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))
+            emit_document(document)
         else:
-            typer.echo(text)
+            emit(text)
 
 
 def _split(values: list[str]) -> list[str]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from parface_bench import __version__
+from parface_bench.cli.screen import say
 from parface_bench.registry.catalogue import catalogue
 from parface_bench.registry.errors import PfError, PluginWarning, UserError
 
@@ -110,6 +113,9 @@ def main() -> None:
     except SystemExit as stop:
         if stop.code == 130:  # typer has turned the interrupt into this
             _stop("interrupted", 130)
+        place = _foreign_exit(stop)
+        if place:
+            _stop(f"{place} ended the program (sys.exit), so the work was not done", 1)
         raise
     except Exception as error:
         if debug:
@@ -124,8 +130,16 @@ def main() -> None:
         _stop(f"{whose}; rerun with --debug to see {'how it came there' if place else 'where'}", 1)
 
 
+def _foreign_exit(stop: SystemExit) -> str:
+    """``FILE, line N`` of a ``sys.exit`` that is neither ours nor the command line library's; '' where it is."""
+    last = traceback.extract_tb(stop.__traceback__)[-1]
+    parts = Path(last.filename).parts
+    ours = Path(last.filename).resolve().parent == Path(__file__).resolve().parent
+    return "" if ours or "click" in parts or "typer" in parts else f"{last.filename}, line {last.lineno}"
+
+
 def _stop(sentence: str, code: int) -> None:
-    print(f"pfbench: {' '.join(sentence.split())}", file=sys.stderr)
+    say(" ".join(sentence.split()))
     raise SystemExit(code) from None
 
 

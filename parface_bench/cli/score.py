@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.screen import emit, emit_document, say
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +35,7 @@ def register(app: typer.Typer) -> None:
         out: Path | None = typer.Option(None, "--out", help="Write result.json and errors.parquet into this folder."),
         split: str | None = typer.Option(None, "--split", help="Split of the data set (default: its test splits)."),
         data_root: Path | None = typer.Option(None, "--data-root", help="Folder of the data set."),
+        metric: list[str] = typer.Option([], "--metric", metavar="NAME", help="Also compute this metric (repeatable)."),
         subset: list[str] = typer.Option([], "--subset", help="Report these subsets only (repeatable)."),
         intersections: bool = typer.Option(False, "--intersections", help="Add pair-wise intersections of subsets."),
         without_depth: bool = typer.Option(False, "--without-depth", help="Score x and y of a 3D protocol only."),
@@ -42,15 +44,17 @@ def register(app: typer.Typer) -> None:
         ),
         resamples: int = typer.Option(1000, "--resamples", min=1, help="Bootstrap resamples."),
         seed: int = typer.Option(0, "--seed", min=0, help="Seed of the bootstrap."),
+        everything: bool = typer.Option(False, "--all", help="On a terminal: all metrics and subsets."),
         plugin: Plugins = None,
         json: Json = False,
     ) -> None:
         """Score predictions that were made anywhere: per-subset metrics with 95 % bootstrap intervals."""
         from parface_bench.evaluation import score_tables
-        from parface_bench.registry import METHODS, UserError, catalogue
+        from parface_bench.registry import METHODS, UserError
         from parface_bench.registry.faults import aside
         from parface_bench.results.contamination import contaminated
-        from parface_bench.scoring.report import remarks, subset_table
+        from parface_bench.results.record import after_score
+        from parface_bench.scoring.report import remarks, subset_grid, subset_table
 
         if out is not None and out.exists() and not out.is_dir():
             raise UserError(f"--out {out} is a file: name a folder")
@@ -64,6 +68,7 @@ def register(app: typer.Typer) -> None:
                 data_root=data_root,
                 without_depth=without_depth,
                 exclude_missing=exclude_missing,
+                metrics=metric,
                 only=subset,
                 with_intersections=intersections,
                 resamples=resamples,
@@ -76,9 +81,9 @@ def register(app: typer.Typer) -> None:
         document["contaminated"] = contaminated(
             document["trained_on"], document["dataset"], document.get("split") or []
         )
-        catalogue.hook.pfbench_after_score(result=document)
+        document = after_score(document)
         for line in remarks(document):
-            typer.echo(f"pfbench: {line}", err=True)
+            say(line)
         tables: dict[str, bytes] = {}
         if evaluation.scored is not None and (record or out is not None):
             from parface_bench.clinical.beside import side_tables
@@ -88,15 +93,13 @@ def register(app: typer.Typer) -> None:
             from parface_bench.results.record import write_result
 
             write_result(document, evaluation.errors, out, tables)
-            typer.echo(f"pfbench: result written to {out}", err=True)
+            say(f"result written to {out}")
         if json:
-            import json as codec
-
-            typer.echo(codec.dumps(document, indent=2, allow_nan=False))
+            emit_document(document)
         else:
-            typer.echo(subset_table(document))
+            emit(subset_table(document), [subset_grid(document, everything=everything)])
         if record:
             from parface_bench.results.record import record as add_record
 
             place = add_record(document, evaluation.errors, store, keep=out, tables=tables)
-            typer.echo(f"pfbench: recorded in {place}", err=True)
+            say(f"recorded in {place}")

@@ -21,9 +21,9 @@ from parface_bench.leaderboard.plots import plot_ced
 from parface_bench.methods.build import build_method
 from parface_bench.methods.checkpoint import load_method, load_weights, read_checkpoint, save_atomic
 from parface_bench.methods.trainable import TrainableMethod
-from parface_bench.registry import PfError, catalogue
+from parface_bench.registry import PfError
 from parface_bench.results.provenance import environment
-from parface_bench.results.record import record, write_result
+from parface_bench.results.record import after_score, find_recorded, record, write_result
 from parface_bench.results.result import Result, load_result
 from parface_bench.runs.cost import measure
 from parface_bench.runs.folder import CHECKPOINT, RunFolder, claim, open_log
@@ -31,7 +31,7 @@ from parface_bench.runs.plan import Plan, Settings
 from parface_bench.training import distributed, overlays
 from parface_bench.training.hooks import seconds_spent
 from parface_bench.training.loop import Training, chosen_stages
-from parface_bench.training.predictions import predict_all, prediction_table, score_faces
+from parface_bench.training.predictions import predict_all, prediction_table, read_predictions, score_faces
 from parface_bench.training.progress import Progress
 
 PREDICTIONS = "predictions.parquet"
@@ -56,7 +56,7 @@ def execute(settings: Settings) -> Result:
     folder = _claim(plan, progress)
     if folder.finished:
         progress.say(f"already finished: {folder.path}")
-        return load_result(folder.path)
+        return _completed(folder, plan, progress)
     log = open_log(folder.path if distributed.rank() == 0 else None)
     log.info("%s", settings.command())
     before = seconds_spent(folder.path) if folder.found else 0.0
@@ -70,12 +70,20 @@ def execute(settings: Settings) -> Result:
             training.folder, training.log, training.clock = folder.path, log, clock
             trained_on, notes = _learn(training, plan)
         since = time.perf_counter()
-        predictions = predict_all(method, plan.test, plan.recipe, progress)
+        found = predict_all(method, plan.test, plan.recipe, progress, settings.confidence)
+        predictions = found.points
         took = time.perf_counter() - since
         if distributed.rank() == 0:
-            table = prediction_table(plan.test, predictions)
+            table = prediction_table(plan.test, predictions, found.confidence)
             write_atomic(folder.path / PREDICTIONS, lambda out: table.to_parquet(out, index=False))
-            evaluation = score_faces(plan.test, predictions, plan.protocol, getattr(method, "schema", ""))
+            evaluation = score_faces(
+                plan.test,
+                predictions,
+                plan.protocol,
+                getattr(method, "schema", ""),
+                found.confidence,
+                metrics=settings.metrics,
+            )
             document = {
                 **evaluation.document,
                 **plan.identity(),
@@ -86,11 +94,11 @@ def execute(settings: Settings) -> Result:
                 "cost": _cost(method, plan, 1000 * took / len(plan.test), progress),
                 "seconds": round(clock(), 1),
                 "run_dir": str(folder.path),
+                "confidence": found.source,
                 "notes": [*plan.test.attrs.get("notes", []), *notes],
             }
-            catalogue.hook.pfbench_after_score(result=document)
             tables = side_tables(plan.test, predictions, getattr(method, "schema", ""))
-            full = write_result(document, evaluation.errors, folder.path, tables)
+            full = write_result(after_score(document), evaluation.errors, folder.path, tables)
             _draw(folder.path, plan, predictions, progress)
             if settings.store is not None:
                 place = record(full, evaluation.errors, settings.store, keep=folder.path, tables=tables)
@@ -103,6 +111,23 @@ def execute(settings: Settings) -> Result:
         if isinstance(error, KeyboardInterrupt) and training is not None:
             progress.say("stopped; the same command with --resume goes on from here")
         raise
+    finally:
+        folder.release()
+
+
+def _completed(folder: RunFolder, plan: Plan, progress: Progress) -> Result:
+    """The result of a finished run, drawn and recorded now if a kill came before that."""
+    result = load_result(folder.path)
+    try:
+        if distributed.rank() == 0 and folder.lock is not None:  # else another process is at it
+            predictions = read_predictions(folder.path / PREDICTIONS, plan.test)
+            if predictions is not None and not (folder.path / "figures" / "ced.svg").is_file():
+                _draw(folder.path, plan, predictions, progress)
+            store = plan.settings.store
+            if store is not None and find_recorded(result.document, store) is None:
+                progress.say(f"recorded in {record(result.document, result.errors(), store, keep=folder.path)}")
+        distributed.wait()
+        return result
     finally:
         folder.release()
 
@@ -133,6 +158,7 @@ def build(plan: Plan) -> tuple[Any, list[str]]:
         selection = plan.selection
         crop = Crop(mode=plan.protocol.crop)
         method = build_method(plan.name, selection.schema, plan.recipe, selection.dims, crop, device=str(plan.device))
+        trained_on += getattr(method, "trained_on", ())
     start = plan.settings.from_checkpoint
     if start is not None and plan.learns:
         content = read_checkpoint(start)
