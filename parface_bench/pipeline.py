@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +22,47 @@ from parface_bench.leaderboard.plots import plot_ced
 from parface_bench.leaderboard.provenance import environment
 from parface_bench.leaderboard.record import record, write_result
 from parface_bench.leaderboard.result import Result, load_result
-from parface_bench.plan import Plan, Settings
+from parface_bench.options import RunOptions
+from parface_bench.plan import Plan
 from parface_bench.registry import PfError, catalogue
 from parface_bench.runs import CHECKPOINT, RunFolder, claim, open_log
+from parface_bench.trained import Trained
 from parface_bench.training import distributed, pictures
 from parface_bench.training.build import build_method
-from parface_bench.training.checkpoint import load_method, load_weights, read_checkpoint, save_atomic
+from parface_bench.training.checkpoint import load_weights, save_atomic
 from parface_bench.training.cost import measure
 from parface_bench.training.hooks import seconds_spent
 from parface_bench.training.predictions import predict_all, prediction_table, score_faces
 from parface_bench.training.progress import Progress
 from parface_bench.training.trainable import TrainableMethod
-from parface_bench.training.training import Training, chosen_stages
+from parface_bench.training.training import Training
 
 PREDICTIONS = "predictions.parquet"
 
 
-def execute(settings: Settings) -> Result:
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that ended before the landmarks were trained: it has a checkpoint, but nothing to score.
+
+    Attributes:
+        folder: the run's own.
+        document: ``method``, ``dataset``, ``seed``, ``run_dir``, ``checkpoint``, ``stages_done`` and ``stages_left``
+            (each ``"NUMBER NAME"``), ``command``, ``seconds``; also in ``unfinished.json``.
+    """
+
+    folder: Path
+    document: dict[str, Any]
+
+
+def execute(options: RunOptions) -> Result | Unfinished:
     """Train (or load), predict, score, record.
 
     Returns:
-        The result in the run's own folder, in every process of a distributed run.
+        The result in the run's own folder, in every process of a distributed run; or what there is of a run that
+        ended before the landmarks were trained, and that was not to be recorded all the same.
     """
     started = time.perf_counter()
-    plan = Plan.of(settings, distributed.start(settings.device))
+    plan = Plan.of(options, distributed.start(options.device))
     progress = Progress()
     progress.say(plan.headline)
     if plan.device.type == "cpu":
@@ -57,7 +76,7 @@ def execute(settings: Settings) -> Result:
         progress.say(f"already finished: {folder.path}")
         return load_result(folder.path)
     log = open_log(folder.path if distributed.rank() == 0 else None)
-    log.info("%s", settings.command())
+    log.info("%s", plan.command())
     before = seconds_spent(folder.path) if folder.found else 0.0
 
     def clock() -> float:
@@ -68,6 +87,8 @@ def execute(settings: Settings) -> Result:
         if training is not None:
             training.folder, training.log, training.clock = folder.path, log, clock
             trained_on, notes = _learn(training, plan)
+            if training.left() and not options.record:
+                return _end_early(training, plan, progress)
         since = time.perf_counter()
         predictions = predict_all(method, plan.test, plan.recipe, progress)
         took = time.perf_counter() - since
@@ -78,21 +99,24 @@ def execute(settings: Settings) -> Result:
             document = {
                 **evaluation.document,
                 **plan.identity(),
+                **_what_was_done(plan, training),
                 "run_id": folder.path.name,
                 "trained_on": trained_on,
-                "command": settings.command(),
+                "command": plan.command(),
                 "environment": {**environment(), **_computed_in(plan, training)},
                 "cost": _cost(method, plan, 1000 * took / len(plan.test), progress),
                 "seconds": round(clock(), 1),
                 "run_dir": str(folder.path),
-                "notes": [*plan.test.attrs.get("notes", []), *notes],
+                "notes": [*plan.test.attrs.get("notes", []), *_part(plan), *notes],
             }
             catalogue.hook.pfbench_after_score(result=document)
             full = write_result(document, evaluation.errors, folder.path)
             _draw(folder.path, plan, predictions, progress)
-            if settings.store is not None:
-                place = record(full, evaluation.errors, settings.store, keep=folder.path)
+            if options.records and options.store is not None:
+                place = record(full, evaluation.errors, options.store, keep=folder.path)
                 progress.say(f"recorded in {place}")
+            elif options.limit is not None and options.record is None and options.store is not None:
+                progress.say("not recorded, since --limit takes a part of the faces; --record asks for it")
             log.info("finished")
         distributed.wait()
         return load_result(folder.path)
@@ -107,7 +131,7 @@ def execute(settings: Settings) -> Result:
 
 def set_randomness(plan: Plan) -> None:
     """Seed everything, and ask for deterministic algorithms as the recipe says."""
-    seed = plan.settings.seed
+    seed = plan.options.seed
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries of methods may draw from it
     torch.manual_seed(seed)
@@ -125,17 +149,20 @@ def build(plan: Plan) -> tuple[Any, list[str]]:
     trained_on = list(plan.spec.trained_on)
     method: Any
     if plan.checkpoint is not None:
-        method, content = load_method(plan.checkpoint[0])
+        content = plan.checkpoint.content
+        method = build_method(plan.spec.name, content["schema"], plan.recipe, content["dims"], plan.crop)
+        load_weights(method, content["state_dict"], str(plan.checkpoint.path))
+        method.eval()
         trained_on = list(content.get("trained_on", []))
     else:
         selection = plan.selection
         crop = Crop(mode=plan.protocol.crop)
-        method = build_method(plan.name, selection.schema, plan.recipe, selection.dims, crop, device=str(plan.device))
-    start = plan.settings.from_checkpoint
-    if start is not None and plan.learns:
-        content = read_checkpoint(start)
-        load_weights(method, content["state_dict"], str(start))
-        trained_on = list(content.get("trained_on", []))
+        method = build_method(
+            plan.spec.name, selection.schema, plan.recipe, selection.dims, crop, device=str(plan.device)
+        )
+    if plan.start is not None:
+        load_weights(method, plan.start["state_dict"], str(plan.start_file))
+        trained_on = list(plan.start.get("trained_on", []))
     if isinstance(method, torch.nn.Module):
         method.to(plan.device)
     return method, trained_on
@@ -146,14 +173,16 @@ def prepare(plan: Plan, method: Any, trained_on: list[str], progress: Progress) 
     plan.selection.used = list(trained_on)
     training = Training(
         method=method,
-        name=plan.name,
+        name=plan.spec.name,
         recipe=plan.recipe,
         selection=plan.selection,
         protocol=plan.protocol,
         device=plan.device,
-        seed=plan.settings.seed,
+        seed=plan.options.seed,
+        profile=plan.profile or "",
         progress=progress,
-        only=chosen_stages(plan.settings.stages),
+        only=plan.only,
+        before=plan.start,
     )
     training.check()
     if training.selection.skipped:
@@ -173,6 +202,57 @@ def rehearse(plan: Plan) -> None:
     """
     truth = np.nan_to_num(stack(plan.test)[..., : plan.protocol.dims])
     score_index(plan.test, truth, plan.protocol, resamples=2)
+
+
+def _what_was_done(plan: Plan, training: Training | None) -> dict[str, Any]:
+    """What a result tells beyond its configuration: the crop really used, the training faces, the weights."""
+    done: dict[str, Any] = {"protocol_crop": plan.protocol.crop}
+    if plan.crop is not None:
+        done["crop"] = plan.crop.config()
+    if training is not None:
+        done["training_data"] = plan.selection.facts()
+        if plan.selection.labelled:
+            done["labelled"] = plan.selection.labelled
+    if plan.start_file is not None and plan.start is not None:
+        done["started_from"] = Trained(plan.start_file).facts()
+    if plan.checkpoint is not None:
+        done["checkpoint"] = plan.checkpoint.facts()
+    return done
+
+
+def _part(plan: Plan) -> list[str]:
+    """The sentence that a part of a data set is not the whole, where the set's size is known."""
+    counts = plan.selection.source.spec.counts
+    whole = sum(counts.get(split, 0) for split in plan.splits)
+    known = all(split in counts for split in plan.splits)
+    return [f"{len(plan.test)} of the {whole} faces of the scored splits"] if known and len(plan.test) < whole else []
+
+
+def _end_early(training: Training, plan: Plan, progress: Progress) -> Unfinished:
+    """Leave the checkpoint of a run that cannot be scored yet, and say which stages are left."""
+    left, folder = training.left(), training.folder
+    document = {
+        "method": plan.name,
+        "dataset": plan.selection.source.name,
+        "seed": plan.options.seed,
+        "run_dir": str(folder),
+        "checkpoint": str(folder / CHECKPOINT),
+        "stages_done": training.done,
+        "stages_left": left,
+        "recorded": False,
+        "command": plan.command(),
+        "seconds": round(training.clock(), 1),
+    }
+    if distributed.rank() == 0:
+        numbers = ",".join(stage.split(" ", 1)[0] for stage in left)
+        progress.say(
+            f"the landmarks were not trained yet, so nothing is predicted or recorded; left: {', '.join(left)}; go on "
+            f"with --stages {numbers} --from {folder / CHECKPOINT}"
+        )
+        write_atomic(folder / "unfinished.json", json.dumps({**document, "run_dir": "", "checkpoint": CHECKPOINT}))
+        training.log.info("finished: landmarks not trained yet")
+    distributed.wait()
+    return Unfinished(folder, document)
 
 
 def _learn(training: Training, plan: Plan) -> tuple[list[str], list[str]]:
@@ -207,7 +287,7 @@ def _draw(folder: Path, plan: Plan, predictions: np.ndarray, progress: Progress)
     position = {name: i for i, name in enumerate(plan.test["id"])}
     ranked = [position[name] for name in errors.sort_values().index]
     chosen = random.Random(0).sample(ranked, min(count, len(ranked)))
-    crop = Crop(mode=plan.protocol.crop)
+    crop = replace(plan.crop or Crop(mode=plan.protocol.crop), margin=0)
     try:
         for name, rows in (("best", ranked[:count]), ("worst", ranked[: -count - 1 : -1]), ("random", chosen)):
             pictures.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png")
@@ -217,8 +297,8 @@ def _draw(folder: Path, plan: Plan, predictions: np.ndarray, progress: Progress)
 
 
 def _claim(plan: Plan, progress: Progress) -> RunFolder:
-    resume = plan.settings.resume
-    folder = claim(plan.settings.out, plan.config(), resume=resume) if distributed.rank() == 0 else None
+    resume = plan.options.resume
+    folder = claim(plan.options.out, plan.config(), resume=resume) if distributed.rank() == 0 else None
     path, finished, found = distributed.share((str(folder.path), folder.finished, folder.found) if folder else None)
     if resume and not found:
         progress.say("no unfinished run of this configuration and seed: a new one")
