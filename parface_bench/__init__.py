@@ -23,6 +23,8 @@ _EXPORTS = {
     "loss": "parface_bench.registry",
     "method": "parface_bench.registry",
     "metric": "parface_bench.registry",
+    "norm": "parface_bench.registry",
+    "Layout": "parface_bench.faces",
     "BACKBONES": "parface_bench.registry",
     "DATASETS": "parface_bench.registry",
     "LOSSES": "parface_bench.registry",

@@ -95,7 +95,7 @@ def execute(options: RunOptions) -> Result | Unfinished:
         if distributed.rank() == 0:
             table = prediction_table(plan.test, predictions)
             write_atomic(folder.path / PREDICTIONS, lambda out: table.to_parquet(out, index=False))
-            evaluation = score_faces(plan.test, predictions, plan.protocol, str(getattr(method, "schema", "") or ""))
+            evaluation = score_faces(plan.test, predictions, plan.protocol, getattr(method, "schema", ""))
             document = {
                 **evaluation.document,
                 **plan.identity(),

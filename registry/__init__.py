@@ -1,7 +1,7 @@
 """Kinds of plugins, their discovery and their look-up. Imports neither torch nor any plugin."""
 
 from parface_bench.registry.catalogue import Catalogue, catalogue
-from parface_bench.registry.declare import backbone, dataset, loss, method, metric
+from parface_bench.registry.declare import backbone, dataset, loss, method, metric, norm
 from parface_bench.registry.errors import NameClash, PfError, PluginWarning, UserError, WorkError, nearest
 from parface_bench.registry.hookspecs import hookimpl
 from parface_bench.registry.kind import Kind
@@ -9,15 +9,19 @@ from parface_bench.registry.specs import (
     KINDS,
     BackboneSpec,
     DatasetSpec,
+    LayoutSpec,
     LossSpec,
     MethodSpec,
     MetricSpec,
+    NormSpec,
     Spec,
 )
 
 DATASETS: Kind[DatasetSpec] = catalogue["dataset"]
+LAYOUTS: Kind[LayoutSpec] = catalogue["layout"]
 BACKBONES: Kind[BackboneSpec] = catalogue["backbone"]
 LOSSES: Kind[LossSpec] = catalogue["loss"]
+NORMS: Kind[NormSpec] = catalogue["norm"]
 METRICS: Kind[MetricSpec] = catalogue["metric"]
 METHODS: Kind[MethodSpec] = catalogue["method"]
 
@@ -25,17 +29,21 @@ __all__ = [
     "BACKBONES",
     "DATASETS",
     "KINDS",
+    "LAYOUTS",
     "LOSSES",
     "METHODS",
     "METRICS",
+    "NORMS",
     "BackboneSpec",
     "Catalogue",
     "DatasetSpec",
     "Kind",
+    "LayoutSpec",
     "LossSpec",
     "MethodSpec",
     "MetricSpec",
     "NameClash",
+    "NormSpec",
     "PfError",
     "PluginWarning",
     "Spec",
@@ -49,4 +57,5 @@ __all__ = [
     "method",
     "metric",
     "nearest",
+    "norm",
 ]

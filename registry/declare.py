@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from parface_bench.registry.specs import SPEC_TYPES, Spec
+from parface_bench.registry.specs import SPEC_TYPES, LayoutSpec, Spec
 
 T = TypeVar("T")
 DECLARED: list[tuple[str, Spec]] = []
@@ -34,6 +34,31 @@ def make_spec(kind: str, name: str, target: Any, doc: str, facts: Mapping[str, A
         raise TypeError(f"@{kind}({name!r}): {str(error).split('__init__() ')[-1]}") from None
 
 
+def make_specs(kind: str, name: str, target: Any, doc: str, facts: Mapping[str, Any]) -> list[Spec]:
+    """What a decorator states: the plugin, after the landmark layouts that a data set brings (``layout=``).
+
+    A data set's ``schema`` is the first of its layouts where it is not said.
+
+    Raises:
+        TypeError, ValueError: see :func:`make_spec`.
+    """
+    stated = dict(facts)
+    if kind != "dataset" or "layout" not in stated:
+        return [make_spec(kind, name, target, doc, stated)]
+    given = stated.pop("layout")
+    brought = [_layout_spec(name, one) for one in (given if isinstance(given, list | tuple) else [given])]
+    return [*brought, make_spec(kind, name, target, doc, {"schema": brought[0].name, **stated})]
+
+
+def _layout_spec(dataset: str, layout: Any) -> Spec:
+    if isinstance(layout, LayoutSpec):
+        return layout
+    if not hasattr(layout, "points"):
+        raise TypeError(f"@dataset({dataset!r}): layout is a Layout or a list of them; name a known one with schema=")
+    facts = {"summary": f"{layout.points} landmarks", "reference": layout.reference}
+    return make_spec("layout", layout.name, layout, "", {**facts, "points": layout.points})
+
+
 def _decorator(kind: str) -> Callable[..., Callable[[T], T]]:
     def declare(name: str, **facts: Any) -> Callable[[T], T]:
         def note(target: T) -> T:
@@ -41,8 +66,8 @@ def _decorator(kind: str) -> Callable[..., Callable[[T], T]]:
             if kind == "method":  # what the class itself says need not be said again
                 schema = getattr(target, "schema", "")
                 told = {"trainable": hasattr(target, "stages"), "schema": schema if isinstance(schema, str) else ""}
-            spec = make_spec(kind, name, target, target.__doc__ or "", {**told, **facts})
-            DECLARED.append((getattr(target, "__module__", "__main__"), spec))
+            for spec in make_specs(kind, name, target, target.__doc__ or "", {**told, **facts}):
+                DECLARED.append((getattr(target, "__module__", "__main__"), spec))
             return target
 
         return note
@@ -55,5 +80,6 @@ def _decorator(kind: str) -> Callable[..., Callable[[T], T]]:
 dataset = _decorator("dataset")
 backbone = _decorator("backbone")
 loss = _decorator("loss")
+norm = _decorator("norm")
 metric = _decorator("metric")
 method = _decorator("method")

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from parface_bench.registry.errors import NameClash, UserError, nearest
+from parface_bench.registry.from_file import options_from_file
 from parface_bench.registry.specs import PLURALS, Spec
 
 if TYPE_CHECKING:
@@ -99,11 +100,14 @@ class Kind(Generic[S]):
         options = dict(config)
         name = options.pop("type")
         maker = registry.module_dict[name]
+        options = options_from_file(f"{self.name} {name!r}", maker, options)
         _check_options(f"{self.name} {name!r}", maker, options)
         return maker(**options)
 
     def _add(self, spec: S, *, replace: bool) -> None:
         known = self._specs.get(spec.name)
+        if known is not None and self.name == "layout" and known.target is spec.target:
+            return  # two data sets of one layout
         if known is not None and known.owner != spec.owner:
             raise NameClash(
                 f"{self.name} {spec.name!r} is declared by both {known.owner} and {spec.owner}: rename one of them"

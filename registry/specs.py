@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from parface_bench.registry.errors import UserError
 from parface_bench.registry.faults import aside
+from parface_bench.registry.from_file import importing
 from parface_bench.registry.requirements import install_command
 
 
@@ -50,7 +51,7 @@ class Spec:
             return self.target
         module, _, attr = self.target.partition(":")
         try:
-            with aside():
+            with aside(), importing():
                 return getattr(import_module(module), attr)
         except Exception as error:
             raise self.unusable(error) from error
@@ -77,6 +78,8 @@ class DatasetSpec(Spec):
         dims: 2 or 3 coordinates a landmark.
         splits: names that the function accepts; ``test_splits`` are those that ``run`` scores by default.
         protocol: default protocol name.
+        norm: normalising distance where there is no ``protocol``: its faces are then scored as by the protocol `any`,
+            over this distance, under a protocol of the set's name. A name, or ``("points", A, B)``.
         subsets: names of the reported subsets (beside ``full``) and what each means.
         counts: expected number of faces per split where the whole set is present.
         overlaps: split -> ``DATASET:SPLIT`` (or ``DATASET``, all of it) that shows photographs which are also in this
@@ -93,6 +96,7 @@ class DatasetSpec(Spec):
     train_splits: tuple[str, ...] = ("train",)
     test_splits: tuple[str, ...] = ("test",)
     protocol: str = ""
+    norm: Any = ""
     subsets: Mapping[str, str] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     citation: str = ""
@@ -101,6 +105,25 @@ class DatasetSpec(Spec):
     fallback: str = ""
     make_root: Any = None
     config_key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayoutSpec(Spec):
+    """A landmark layout: the target is a :class:`parface_bench.faces.Layout`.
+
+    Attributes:
+        points: number of landmarks.
+    """
+
+    kind: ClassVar[str] = "layout"
+    points: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormSpec(Spec):
+    """A normalising distance: the target is a function of :class:`parface_bench.scoring.norms.Truth` -> pixels [N]."""
+
+    kind: ClassVar[str] = "norm"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +215,7 @@ class MethodSpec(Spec):
     task: str = "landmarks"
 
 
-SPEC_TYPES: dict[str, type[Spec]] = {s.kind: s for s in (DatasetSpec, BackboneSpec, LossSpec, MetricSpec, MethodSpec)}
+_TYPES = (DatasetSpec, LayoutSpec, BackboneSpec, LossSpec, NormSpec, MetricSpec, MethodSpec)
+SPEC_TYPES: dict[str, type[Spec]] = {s.kind: s for s in _TYPES}
 KINDS = tuple(SPEC_TYPES)
 PLURALS = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.options import PROTOCOL, Json, Plugins
 from parface_bench.registry import KINDS, Spec, catalogue
 from parface_bench.registry.facts import facts
 from parface_bench.registry.requirements import install_command, missing
@@ -17,15 +17,20 @@ from parface_bench.registry.requirements import install_command, missing
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command("list", help="List the plugins: data sets, backbones, losses, metrics, methods.")
+    @app.command("list", help="List the plugins of every kind, or of one; 'list protocol' lists the protocols.")
     def list_(
-        kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help=f"One of: {', '.join(KINDS)}.")] = None,
+        kind: Annotated[
+            str | None, typer.Argument(metavar="[KIND]", help=f"One of: {', '.join((*KINDS, PROTOCOL))}.")
+        ] = None,
         verbose: Annotated[
             bool, typer.Option("--verbose", "-v", help="Add where each comes from; tracebacks of broken ones.")
         ] = False,
         json_: Json = False,
         plugin: Plugins = None,
     ) -> None:
+        if kind in (PROTOCOL, f"{PROTOCOL}s"):
+            _protocols(json_)
+            return
         kinds = [catalogue[kind]] if kind else [catalogue[name] for name in KINDS]
         if verbose:
             catalogue.import_all()
@@ -40,6 +45,20 @@ def register(app: typer.Typer) -> None:
                     typer.echo(f"  {spec.name:<{width}}  {_line(spec, verbose)}".rstrip())
         for broken in catalogue.broken if verbose else ():
             typer.echo(f"\nbroken: {broken.owner}: {broken.error}\n{broken.traceback}", file=sys.stderr)
+
+
+def _protocols(as_json: bool) -> None:
+    """The protocols that ``--protocol`` knows by name, which are files and not plugins."""
+    from parface_bench.scoring.protocol import load_protocol, protocol_facts, protocol_names
+
+    found = [load_protocol(name) for name in protocol_names()]
+    if as_json:
+        typer.echo(json.dumps([protocol_facts(one) for one in found], indent=2, ensure_ascii=False))
+        return
+    width = max(len(one.name) for one in found)
+    typer.echo(f"protocols ({len(found)})")
+    for one in found:
+        typer.echo(f"  {one.name:<{width}}  {one.summary}")
 
 
 def _line(spec: Spec, verbose: bool) -> str:

@@ -11,6 +11,8 @@ import typer
 
 from parface_bench.registry.catalogue import catalogue
 
+PROTOCOL = "protocol"  # listed and shown like a kind of plugin, though it is a file
+
 
 def _load(files: list[Path] | None) -> list[Path]:
     for file in files or ():

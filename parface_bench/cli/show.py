@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.options import PROTOCOL, Json, Plugins
 from parface_bench.registry import KINDS, catalogue
 from parface_bench.registry.facts import description, facts
 
@@ -17,15 +17,14 @@ from parface_bench.registry.facts import description, facts
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command(help="Show all facts of a plugin: what it is, licence, source, options, how to get its data.")
+    @app.command(help="Show all facts of a plugin or protocol: what it is, licence, source, options, how to get it.")
     def show(
-        kind: Annotated[str, typer.Argument(help=f"One of: {', '.join(KINDS)}.")],
+        kind: Annotated[str, typer.Argument(help=f"One of: {', '.join((*KINDS, PROTOCOL))}.")],
         name: Annotated[str, typer.Argument(help="The plugin's name, as `pfbench list` prints it.")],
         json_: Json = False,
         plugin: Plugins = None,
     ) -> None:
-        spec = catalogue[kind].provider(name)
-        said = {**facts(spec), **description(spec)}
+        said = _protocol(name) if kind in (PROTOCOL, f"{PROTOCOL}s") else _plugin(kind, name)
         if json_:
             typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
             return
@@ -36,6 +35,18 @@ def register(app: typer.Typer) -> None:
                 typer.echo(_field(key.replace("_", " "), value))
         if doc:
             typer.echo("\n" + textwrap.indent(doc, "  "))
+
+
+def _plugin(kind: str, name: str) -> dict[str, Any]:
+    spec = catalogue[kind].provider(name)
+    said = {**facts(spec), **description(spec)}
+    return {**said, **spec.load().facts()} if spec.kind == "layout" else said
+
+
+def _protocol(name: str) -> dict[str, Any]:
+    from parface_bench.scoring.protocol import load_protocol, protocol_facts
+
+    return protocol_facts(load_protocol(name))
 
 
 def _text(item: Any) -> str:

@@ -80,10 +80,15 @@ class Crop:
             raise UserError(f"crop mode {self.mode!r} does not exist{nearest(self.mode, MODES)}")
         if self.geometry not in GEOMETRIES:
             raise UserError(f"crop geometry {self.geometry!r} does not exist{nearest(self.geometry, GEOMETRIES)}")
-        if self.size < 8 or self.margin < 0 or not self.scale > 0:
+        numbers = (self.size, self.margin, self.scale, self.shift)
+        if any(isinstance(v, bool) or not isinstance(v, (int, float)) for v in numbers):
+            raise UserError(f"crop size, margin, scale and shift {numbers}: must be numbers")
+        if not (
+            8 <= self.size <= 8192 and 0 <= self.margin <= 8192 and 0 < self.scale <= 100 and abs(self.shift) < 100
+        ):
             raise UserError(
-                f"crop size {self.size}, margin {self.margin}, scale {self.scale}: "
-                "the size must be at least 8, the margin at least 0 and the scale above 0"
+                f"crop size {self.size}, margin {self.margin}, scale {self.scale}, shift {self.shift}: "
+                "the size must be at least 8, the margin at least 0 and the scale above 0, none far beyond"
             )
         if self.align and self.mode not in _BY_LANDMARKS:
             raise UserError(f"crop mode {self.mode!r} cannot align the eyes: only {' and '.join(_BY_LANDMARKS)} can")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from parface_bench.faces.layouts import SELECTIONS
-from parface_bench.faces.schema import Schema, get_schema, indices, schema_names
+from parface_bench.faces.schema import Schema, get_schema, schema_names
 from parface_bench.registry.errors import UserError
 
-# (from, to) -> for each landmark of `to`, the landmarks of `from` whose mean it is
+FIVE = "points5"
+# (from, to) -> for each landmark of `to`, the landmarks of `from` whose mean it is, beside what the layouts declare
 _CONVERSIONS: dict[tuple[str, str], list[np.ndarray]] = {}
 
 
@@ -26,7 +26,34 @@ def register_conversion(src: str, dst: str, sources: list[list[int]]) -> None:
 
 def conversions() -> list[tuple[str, str]]:
     """All (from, to) pairs that :func:`convert` knows."""
-    return sorted(_CONVERSIONS)
+    schemas = [get_schema(name) for name in schema_names()]
+    return sorted((a.name, b.name) for a in schemas for b in schemas if converts(a, b))
+
+
+def converts(src: str | Schema, dst: str | Schema) -> bool:
+    """Whether :func:`convert` can express landmarks of one layout in another, different one."""
+    return _sources(get_schema(src), get_schema(dst)) is not None
+
+
+def _sources(a: Schema, b: Schema) -> list[np.ndarray] | None:
+    """For each landmark of ``b`` the landmarks of ``a`` whose mean it is; None where no conversion is known."""
+    if a.name == b.name:
+        return None
+    known = _CONVERSIONS.get((a.name, b.name))
+    if known is not None:
+        return known
+    declared = a.layout.to.get(b.name)
+    if declared is not None:
+        if len(declared) != len(b) or not all(declared):
+            raise UserError(
+                f"layout {a.name!r}: its conversion to {b.name!r} needs a landmark for each of the {len(b)}, "
+                f"found {len(declared)}"
+            )
+        return [np.array(s, dtype=np.intp) for s in declared]
+    if b.name == FIVE and a.eyes is not None and a.nose_tip is not None and a.mouth_corners is not None:
+        single = [np.array([i], dtype=np.intp) for i in (a.nose_tip, *a.mouth_corners)]
+        return [a.eyes[0], a.eyes[1], *single]
+    return None
 
 
 def convert(points: np.ndarray, src: str | Schema, dst: str | Schema) -> np.ndarray:
@@ -47,7 +74,7 @@ def convert(points: np.ndarray, src: str | Schema, dst: str | Schema) -> np.ndar
     _check(points, a)
     if a.name == b.name:
         return points.copy()
-    sources = _CONVERSIONS.get((a.name, b.name))
+    sources = _sources(a, b)
     if sources is None:
         known = ", ".join(t for s, t in conversions() if s == a.name) or "nothing"
         raise UserError(f"landmarks of schema {a.name!r} cannot become {b.name!r}; they convert to {known}")
@@ -73,7 +100,7 @@ def embed(points: np.ndarray, src: str | Schema, dst: str | Schema) -> np.ndarra
     a, b = get_schema(src), get_schema(dst)
     points = np.asarray(points, dtype=np.float64)
     _check(points, a)
-    sources = _CONVERSIONS.get((b.name, a.name))
+    sources = _sources(b, a)
     if sources is None:
         raise UserError(f"landmarks of schema {a.name!r} have no places in {b.name!r}: it does not convert to them")
     out = np.full((*points.shape[:-2], len(b), points.shape[-1]), np.nan)
@@ -105,16 +132,3 @@ def flip_points(points: np.ndarray, schema: str | Schema, width: float) -> np.nd
 def _check(points: np.ndarray, schema: Schema) -> None:
     if points.ndim < 2 or points.shape[-2] != len(schema):
         raise UserError(f"schema {schema.name!r} has {len(schema)} landmarks, found an array of shape {points.shape}")
-
-
-def _register_builtin() -> None:
-    for (src, dst), run in SELECTIONS.items():
-        register_conversion(src, dst, [[int(i)] for i in indices(run)])
-    for name in schema_names():
-        s = get_schema(name)
-        if name != "points5" and s.eyes is not None and s.nose_tip is not None and s.mouth_corners is not None:
-            single = [[s.nose_tip], [s.mouth_corners[0]], [s.mouth_corners[1]]]
-            register_conversion(name, "points5", [s.eyes[0].tolist(), s.eyes[1].tolist(), *single])
-
-
-_register_builtin()

@@ -2,7 +2,7 @@
 
 from parface_bench.scoring.engine import Evaluation, evaluate
 from parface_bench.scoring.metrics import metric_direction
-from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names
+from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names, protocol_of
 
 __all__ = [
     "Evaluation",
@@ -11,4 +11,5 @@ __all__ = [
     "load_protocol",
     "metric_direction",
     "protocol_names",
+    "protocol_of",
 ]

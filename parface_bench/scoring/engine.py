@@ -173,7 +173,7 @@ class _Rows:
         rows, breakdown = {}, {}
         for i, (name, mask) in enumerate(masks.items()):
             rows[name], parts = self.row(name, mask)
-            if parts:
+            if rows[name]["n"]:
                 per_landmark = [float(v) if math.isfinite(v) else None for v in self.columns.landmark_means[i]]
                 breakdown[name] = {**parts, "landmark": per_landmark}
         balanced = self.balanced(rows)

@@ -1,33 +1,90 @@
-"""Normalising distances: what the errors of a face are divided by, always measured on the ground truth."""
+"""Normalising distances: what the errors of a face are divided by, always measured on the ground truth.
+
+A norm is the name of a plugin (``outer``, ``bbox``, ...: ``pfbench list norm``), or a distance between two landmarks or
+two sets of landmarks, each standing for its mean: ``points 36 45``, ``points 36-41 42-47``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from parface_bench.faces import Schema
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.faces.layout import indices
+from parface_bench.registry import NORMS, PfError, UserError, WorkError, nearest
 
-# name -> (definition, is it measured in 3D where the landmarks are 3D)
-NORMS: dict[str, str] = {
-    "outer": "distance of the outer eye corners",
-    "inner": "distance of the inner eye corners",
-    "pupil": "distance of the eye centres, each the mean of the eye's landmarks",
-    "parface-pupil": "mean of the inner-corner and the outer-corner distance",
-    "bbox": "sqrt(w * h) of the tight box of the true landmarks, in x and y",
-    "bbox-max": "max(w, h) of the tight box of the true landmarks, in x and y",
-    "bbox-diag": "diagonal of the tight box of the true landmarks, in x and y",
-    "face-size": "sqrt(w * h) of the annotated face box, or its column box_size",
-    "image": "side of the square crop in pixels",
-    "none": "100, so that the percentage is pixels",
-}
+POINTS = "points"
 
 
-def check_norm(norm: str, where: str) -> None:
-    """Raise UserError where ``norm`` is no normalising distance."""
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What a norm sees of N faces: ground truth only.
+
+    Attributes:
+        landmarks: true landmarks [N, L, 2|3] in pixels, NaN where the annotators left one out.
+        schema: their layout, or None where it is not known.
+        bbox: annotated face boxes [N, 4] = x1, y1, x2, y2 in pixels, or None.
+        box_size: [N] annotated face sizes in pixels, or None.
+        image_size: side of the square crop in pixels, a number or [N], or None.
+    """
+
+    landmarks: np.ndarray
+    schema: Schema | None = None
+    bbox: np.ndarray | None = None
+    box_size: np.ndarray | None = None
+    image_size: np.ndarray | float | None = None
+
+    def __len__(self) -> int:
+        return len(self.landmarks)
+
+    def centre(self, landmarks: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Mean of some landmarks [N, 2|3]; of a single one, the landmark itself."""
+        if len(landmarks) == 1:
+            return self.landmarks[:, landmarks[0]]
+        return self.landmarks[:, np.asarray(landmarks)].mean(axis=1)
+
+    def between(self, a: Sequence[int] | np.ndarray, b: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Distance [N] between two landmarks, or the means of two sets of landmarks."""
+        return lengths(self.centre(a) - self.centre(b))
+
+
+def lengths(vectors: np.ndarray) -> np.ndarray:
+    """Euclidean lengths [N] of vectors [N, 2|3]."""
+    return np.sqrt(np.einsum("...d,...d->...", vectors, vectors))
+
+
+def parse_norm(norm: Any, where: str) -> str:
+    """A norm as it is stored: a plugin's name, or ``points A B``.
+
+    Args:
+        norm: a name, ``"points A B"``, or a list ``[points, A, B]``; A and B are landmarks (0-based), lists or runs.
+        where: what to name in errors.
+
+    Raises:
+        UserError: no such norm; the sentence suggests the nearest.
+    """
+    parts = norm.split() if isinstance(norm, str) else list(norm) if isinstance(norm, list | tuple) else []
+    if parts and parts[0] == POINTS:
+        sets = [",".join(map(str, p)) if isinstance(p, list | tuple) else str(p).replace(" ", "") for p in parts[1:]]
+        try:
+            whole = len(sets) == 2 and all(indices(one) for one in sets)
+        except ValueError:
+            whole = False
+        if not whole:
+            raise UserError(
+                f"{where}: the norm {norm!r} needs two landmarks or sets of landmarks, as in [points, 36, 45] or "
+                "[points, 36-41, 42-47]"
+            )
+        return " ".join([POINTS, *sets])
     if not isinstance(norm, str) or norm not in NORMS:
-        raise UserError(f"{where}: unknown normalising distance {norm!r}{nearest(str(norm), NORMS)}")
+        raise UserError(
+            f"{where}: unknown normalising distance {norm!r}{nearest(str(norm), NORMS.names())}; 'pfbench list norm' "
+            "names all, and two landmarks are written [points, A, B]"
+        )
+    return norm
 
 
 def normalising_distance(
@@ -42,75 +99,39 @@ def normalising_distance(
     """The normalising distance of each face.
 
     Args:
-        norm: a name of :data:`NORMS`.
-        landmarks: true landmarks [N, L, 2|3] in pixels; eye distances are 3D where these are.
-        schema: their schema; only the eye distances need it.
-        bbox: annotated face boxes [N, 4] = x1, y1, x2, y2 in pixels, for 'face-size'.
-        box_size: [N] annotated face sizes in pixels, for 'face-size'; used before ``bbox``.
-        image_size: side of the crop in pixels, a number or [N], for 'image'.
+        norm: as :func:`parse_norm` gives it.
+        landmarks: true landmarks [N, L, 2|3] in pixels; distances between landmarks are 3D where these are.
+        schema, bbox, box_size, image_size: see :class:`Truth`.
 
     Returns:
         float64 [N] in pixels, NaN where a needed landmark is NaN. Not checked for being positive.
 
     Raises:
-        UserError: the schema has no such landmarks, or a needed argument is missing.
+        UserError: the layout has no such landmarks, or something that the norm needs is missing.
+        WorkError: the norm's own function failed, or gave something else than a number a face.
     """
-    check_norm(norm, "scoring")
-    n = len(landmarks)
-    if norm in _EYES:
-        if schema is None:
-            raise UserError(f"the normalising distance {norm!r} needs a landmark schema, and these have none")
-        return _EYES[norm](landmarks, schema)
-    if norm.startswith("bbox"):
-        # one axis after the other: numpy reduces a strided [N, L, 2] ten times slower
-        w, h = (np.fmax.reduce(landmarks[..., k], axis=1) - np.fmin.reduce(landmarks[..., k], axis=1) for k in (0, 1))
-        if norm == "bbox":
-            return np.sqrt(w * h)
-        return np.maximum(w, h) if norm == "bbox-max" else np.hypot(w, h)
-    if norm == "face-size":
-        if box_size is not None:
-            return np.asarray(box_size, dtype=np.float64)
-        if bbox is None:
+    truth = Truth(landmarks, schema, bbox, box_size, image_size)
+    if norm.startswith(f"{POINTS} "):
+        return _between_points(norm, truth)
+    spec = NORMS.spec(norm)
+    who = f"norm {norm!r} (from {spec.owner})"
+    try:
+        values = np.asarray(spec.load()(truth), dtype=np.float64)
+    except PfError:
+        raise
+    except Exception as error:
+        raise WorkError(f"{who} failed: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    if values.shape != (len(truth),):
+        raise WorkError(f"{who} must return one number a face, shape ({len(truth)},); it returned {values.shape}")
+    return values
+
+
+def _between_points(norm: str, truth: Truth) -> np.ndarray:
+    a, b = (indices(run) for run in norm.split()[1:])
+    points = truth.landmarks.shape[1]
+    for index in (*a, *b):
+        if index >= points:
             raise UserError(
-                "the normalising distance 'face-size' needs the annotated face boxes: columns bbox_x1, bbox_y1, "
-                "bbox_x2, bbox_y2 or box_size"
+                f"the norm {norm!r} names landmark {index}, but these faces have {points}, 0 to {points - 1}"
             )
-        w, h = bbox[:, 2] - bbox[:, 0], bbox[:, 3] - bbox[:, 1]
-        return np.sqrt(np.maximum(w, 0.0) * np.maximum(h, 0.0))
-    if norm == "image":
-        if image_size is None:
-            raise UserError("the normalising distance 'image' needs the crop's side in pixels: a column image_size")
-        return np.broadcast_to(np.asarray(image_size, dtype=np.float64), (n,))
-    return np.full(n, 100.0)
-
-
-def _between(landmarks: np.ndarray, pair: tuple[int, int] | None, schema: Schema, what: str) -> np.ndarray:
-    if pair is None:
-        raise UserError(f"schema {schema.name!r} has no {what}: choose a protocol that normalises by a box")
-    return _length(landmarks[:, pair[0]] - landmarks[:, pair[1]])
-
-
-def _length(vectors: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.einsum("...d,...d->...", vectors, vectors))
-
-
-def _outer(landmarks: np.ndarray, schema: Schema) -> np.ndarray:
-    return _between(landmarks, schema.outer, schema, "outer eye corners")
-
-
-def _inner(landmarks: np.ndarray, schema: Schema) -> np.ndarray:
-    return _between(landmarks, schema.inner, schema, "inner eye corners")
-
-
-def _pupil(landmarks: np.ndarray, schema: Schema) -> np.ndarray:
-    if schema.eyes is None:
-        raise UserError(f"schema {schema.name!r} has no two eyes: choose a protocol that normalises by a box")
-    right, left = (landmarks[:, eye].mean(axis=1) for eye in schema.eyes)
-    return _length(right - left)
-
-
-def _parface_pupil(landmarks: np.ndarray, schema: Schema) -> np.ndarray:
-    return (_inner(landmarks, schema) + _outer(landmarks, schema)) / 2
-
-
-_EYES: Mapping = {"outer": _outer, "inner": _inner, "pupil": _pupil, "parface-pupil": _parface_pupil}
+    return truth.between(a, b)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
@@ -13,9 +14,11 @@ from typing import Any
 
 import yaml
 
-from parface_bench.faces import get_schema
-from parface_bench.registry.errors import UserError, nearest
-from parface_bench.scoring.norms import check_norm
+from parface_bench.faces import get_schema, schema_names, schemas_with
+from parface_bench.registry import DATASETS, DatasetSpec, UserError, nearest
+from parface_bench.scoring.norms import parse_norm
+
+ANY = "any"  # for landmarks of any number and layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,7 @@ class Protocol:
         schemas: landmark schemas that it scores; empty: any number of landmarks.
         dims: 3 where depth is compared beside x and y, else 2.
         crop: crop mode with which methods see the faces (see docs/crops.md).
-        norm: normalising distance of the 2D errors, a name of :data:`parface_bench.scoring.norms.NORMS`.
+        norm: normalising distance of the 2D errors, as :func:`parface_bench.scoring.norms.parse_norm` gives it.
         depth_norm: the same for the 3D errors.
         metrics: names of metrics, in the order of the table.
         yaw_bins: subset name -> (low, high], limits of the absolute yaw in degrees; the first bin includes its low.
@@ -57,11 +60,9 @@ class Protocol:
         Raises:
             UserError: no schema fits.
         """
-        if not self.schemas:
-            return None
-        for name in self.schemas:
-            if len(get_schema(name)) == points:
-                return name
+        fitting = [name for name in self.schemas if name in schemas_with(points)]
+        if fitting or not self.schemas:
+            return fitting[0] if fitting else None
         takes = " or ".join(f"{len(get_schema(s))} ({s})" for s in self.schemas)
         raise UserError(f"protocol {self.name!r} scores {takes} landmarks, these faces have {points}")
 
@@ -70,8 +71,37 @@ _FIELDS = {f.name for f in fields(Protocol)}
 
 
 def protocol_names() -> list[str]:
-    """Names of the protocols that come with the toolkit."""
-    return sorted(_shipped())
+    """Names of the protocols: those of the toolkit, and those of data sets that name a normalising distance."""
+    return sorted({*_shipped(), *(spec.name for spec in DATASETS if _has_own(spec))})
+
+
+def protocol_of(spec: DatasetSpec) -> Protocol:
+    """The protocol under which a data set is scored where none is named.
+
+    It is the one that the data set names, else the protocol `any`, over the data set's own norm where it has one.
+
+    Raises:
+        UserError: its protocol or norm does not exist.
+    """
+    if spec.protocol:
+        return load_protocol(spec.protocol)
+    if not _has_own(spec):
+        return load_protocol(ANY)
+    facts = {"base": ANY, "name": spec.name, "version": 1, "norm": spec.norm, "summary": f"landmarks of {spec.name}"}
+    return _versioned(_make(facts, f"data set {spec.name!r}"))
+
+
+def protocol_facts(protocol: Protocol) -> dict[str, Any]:
+    """Everything that a protocol fixes, as JSON values (an open end of a yaw bin is None)."""
+    plain: dict[str, Any] = {"kind": "protocol", **_shallow(protocol)}
+    for key in ("schemas", "metrics", "balanced"):
+        plain[key] = list(plain[key])
+    ends = {name: [x if math.isfinite(x) else None for x in limits] for name, limits in protocol.yaw_bins.items()}
+    return {**plain, "yaw_bins": ends}
+
+
+def _has_own(spec: DatasetSpec) -> bool:
+    return bool(spec.norm and not spec.protocol)
 
 
 def load_protocol(name: str | Path | Protocol) -> Protocol:
@@ -89,8 +119,11 @@ def load_protocol(name: str | Path | Protocol) -> Protocol:
         return _load_shipped(text)
     if text.endswith((".yaml", ".yml")):
         return _load_file(Path(text))
+    if text in DATASETS and _has_own(DATASETS.spec(text)):
+        return protocol_of(DATASETS.spec(text))
     raise UserError(
-        f"unknown protocol {text!r}{nearest(text, _shipped())}; a protocol of your own is given as a .yaml file"
+        f"unknown protocol {text!r}{nearest(text, protocol_names())}; 'pfbench list protocol' names all, and one of "
+        "your own is given as a .yaml file"
     )
 
 
@@ -114,8 +147,11 @@ def _load_file(path: Path) -> Protocol:
     facts.setdefault("name", path.stem)
     if facts["name"] in _shipped():
         raise UserError(f"{where}: {facts['name']!r} is the name of a shipped protocol; give yours another 'name:'")
-    protocol = _make(facts, where)
-    # scores of two definitions must never meet under one name and version
+    return _versioned(_make(facts, where))
+
+
+def _versioned(protocol: Protocol) -> Protocol:
+    """A hash of the content in the version: scores of two definitions must never meet under one name and version."""
     content = json.dumps({**asdict(protocol), "version": ""}, sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     return Protocol(**{**_shallow(protocol), "version": f"{protocol.version}-{digest}"})
@@ -151,13 +187,16 @@ def _make(facts: dict[str, Any], where: str) -> Protocol:
         if "yaw_bins" in facts:
             facts["yaw_bins"] = {str(k): (float(low), float(high)) for k, (low, high) in facts["yaw_bins"].items()}
         facts["name"] = str(facts["name"])
+        for key in ("norm", "depth_norm"):
+            if key in facts:
+                facts[key] = parse_norm(facts[key], where)
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{where}: a value has the wrong form ({error})") from error
     protocol = Protocol(**facts)
+    known_layouts = schema_names()
     for schema in protocol.schemas:
-        get_schema(schema)
-    check_norm(protocol.norm, where)
-    check_norm(protocol.depth_norm, where)
+        if schema not in known_layouts:
+            raise UserError(f"{where}: unknown landmark schema {schema!r}{nearest(schema, known_layouts)}")
     if protocol.dims not in (2, 3):
         raise UserError(f"{where}: dims must be 2 or 3, not {protocol.dims!r}")
     if not protocol.metrics:

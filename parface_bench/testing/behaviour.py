@@ -17,9 +17,11 @@ from parface_bench.registry import (
     LOSSES,
     BackboneSpec,
     DatasetSpec,
+    LayoutSpec,
     LossSpec,
     MethodSpec,
     MetricSpec,
+    NormSpec,
     UserError,
 )
 from parface_bench.testing.samples import sample_batch, sample_faces, sample_photographs
@@ -28,6 +30,33 @@ from parface_bench.testing.samples import sample_batch, sample_faces, sample_pho
 LOSS_SHAPES: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {"heatmaps": (2, 5, 16, 16), "landmarks": (2, 5, 2), "images": (2, 3, 64, 64)}
 )
+
+
+def layout(spec: LayoutSpec) -> None:
+    """Found by its name, with the points that it says; its conversions fit the layouts that they lead to."""
+    from parface_bench.faces import Layout, convert, get_schema, schema_names
+
+    found = spec.load()
+    assert isinstance(found, Layout), f"layout {spec.name!r}: its target must be a parface_bench.Layout"
+    schema = get_schema(spec.name)
+    assert schema.layout == found, f"layout {spec.name!r}: another one has its name"
+    assert len(schema) == spec.points, f"layout {spec.name!r} says {spec.points} points, it has {len(schema)}"
+    points = np.random.default_rng(0).uniform(0, 200, (2, len(schema), 2))
+    for target in found.to:
+        assert target in schema_names(), f"layout {spec.name!r} converts to {target!r}, which is not known"
+        assert np.isfinite(convert(points, schema, target)).all()
+
+
+def norm(spec: NormSpec) -> None:
+    """A positive number of pixels a face, whatever the number of faces; the faces are left as they were."""
+    from parface_bench.scoring.norms import normalising_distance
+
+    faces = sample_faces(dims=3)
+    before = faces.landmarks.copy()
+    box = np.tile([10.0, 10.0, 110.0, 110.0], (len(faces), 1))
+    found = normalising_distance(spec.name, before, faces.schema, bbox=box, image_size=256)
+    assert (np.isfinite(found) & (found > 0)).all(), f"norm {spec.name!r} gives {found}, which are not all positive"
+    assert np.array_equal(before, faces.landmarks), f"norm {spec.name!r} changes the faces that it is given"
 
 
 def metric(spec: MetricSpec) -> None:
@@ -104,12 +133,11 @@ def dataset(spec: DatasetSpec, root: str | Path | None = None) -> None:
 
     from parface_bench.data.source import open_source
     from parface_bench.faces import get_schema
-    from parface_bench.scoring.protocol import load_protocol
+    from parface_bench.scoring.protocol import protocol_of
 
     if spec.schema:
         get_schema(spec.schema)
-    if spec.protocol:
-        load_protocol(spec.protocol)
+    protocol_of(spec)
     for fact in ("train_splits", "test_splits"):
         unknown = set(getattr(spec, fact)) - set(spec.splits)
         assert not unknown, f"data set {spec.name!r}: {fact} names {sorted(unknown)}, which splits does not"
@@ -206,8 +234,10 @@ def _reloads(network: Any, who: str) -> None:
 
 BEHAVIOUR: dict[str, Callable[..., None]] = {
     "dataset": dataset,
+    "layout": layout,
     "backbone": backbone,
     "loss": loss,
+    "norm": norm,
     "metric": metric,
     "method": method,
 }

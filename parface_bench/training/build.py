@@ -77,6 +77,8 @@ def build_method(
         _equip(method, get_schema(schema), recipe, dims, crop)
     elif not isinstance(method, Method):
         raise UserError(f"method {name!r} (from {spec.owner}): its class must derive from parface_bench.Method")
+    elif method.schema:
+        method.schema = get_schema(method.schema)
     return method
 
 
@@ -91,8 +93,7 @@ def _equip(
     if not isinstance(method, TrainableMethod):
         raise UserError(f"method {type(method).__name__} is declared trainable: derive it from TrainableMethod")
     mend(method)
-    method.landmark_schema = schema
-    method.schema = schema.name
+    method.landmark_schema = method.schema = schema
     method.image_size = int(recipe["image_size"])
     method.dims = dims
     method.flip_test = bool((recipe.get("predict") or {}).get("flip_test"))

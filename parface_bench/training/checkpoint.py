@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import pickle
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ import torch
 
 from parface_bench.atomic import write_atomic
 from parface_bench.registry import METHODS, UserError, WorkError
+from parface_bench.registry.from_file import building_from_file
+from parface_bench.training.untrusted import check_archive, checked_content, no_larger_than
 
 if TYPE_CHECKING:
     from parface_bench.training.trainable import TrainableMethod
@@ -46,8 +47,9 @@ def load_safely(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"checkpoint {path}: no such file")
+        raise UserError(f"checkpoint {path}: {'no regular file' if path.exists() else 'no such file'}")
     try:
+        check_archive(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's guesses about foreign files
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -58,7 +60,9 @@ def load_safely(path: str | Path) -> dict[str, Any]:
                 "only files of tensors and plain values are read"
             ) from None
         raise UserError(f"checkpoint {path}: not a checkpoint, or damaged; copy it again") from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except UserError:
+        raise
+    except Exception as error:  # a damaged file can make torch's reader fail in any way
         # a zip archive, as torch writes it, that cannot be read to its end
         cut = "PytorchStreamReader" in str(error) or isinstance(error, EOFError) or _starts_like_zip(path)
         why = "cut off or damaged; copy it again" if cut else "not a checkpoint; name a file that a training wrote"
@@ -113,13 +117,22 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             f"checkpoint {path}: not written by pfbench; a snapshot of the original ParFace or 3FabRec code is "
             "converted with 'pfbench import-checkpoint'"
         )
-    if content["format_version"] != FORMAT_VERSION:
-        raise UserError(f"checkpoint {path}: format {content['format_version']}, this version reads {FORMAT_VERSION}")
-    return content
+    if content.get("format_version") != FORMAT_VERSION:
+        raise UserError(
+            f"checkpoint {path}: format {str(content.get('format_version'))[:20]}, this version reads {FORMAT_VERSION}"
+        )
+    return checked_content(content, str(path))
 
 
 def load_method(path: str | Path) -> tuple[TrainableMethod, dict[str, Any]]:
-    """Build the method that a checkpoint holds, with its weights, in evaluation mode; and the checkpoint itself."""
+    """Build the method that a checkpoint holds, with its weights, in evaluation mode; and the checkpoint itself.
+
+    Nothing else is read for it, whatever its recipe says: see :mod:`parface_bench.registry.from_file`.
+
+    Raises:
+        UserError: see :func:`read_checkpoint`; its method is not known or not made by training, or its recipe asks for
+            what a file may not.
+    """
     from parface_bench.training.build import build_method
 
     content = read_checkpoint(path)
@@ -128,9 +141,20 @@ def load_method(path: str | Path) -> tuple[TrainableMethod, dict[str, Any]]:
             f"checkpoint {path}: made by the method {content['method']!r} (from {content['owner']}), which is not "
             "known here; give its file with --plugin"
         )
-    method: Any = build_method(
-        content["method"], content["schema"], content["recipe"], content["dims"], crop=content["crop"]
-    )
+    if not METHODS.spec(content["method"]).trainable:
+        raise UserError(f"checkpoint {path}: the method {content['method']!r} is not trained, so it has no checkpoint")
+    METHODS.get(content["method"])  # imported now, so that a plugin which cannot be is not the file's fault
+    recipe = {
+        key: content["recipe"][key] for key in ("method", "image_size", "crop", "predict") if key in content["recipe"]
+    }
+    where = f"checkpoint {path}"
+    try:
+        with building_from_file(where), no_larger_than(content["state_dict"], where):
+            method: Any = build_method(
+                content["method"], content["schema"], recipe, content["dims"], crop=content["crop"]
+            )
+    except UserError as error:
+        raise UserError(str(error) if str(path) in str(error) else f"{where}: {error}") from error
     load_weights(method, content["state_dict"], str(path))
     return method.eval(), content
 
@@ -158,4 +182,7 @@ def load_weights(method: TrainableMethod, state: Mapping[str, torch.Tensor], whe
             f"checkpoint {where}: of another architecture, number of landmarks or size: {shown}; "
             "use the method and settings that it was trained with"
         )
-    method.load_state_dict({key: value for key, value in state.items() if key in own}, strict=False)
+    try:
+        method.load_state_dict({key: value for key, value in state.items() if key in own}, strict=False)
+    except (RuntimeError, NotImplementedError, TypeError) as error:
+        raise UserError(f"checkpoint {where}: its weights cannot be used: {str(error).splitlines()[0][:200]}") from None

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from parface_bench.faces import Schema
 
 
 class Method:
     """A landmark detector. Subclass it and write :meth:`predict`; declare it with ``@method("name", ...)``.
 
     Attributes:
-        schema: name of the landmark schema that ``predict`` gives (a detector from elsewhere), or '' when the
-            method takes the data set's own schema.
+        schema: landmark layout that ``predict`` gives (its name; once built, the layout itself), or '' when the method
+            takes the data set's own.
         dims: coordinates a landmark, 2 or 3.
         confidence: after ``predict``, float [B] in 0..1 for the faces just seen, or None where the method has none.
     """
 
-    schema: str = ""
+    schema: str | Schema = ""
     dims: int = 2
     confidence: np.ndarray | None = None
 

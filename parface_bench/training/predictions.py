@@ -11,7 +11,7 @@ import pandas as pd
 from parface_bench.data.index import stack
 from parface_bench.data.loader import FaceLoader
 from parface_bench.evaluation import score_index
-from parface_bench.faces import conversions, convert, embed
+from parface_bench.faces import Schema, convert, converts, embed, get_schema
 from parface_bench.registry import UserError
 from parface_bench.scoring import Evaluation, Protocol
 from parface_bench.training import distributed
@@ -66,7 +66,7 @@ def prediction_table(frame: pd.DataFrame, predictions: np.ndarray) -> pd.DataFra
 
 
 def score_faces(
-    frame: pd.DataFrame, predictions: np.ndarray, protocol: Protocol, schema: str = "", **options: Any
+    frame: pd.DataFrame, predictions: np.ndarray, protocol: Protocol, schema: str | Schema = "", **options: Any
 ) -> Evaluation:
     """Score predictions for an index table.
 
@@ -84,8 +84,8 @@ def score_faces(
         UserError: no face was found, or see :func:`score_index`.
     """
     own = frame.attrs["schema"]
-    if schema and schema != own:
-        there = (schema, own) in conversions() or (own, schema) not in conversions()
+    if schema and get_schema(schema).name != own:
+        there = converts(schema, own) or not converts(own, schema)
         predictions = (convert if there else embed)(predictions, schema, own)
     known = np.isfinite(predictions[..., :2]).all(axis=-1)
     if not known.any():

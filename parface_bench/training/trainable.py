@@ -30,7 +30,7 @@ class TrainableMethod(Method, nn.Module):
     ``state_dict`` do not exist for checkpoints.
 
     Attributes set by the toolkit right after building (:func:`parface_bench.training.build.build_method`):
-        landmark_schema: the schema given to ``__init__``.
+        schema, landmark_schema: the landmark layout given to ``__init__``.
         image_size: side of the crop in pixels.
         dims: 3 where the data are 3D, else 2.
         flip_test: average with the landmarks found in the mirrored face, as the scoring of this method does.
@@ -40,6 +40,7 @@ class TrainableMethod(Method, nn.Module):
 
     predicts_depth: bool = False
     flip_test: bool = False
+    schema: Schema
     landmark_schema: Schema
     image_size: int
     crop: Crop

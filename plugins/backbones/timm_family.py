@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import timm
 from torch import Tensor, nn
 
 from parface_bench.registry import UserError, nearest
 from parface_bench.training.crop_side import crop_side
+
+# options of timm that shape a network and read nothing
+SHAPING = frozenset({
+    "aa_layer", "act_layer", "attn_drop_rate", "avg_down", "base_width", "block_reduce_first", "bottle_ratio",
+    "cardinality", "channels", "class_token", "conv_bias", "depth", "depths", "dims", "downsamples",
+    "drop_block_rate", "drop_path_rate", "drop_rate", "dynamic_img_pad", "dynamic_img_size", "embed_dim",
+    "embed_dims", "expand_ratio", "feature_location", "final_norm", "fix_stem", "global_pool", "groups",
+    "growth_rate", "head_conv", "head_dim", "head_hidden_size", "img_size", "in_chans", "init_values", "kernel_size",
+    "kernel_sizes", "layer_scale_init_value", "layers", "ls_init_value", "mlp_ratio", "mlp_ratios", "norm_eps",
+    "norm_layer", "num_classes", "num_features", "num_heads", "out_indices", "output_stride", "pad_type",
+    "patch_drop_rate", "patch_size", "pool_type", "pos_drop_rate", "proj_drop_rate", "qk_norm", "qkv_bias",
+    "reg_tokens", "se_ratio", "stem_size", "stem_stride", "stem_type", "stem_width", "strict_img_size", "width",
+    "widths", "window_size", "zero_init_last",
+})  # fmt: skip
 
 
 class TimmBackbone(nn.Module):
@@ -34,6 +48,10 @@ class TimmBackbone(nn.Module):
     Raises:
         UserError: an unknown model, a bad option or weights that cannot be read or reached.
     """
+
+    # a checkpoint has its own weights; of timm's further options it may set those that shape the network
+    without_files: ClassVar[dict[str, Any]] = {"pretrained": False, "weights": None}
+    file_options: ClassVar[frozenset[str]] = SHAPING
 
     def __init__(
         self,

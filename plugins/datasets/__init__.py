@@ -1,7 +1,7 @@
 """The built-in datasets: facts only, so that listing them imports none of them."""
 
 from parface_bench.plugins.datasets import facts_aligned, facts_clinical, facts_unlabelled
-from parface_bench.registry.specs import DatasetSpec
+from parface_bench.registry.specs import DatasetSpec, LayoutSpec
 
 _HERE = "parface_bench.plugins.datasets"
 
@@ -34,4 +34,25 @@ PLUGINS: list[DatasetSpec] = [
         citation="parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
         how_to_get="made on first use",
     ),
+]
+
+LAYOUTS = [
+    LayoutSpec(
+        name=name,
+        target=f"parface_bench.faces.{module}:{name.upper()}",
+        points=points,
+        summary=f"{points} landmarks",
+        reference="docs/datasets.md",
+    )
+    for module, name, points in (
+        ("hub", "ibug68", 68),
+        ("layouts", "wflw98", 98),
+        ("layouts", "cofw29", 29),
+        ("layouts", "aflw19", 19),
+        ("layouts", "aflw21", 21),
+        ("layouts", "menpo84", 84),
+        ("layouts", "menpo39", 39),
+        ("layouts", "lapa106", 106),
+        ("hub", "points5", 5),
+    )
 ]

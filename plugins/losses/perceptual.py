@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -105,6 +105,10 @@ class Perceptual(nn.Module):
         offset: added to each of R, G, B first; (0.518, 0.418, 0.361) undoes ParFace's mean subtraction.
         seed: of the random weights.
     """
+
+    without_files: ClassVar[dict[str, Any]] = {
+        "weights": "random"
+    }  # in a method from a checkpoint, which only predicts
 
     def __init__(
         self,
