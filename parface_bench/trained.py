@@ -73,19 +73,19 @@ class Trained:
         recipe.update(image_size=self.content["image_size"], crop=self._crop(recipe["crop"], dataset))
         name = self.content["method"]
         changeable = (*ACTS, *(f"method.{key}" for key in getattr(METHODS.get(name), "prediction_settings", ())))
-        for pair in overrides:
-            before = copy.deepcopy(recipe)
+        before, pairs = copy.deepcopy(recipe), list(overrides)
+        for pair in pairs:
             put(recipe, pair)
-            for path in _changes(before, recipe):
-                if not any(path == known or path.startswith(f"{known}.") for known in changeable):
-                    raise UserError(
-                        f"--set {pair}: {path} was decided when {self.path} was trained and cannot be changed; what "
-                        f"can: {', '.join(changeable)}"
-                    )
+        for path in _changes(before, recipe):
+            if not any(path == known or path.startswith(f"{known}.") for known in changeable):
+                pair = next(p for p in reversed(pairs) if f"{path}.".startswith(p.partition("=")[0].strip() + "."))
+                raise UserError(
+                    f"--set {pair}: {path} was decided when {self.path} was trained and cannot be changed; what can: "
+                    f"{', '.join(changeable)}"
+                )
         if self.content.get("imported"):
-            recipe = {
-                key: recipe[key] for key in ("image_size", "method", "crop", "predict", "loading", "log", "speed")
-            }
+            kept = ("image_size", "method", "crop", "dataset", "predict", "loading", "log", "speed")
+            recipe = {key: recipe[key] for key in kept}
         return recipe
 
     def _crop(self, own: Mapping[str, Any], dataset: str) -> dict[str, Any]:
