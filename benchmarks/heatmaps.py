@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import torch
 
-from parface_bench.data.codecs import DECODERS, decode_parface, encode_gaussian, encode_parface
+from parface_bench.data.heatmaps.codecs import DECODERS, decode_parface, encode_gaussian, encode_parface
 
 FACES, LANDMARKS, SIZE, SIGMA = 32, 68, 128, 7.0
 

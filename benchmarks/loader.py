@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from parface_bench.data.crop import Crop
+from parface_bench.data.batches.loader import FaceLoader
+from parface_bench.data.images.crop import Crop
 from parface_bench.data.index import index
-from parface_bench.data.loader import FaceLoader
 
 
 def made_pictures(folder: Path, count: int, side: int) -> list[Path]:

@@ -18,11 +18,11 @@ import parface_plain as plain
 import torch
 from torch import nn
 
-from parface_bench.data.batch import Batch
+from parface_bench.data.batches.batch import Batch
 from parface_bench.faces import get_schema
+from parface_bench.methods.stage import Stage
 from parface_bench.plugins.methods.parface.method import ParFace
 from parface_bench.training.optimizer import build_optimizers, freeze, set_modes
-from parface_bench.training.stage import Stage
 
 FACES, SIZE = 8, 256
 ADVERSARIAL = {

@@ -18,8 +18,8 @@ import dlib
 import numpy as np
 import pandas as pd
 
+from parface_bench.data.images.reading import read_image
 from parface_bench.data.index import stack
-from parface_bench.data.pictures import read_image
 from parface_bench.data.source import load_index
 
 REGIONS = {

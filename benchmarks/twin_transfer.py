@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from parface_bench.data.images.reading import read_image
 from parface_bench.data.index import stack
-from parface_bench.data.pictures import read_image
 from parface_bench.data.source import load_index
 from parface_bench.faces import get_schema
 

@@ -7,14 +7,14 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from parface_bench.leaderboard.result import Result, load_result
 from parface_bench.registry import KINDS, catalogue
 from parface_bench.registry.facts import facts
+from parface_bench.results.result import Result, load_result
 
 if TYPE_CHECKING:
-    from parface_bench.pipeline import Unfinished
+    from parface_bench.methods.base import Method
+    from parface_bench.runs.pipeline import Unfinished
     from parface_bench.scoring import Evaluation
-    from parface_bench.training.method import Method
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,7 +51,7 @@ def run(
         method: registered name, or ``METHOD+VARIANT``; with ``train=False`` also a checkpoint or a run's folder.
         dataset: registered name.
         profile, data_root, protocol, split, seed, device, labels, stages, from_checkpoint, out, resume, limit,
-            overrides, record, store, train, plugins, recipe: see :class:`parface_bench.options.RunOptions`.
+            overrides, record, store, train, plugins, recipe: see :class:`parface_bench.runs.options.RunOptions`.
 
     Returns:
         The result: ``.table()``, ``.errors()``, ``.worst(8).draw()``, ``.document``, ``.folder``. Of a run that ended
@@ -62,8 +62,8 @@ def run(
         WorkError: the training failed (the loss is not finite, out of memory, disk full).
     """
     options = dict(locals())
-    from parface_bench.options import RunOptions
-    from parface_bench.pipeline import execute
+    from parface_bench.runs.options import RunOptions
+    from parface_bench.runs.pipeline import execute
 
     return execute(RunOptions.of(**options))
 
@@ -86,8 +86,8 @@ def plan(method: str | Path, dataset: str, **options: Any) -> dict[str, Any]:
         ``method``, ``dataset``, ``split``, ``profile``, ``config``, ``data_fingerprint``, ``protocol``,
         ``protocol_version`` and ``seed``.
     """
-    from parface_bench.options import RunOptions
-    from parface_bench.plan import Plan
+    from parface_bench.runs.options import RunOptions
+    from parface_bench.runs.plan import Plan
     from parface_bench.training import distributed
 
     asked = RunOptions.of(method, dataset, **options)
@@ -134,7 +134,7 @@ def load_model(checkpoint_or_name: str | Path, device: str = "auto", **options: 
     Raises:
         UserError: neither a file nor a name, a damaged checkpoint, or a method that has to learn first.
     """
-    from parface_bench.models import open_model
+    from parface_bench.runs.models import open_model
 
     return open_model(checkpoint_or_name, device, **options)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parface_bench.registry import UserError
-from parface_bench.scoring.engine import RESAMPLES, Evaluation, evaluate
 from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names
+from parface_bench.scoring.scorer import RESAMPLES, Evaluation, evaluate
 from parface_bench.scoring.subsets import index_subsets
 
 if TYPE_CHECKING:

@@ -161,7 +161,7 @@ class LossSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec(Spec):
-    """A metric: a pure function of :class:`parface_bench.scoring.faces.Faces`.
+    """A metric: a pure function of :class:`parface_bench.scoring.face_errors.Faces`.
 
     Attributes:
         unit: '%', 'px', 'fraction', ...

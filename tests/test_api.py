@@ -28,7 +28,7 @@ def tables(tmp_path: Path) -> tuple[Path, list[Path]]:
 
 
 def test_score_load_result_and_compare(tables: tuple[Path, list[Path]], tmp_path: Path) -> None:
-    from parface_bench.leaderboard.record import record
+    from parface_bench.results.record import record
 
     truth, predicted = tables
     folders = []

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parface_bench.leaderboard.provenance import code_version, config_hash
-from parface_bench.leaderboard.result import Result
-from parface_bench.leaderboard.store import read_store
+from parface_bench.methods.recipe import variant_of
 from parface_bench.registry import METHODS, UserError
-from parface_bench.training.recipe import variant_of
+from parface_bench.results.provenance import code_version, config_hash
+from parface_bench.results.result import Result
+from parface_bench.results.store import read_store
 
 SAME = ("method", "dataset", "data_fingerprint", "protocol", "seed")
 

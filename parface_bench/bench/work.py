@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from parface_bench.bench.cells import is_result_of
-from parface_bench.leaderboard.record import record
-from parface_bench.leaderboard.result import Result
-from parface_bench.leaderboard.store import read_store
 from parface_bench.registry import PfError, WorkError, catalogue
+from parface_bench.results.record import record
+from parface_bench.results.result import Result
+from parface_bench.results.store import read_store
 
 
 def run_cell(arguments: dict[str, Any], identity: dict[str, Any], plugins: list[str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
         json: Json = False,
     ) -> None:
         """Paired difference A - B per subset, with its bootstrap interval and Wilcoxon signed-rank p."""
-        from parface_bench.leaderboard.result import load_result
+        from parface_bench.results.result import load_result
         from parface_bench.scoring.compare import compare_results, comparison_table
 
         document = compare_results(load_result(result_a), load_result(result_b), resamples=resamples, seed=seed)

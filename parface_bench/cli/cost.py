@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Parameters, GFLOPs, milliseconds a face at batch 1 and 32, and peak memory of a method."""
         from parface_bench.registry.faults import aside
-        from parface_bench.training.cost import build_for_cost, measure
+        from parface_bench.runs.cost import build_for_cost, measure
 
         with aside():
             built = build_for_cost(

@@ -100,7 +100,7 @@ def preview(
     plugin: Plugins = None,
 ) -> None:
     """Draw a contact sheet: landmarks, wireframe, annotated box and crop square."""
-    from parface_bench.data.crop import Crop
+    from parface_bench.data.images.crop import Crop
     from parface_bench.data.preview import sheet, write
 
     Crop(mode=crop)
@@ -147,10 +147,10 @@ def prepare(
     plugin: Plugins = None,
 ) -> None:
     """Find the faces of a data set with a detector, for sets without boxes and for crops from a detector's box."""
-    from parface_bench.data.boxes import prepare as find_boxes
-    from parface_bench.data.boxes import table_of
     from parface_bench.data.check import counted
     from parface_bench.data.faults import Absent
+    from parface_bench.data.images.face_boxes import prepare as find_boxes
+    from parface_bench.data.images.face_boxes import table_of
     from parface_bench.registry import METHODS, UserError, nearest
 
     known = [spec.name for spec in METHODS if getattr(spec, "task", "") == "detection"]

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
         json: Json = False,
     ) -> None:
         """Turn a snapshot of the original ParFace or 3FabRec code (saae.mdl, meta.json) into a checkpoint."""
-        from parface_bench.training.foreign import import_foreign
+        from parface_bench.methods.imported import import_foreign
 
         done = import_foreign(source, out, schema)
         if json:

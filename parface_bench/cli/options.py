@@ -30,11 +30,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 
 
 def takes_run_options(command: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of a run that belong to it (:class:`parface_bench.options.RunOptions`).
+    """Give a command the options of a run that belong to it (:class:`parface_bench.runs.options.RunOptions`).
 
     typer reads a command's signature: the options stand there, and arrive as the command's keywords.
     """
-    from parface_bench.options import RunOptions, command_options
+    from parface_bench.runs.options import RunOptions, command_options
 
     hints = get_type_hints(RunOptions)
 

@@ -46,8 +46,8 @@ def register(app: typer.Typer) -> None:
 
 def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> None:
     """Run, and print the result in the first process of a distributed run; plugins have been loaded by their option."""
-    from parface_bench.options import RunOptions
     from parface_bench.registry import DATASETS, METHODS
+    from parface_bench.runs.options import RunOptions
 
     # a misspelt name is told before torch is imported
     DATASETS.spec(dataset)
@@ -55,8 +55,8 @@ def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> Non
     if asked.train:
         METHODS.spec(asked.base_method)
 
-    from parface_bench.pipeline import Unfinished, execute
     from parface_bench.registry.faults import aside
+    from parface_bench.runs.pipeline import Unfinished, execute
     from parface_bench.scoring.report import remarks, subset_table
     from parface_bench.training import distributed
 

@@ -47,9 +47,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Score predictions that were made anywhere: per-subset metrics with 95 % bootstrap intervals."""
         from parface_bench.evaluation import score_tables
-        from parface_bench.leaderboard.contamination import contaminated
         from parface_bench.registry import METHODS, UserError, catalogue
         from parface_bench.registry.faults import aside
+        from parface_bench.results.contamination import contaminated
         from parface_bench.scoring.report import remarks, subset_table
 
         if out is not None and out.exists() and not out.is_dir():
@@ -80,7 +80,7 @@ def register(app: typer.Typer) -> None:
         for line in remarks(document):
             typer.echo(f"pfbench: {line}", err=True)
         if out is not None:
-            from parface_bench.leaderboard.record import write_result
+            from parface_bench.results.record import write_result
 
             write_result(document, evaluation.errors, out)
             typer.echo(f"pfbench: result written to {out}", err=True)
@@ -91,7 +91,7 @@ def register(app: typer.Typer) -> None:
         else:
             typer.echo(subset_table(document))
         if record:
-            from parface_bench.leaderboard.record import record as add_record
+            from parface_bench.results.record import record as add_record
 
             place = add_record(document, evaluation.errors, store, keep=out)
             typer.echo(f"pfbench: recorded in {place}", err=True)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from parface_bench.atomic import write_atomic
-from parface_bench.data.archive import is_picture, scan
+from parface_bench.data.images.archive import is_picture, scan
 from parface_bench.data.index import ARRAYS
 from parface_bench.home import home
 

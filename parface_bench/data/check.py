@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from parface_bench.data.faults import Absent, gather
-from parface_bench.data.pictures import read_image
-from parface_bench.data.progress import progress
+from parface_bench.data.images.reading import read_image
+from parface_bench.data.progress_bar import progress
 from parface_bench.data.source import Source
 from parface_bench.registry.errors import UserError
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from parface_bench.atomic import write_atomic
-from parface_bench.data.crop import Crop, apply, invert, warp
-from parface_bench.data.pictures import read_image
-from parface_bench.data.progress import progress
+from parface_bench.data.images.crop import Crop, apply, invert, warp
+from parface_bench.data.images.reading import read_image
+from parface_bench.data.progress_bar import progress
 from parface_bench.faces import get_schema
 from parface_bench.registry.errors import UserError
 

@@ -13,9 +13,9 @@ from typing import Any
 import pandas as pd
 
 from parface_bench.data import cache, index, readers
-from parface_bench.data.archive import exists
-from parface_bench.data.boxes import attach
 from parface_bench.data.faults import Absent
+from parface_bench.data.images.archive import exists
+from parface_bench.data.images.face_boxes import attach
 from parface_bench.data.index import fingerprint, validate
 from parface_bench.data.readers.sidecar import folders as sidecar_folders
 from parface_bench.data.roots import find_root, how_to_set

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from parface_bench.leaderboard.contamination import contaminated
-from parface_bench.leaderboard.result import Result
 from parface_bench.leaderboard.table import COST, Cell, Column, Group, Row, Selection, Table
 from parface_bench.registry import DATASETS, UserError, catalogue, nearest
+from parface_bench.results.contamination import contaminated
+from parface_bench.results.result import Result
 from parface_bench.scoring.protocol import load_protocol
 from parface_bench.scoring.report import main_subsets
 

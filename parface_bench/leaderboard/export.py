@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from parface_bench.leaderboard.provenance import plain
 from parface_bench.leaderboard.table import Cell, Row, Table
+from parface_bench.results.provenance import plain
 
 
 def as_json(tables: Sequence[Table]) -> str:

@@ -8,7 +8,6 @@ from importlib.resources import files
 from typing import Any
 
 from parface_bench import __version__
-from parface_bench.leaderboard.provenance import now
 from parface_bench.leaderboard.render import (
     cell_text,
     column_title,
@@ -20,6 +19,7 @@ from parface_bench.leaderboard.render import (
     number,
 )
 from parface_bench.leaderboard.table import Cell, Table
+from parface_bench.results.provenance import now
 
 MARKS = {"plus_minus": "±", "tie": "≈", "seen": "†", "": ""}
 ARROWS = {True: "↑", False: "↓", None: ""}

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parface_bench.atomic import write_atomic
-from parface_bench.leaderboard.record import folder_name
-from parface_bench.leaderboard.result import Result
 from parface_bench.leaderboard.table import Row, Table
 from parface_bench.registry import UserError
+from parface_bench.results.record import folder_name
+from parface_bench.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

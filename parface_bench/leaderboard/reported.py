@@ -7,8 +7,8 @@ from importlib.resources import files
 from typing import Any
 
 from parface_bench.leaderboard.board import choose_columns, faults, rank
-from parface_bench.leaderboard.record import metric_facts
 from parface_bench.leaderboard.table import Cell, Row, Selection, Table
+from parface_bench.results.record import metric_facts
 
 
 def load_reported() -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from parface_bench.leaderboard.result import Result
+from parface_bench.results.result import Result
 
 # Cost entry -> heading, unit, factor to that unit.
 COST = {

@@ -8,12 +8,12 @@ from pathlib import Path
 from parface_bench.atomic import write_atomic
 from parface_bench.leaderboard.board import build_tables
 from parface_bench.leaderboard.page import render_page
-from parface_bench.leaderboard.record import record
 from parface_bench.leaderboard.render import FORMATS, render
-from parface_bench.leaderboard.result import load_result
-from parface_bench.leaderboard.store import read_store
 from parface_bench.leaderboard.table import Selection, Table
 from parface_bench.registry import UserError, catalogue, nearest
+from parface_bench.results.record import record
+from parface_bench.results.result import load_result
+from parface_bench.results.store import read_store
 
 Warn = Callable[[str], None]
 

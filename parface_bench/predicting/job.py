@@ -11,8 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from parface_bench.leaderboard.provenance import code_version
-from parface_bench.models import open_model
 from parface_bench.predicting import formats
 from parface_bench.predicting.draw import overlay
 from parface_bench.predicting.journal import Journal, state
@@ -20,7 +18,9 @@ from parface_bench.predicting.predict import Face, Predictor, face_detector
 from parface_bench.predicting.shots import Source, find, length, shots
 from parface_bench.predicting.video import smooth, track
 from parface_bench.registry.errors import UserError, WorkError, nearest
-from parface_bench.runs import CHECKPOINT
+from parface_bench.results.provenance import code_version
+from parface_bench.runs.folder import CHECKPOINT
+from parface_bench.runs.models import open_model
 from parface_bench.training.progress import Progress
 
 

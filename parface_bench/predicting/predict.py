@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from parface_bench.data.codecs import confidence
+from parface_bench.data.heatmaps.codecs import confidence
 from parface_bench.faces import Schema, get_schema
+from parface_bench.methods.base import Method
 from parface_bench.predicting.shots import Shot, plain
 from parface_bench.registry import METHODS, UserError
-from parface_bench.training.method import Method
 
 NO_FACE = "no face found"
 NOT_FITTED = "the method found no landmarks"

@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from parface_bench.data.archive import PICTURES
-from parface_bench.data.pictures import decode_image
+from parface_bench.data.images.archive import PICTURES
+from parface_bench.data.images.reading import decode_image
 from parface_bench.registry.errors import UserError
 
 # our one sentence about a bad video replaces FFmpeg's lines

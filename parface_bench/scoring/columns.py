@@ -9,7 +9,7 @@ import numpy as np
 
 from parface_bench.faces import Schema
 from parface_bench.registry import PfError, UserError, WorkError
-from parface_bench.scoring.faces import Faces, landmark_mean
+from parface_bench.scoring.face_errors import Faces, landmark_mean
 from parface_bench.scoring.metrics import Metric
 from parface_bench.scoring.norms import normalising_distance
 from parface_bench.scoring.protocol import Protocol

@@ -9,13 +9,13 @@ import numpy as np
 
 from parface_bench.registry import UserError
 from parface_bench.scoring import bootstrap
-from parface_bench.scoring.engine import RESAMPLES
+from parface_bench.scoring.scorer import RESAMPLES
 
 COMPARED = {"NME": "nme", "GTE": "gte"}
 
 
 class Recorded(Protocol):
-    """A recorded result: :class:`parface_bench.leaderboard.result.Result`."""
+    """A recorded result: :class:`parface_bench.results.result.Result`."""
 
     @property
     def document(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from parface_bench.registry import METRICS, MetricSpec, PfError, UserError, WorkError, nearest
-from parface_bench.scoring.faces import Faces
+from parface_bench.scoring.face_errors import Faces
 
 OWN_DISTRIBUTION = "parface-bench "
 

@@ -161,8 +161,8 @@ def dataset(spec: DatasetSpec, root: str | Path | None = None) -> None:
 def method(spec: MethodSpec, schema: str = "", dims: int = 2, **options: Any) -> None:
     """Landmarks of the right shape for photographs of any size; one that learns also gives a loss and stages."""
     from parface_bench.faces import get_schema
-    from parface_bench.training.build import build_method
-    from parface_bench.training.recipe import compose
+    from parface_bench.methods.build import build_method
+    from parface_bench.methods.recipe import compose
 
     if spec.task != "landmarks":
         raise SkipTest(f"method {spec.name!r} finds faces, not landmarks")
@@ -190,8 +190,8 @@ def method(spec: MethodSpec, schema: str = "", dims: int = 2, **options: Any) ->
 def _learns(built: Any, spec: MethodSpec, schema: str, recipe: Mapping[str, Any], dims: int) -> None:
     import torch
 
-    from parface_bench.training.stage import Stage
-    from parface_bench.training.trainable import TrainableMethod
+    from parface_bench.methods.stage import Stage
+    from parface_bench.methods.trainable import TrainableMethod
 
     stages = built.stages(recipe)
     assert stages, f"method {spec.name!r} has no stages"

@@ -9,9 +9,9 @@ import numpy as np
 from parface_bench.faces import get_schema
 
 if TYPE_CHECKING:
-    from parface_bench.data.batch import Batch
-    from parface_bench.data.codecs import HeatmapCodec
-    from parface_bench.scoring.faces import Faces
+    from parface_bench.data.batches.batch import Batch
+    from parface_bench.data.heatmaps.codecs import HeatmapCodec
+    from parface_bench.scoring.face_errors import Faces
 
 
 def _points(schema: str, n: int, dims: int, size: float) -> np.ndarray:
@@ -32,7 +32,7 @@ def sample_faces(schema: str = "ibug68", n: int = 6, dims: int = 2, error: float
         error: standard deviation of the predictions' error, pixels; 0 for a perfect method. The normalising distance
             is 100 px, so 1 px is 1 %; most landmarks are visible, some of each face are not.
     """
-    from parface_bench.scoring.faces import Faces
+    from parface_bench.scoring.face_errors import Faces
 
     truth = _points(schema, n, dims, 200.0)
     noise = np.random.default_rng(1).normal(size=truth.shape)
@@ -65,12 +65,12 @@ def sample_batch(
 ) -> Batch:
     """A training batch of ``n`` crops of ``size`` pixels with landmarks (and depth where ``dims`` is 3).
 
-    Its heatmaps are made by ``codec``, by default those of :class:`parface_bench.data.codecs.HeatmapCodec`.
+    Its heatmaps are made by ``codec``, by default those of :class:`parface_bench.data.heatmaps.codecs.HeatmapCodec`.
     """
     import torch
 
-    from parface_bench.data.batch import Batch
-    from parface_bench.data.codecs import HeatmapCodec
+    from parface_bench.data.batches.batch import Batch
+    from parface_bench.data.heatmaps.codecs import HeatmapCodec
 
     points = torch.from_numpy(_points(schema, n, 3, float(size))).float()
     grid = torch.linspace(0, 6, size)

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 
+from parface_bench.methods.inference import evaluating
 from parface_bench.registry import UserError, WorkError
-from parface_bench.training import distributed, pictures
-from parface_bench.training.inference import evaluating
+from parface_bench.training import distributed
+from parface_bench.training import overlays as pictures
 from parface_bench.training.progress import Progress
 
 LINES = "log.jsonl"

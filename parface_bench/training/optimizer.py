@@ -12,9 +12,9 @@ from mmengine.optim import ConstantLR, CosineAnnealingLR, LinearLR, MultiStepLR,
 from mmengine.optim.scheduler import _ParamScheduler
 from torch import Tensor, nn
 
+from parface_bench.methods.stage import Stage
 from parface_bench.registry import UserError, nearest
 from parface_bench.training.distributed import average_gradients
-from parface_bench.training.stage import Stage
 
 OPTIMIZERS = {name: getattr(torch.optim, name) for name in ("Adam", "AdamW", "SGD", "RMSprop", "NAdam", "RAdam")}
 SCHEDULES = ("constant", "cosine", "multistep")

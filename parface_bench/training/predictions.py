@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench.data.batches.loader import FaceLoader
 from parface_bench.data.index import stack
-from parface_bench.data.loader import FaceLoader
 from parface_bench.evaluation import score_index
 from parface_bench.faces import Schema, convert, converts, embed, get_schema
+from parface_bench.methods.base import Method
+from parface_bench.methods.inference import predict_loader, predict_rows
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import UserError
 from parface_bench.scoring import Evaluation, Protocol
 from parface_bench.training import distributed
-from parface_bench.training.inference import predict_loader, predict_rows
-from parface_bench.training.method import Method
 from parface_bench.training.progress import Progress
-from parface_bench.training.trainable import TrainableMethod
 
 
 def predict_all(method: Method, frame: pd.DataFrame, recipe: Mapping[str, Any], progress: Progress) -> np.ndarray:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench.data.images.whole_images import whole_pictures
 from parface_bench.data.index import fingerprint, join
 from parface_bench.data.roots import find_root
 from parface_bench.data.source import Source, open_source
-from parface_bench.data.whole import whole_pictures
+from parface_bench.methods.stage import Stage
 from parface_bench.registry import DATASETS, DatasetSpec, UserError
-from parface_bench.training.stage import Stage
 
 # In a recipe's `data`: the target data set's own training splits.
 TARGET = "target"

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.loader import FaceLoader
+from parface_bench.data.batches.loader import FaceLoader
 from parface_bench.faces import convert
+from parface_bench.methods.inference import predict_loader
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.scoring import Protocol
 from parface_bench.scoring.metrics import resolve_metric
-from parface_bench.training import distributed, pictures
-from parface_bench.training.inference import predict_loader
-from parface_bench.training.trainable import TrainableMethod
+from parface_bench.training import distributed
+from parface_bench.training import overlays as pictures
 
 # Metrics that are shown after a validation, where the protocol has them, beside the one that decides.
 _SHOWN = ("NME", "FR@10", "GTE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from parface_bench.training.strided import StridedPointwise
+from parface_bench.methods.strided import StridedPointwise
 
 
 def scaled(channels: int, width: float) -> int:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import timm
 from torch import Tensor, nn
 
+from parface_bench.methods.crop_side import crop_side
 from parface_bench.registry import UserError, nearest
-from parface_bench.training.crop_side import crop_side
 
 # options of timm that shape a network and read nothing
 SHAPING = frozenset({

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.archive import PICTURES, read_bytes, walk
 from parface_bench.data.faults import Absent, tolerant
+from parface_bench.data.images.archive import PICTURES, read_bytes, walk
 from parface_bench.data.index import index
-from parface_bench.data.progress import progress
+from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.pose3d import load_npy
 from parface_bench.data.readers.sidecar import find

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.archive import read_bytes, safe_name, walk
+from parface_bench.data.images.archive import read_bytes, safe_name, walk
 from parface_bench.data.index import index
-from parface_bench.data.readers.boxes import detected
+from parface_bench.data.readers.box_table import detected
 from parface_bench.data.readers.pose3d import corners
 from parface_bench.data.readers.tables import lines
 from parface_bench.registry.errors import UserError

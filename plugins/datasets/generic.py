@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from parface_bench.data.archive import read_bytes, walk
 from parface_bench.data.faults import Absent
+from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
-from parface_bench.data.readers.boxes import all_pictures
+from parface_bench.data.readers.box_table import all_pictures
 from parface_bench.data.readers.coco import parse_coco
 from parface_bench.data.readers.landmark_table import parse_table
 from parface_bench.data.readers.lookup import Pictures

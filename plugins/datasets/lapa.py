@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.archive import PICTURES, read_bytes, walk
 from parface_bench.data.faults import Absent, tolerant
+from parface_bench.data.images.archive import PICTURES, read_bytes, walk
 from parface_bench.data.index import index
-from parface_bench.data.progress import progress
+from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.tables import lines, text_numbers
 from parface_bench.registry.errors import UserError

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.archive import read_bytes, walk
 from parface_bench.data.faults import tolerant
+from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
-from parface_bench.data.progress import progress
+from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.beside import pairs
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.mat import load_mat, variable

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from parface_bench.data.archive import read_bytes
 from parface_bench.data.faults import tolerant
+from parface_bench.data.images.archive import read_bytes
 from parface_bench.data.index import index
-from parface_bench.data.progress import progress
+from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers import ibug
 from parface_bench.data.readers.beside import pairs
 from parface_bench.data.readers.lookup import Pictures

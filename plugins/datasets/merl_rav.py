@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.archive import read_bytes
 from parface_bench.data.faults import tolerant
+from parface_bench.data.images.archive import read_bytes
 from parface_bench.data.index import index
-from parface_bench.data.progress import progress
+from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.beside import pairs
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.registry.errors import UserError

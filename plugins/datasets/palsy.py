@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from parface_bench.data.archive import read_bytes
 from parface_bench.data.faults import tolerant
+from parface_bench.data.images.archive import read_bytes
 from parface_bench.data.index import index
 from parface_bench.data.readers.lookup import Pictures, last_parts
 from parface_bench.data.readers.sidecar import find, need

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.archive import read_bytes, safe_name
 from parface_bench.data.faults import Absent, tolerant
+from parface_bench.data.images.archive import read_bytes, safe_name
 from parface_bench.data.index import index
-from parface_bench.data.readers.boxes import all_pictures, detected
+from parface_bench.data.readers.box_table import all_pictures, detected
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.pose3d import corners
 from parface_bench.data.readers.sidecar import find

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.archive import read_bytes, walk
 from parface_bench.data.faults import Absent, tolerant
+from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.wflw import ATTRIBUTES, LISTS, parse_list, parse_subset

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import dlib
 import numpy as np
 
-from parface_bench.data.crop import warp
+from parface_bench.data.images.crop import warp
 from parface_bench.faces.geometry import apply, box_to_square, invert, square_box, tight_box
+from parface_bench.methods.base import Method
 from parface_bench.plugins.methods.weights import Published
 from parface_bench.registry.errors import UserError
-from parface_bench.training.method import Method
 
 WEIGHTS = Published(
     file="shape_predictor_68_face_landmarks.dat",

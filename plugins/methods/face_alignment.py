@@ -11,12 +11,12 @@ from types import ModuleType
 import numpy as np
 import torch
 
-from parface_bench.data.codecs import HeatmapCodec, confidence
-from parface_bench.data.crop import Crop, restore
+from parface_bench.data.heatmaps.codecs import HeatmapCodec, confidence
+from parface_bench.data.images.crop import Crop, restore
 from parface_bench.faces import get_schema
+from parface_bench.methods.base import Method
 from parface_bench.plugins.methods.weights import Published
 from parface_bench.registry.errors import UserError
-from parface_bench.training.method import Method
 
 URL = "https://www.adrianbulat.com/downloads/python-fan/"
 GET = f"get it from {URL} and give its path: --set method.weights=PATH"

@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import Tensor
 
-from parface_bench.data.batch import Batch
-from parface_bench.data.codecs import HeatmapCodec
+from parface_bench.data.batches.batch import Batch
+from parface_bench.data.heatmaps.codecs import HeatmapCodec
 from parface_bench.faces import Schema
+from parface_bench.methods.heads import PyramidHead, annotated
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, LOSSES
-from parface_bench.training.heads import PyramidHead, annotated
-from parface_bench.training.trainable import TrainableMethod
 
 
 class Heatmap(TrainableMethod):
@@ -26,7 +26,7 @@ class Heatmap(TrainableMethod):
         stride: crop pixels a heatmap pixel.
         sigma: of the target Gaussians, in heatmap pixels.
         loss, loss_options: 'adaptive_wing' (with its weight map by ``{weight: 10}``), 'heatmap_mse', ...
-        decoder: how peaks are read, a name of `parface_bench.data.codecs.DECODERS` (argmax, local-fit, dark, ...).
+        decoder: how peaks are read, a name of `parface_bench.data.heatmaps.codecs.DECODERS` (argmax, local-fit, dark, ...).
     """
 
     def __init__(

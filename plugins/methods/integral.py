@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from parface_bench.data.batch import Batch
+from parface_bench.data.batches.batch import Batch
 from parface_bench.faces import Schema
+from parface_bench.methods.heads import PyramidHead, annotated, known
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, LOSSES
-from parface_bench.training.heads import PyramidHead, annotated, known
-from parface_bench.training.trainable import TrainableMethod
 
 
 class Integral(TrainableMethod):

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from parface_bench.faces import Schema
-from parface_bench.training.faces import FaceArrays
-from parface_bench.training.stage import Stage
-from parface_bench.training.trainable import TrainableMethod
+from parface_bench.methods.stage import Stage
+from parface_bench.methods.trainable import TrainableMethod
+from parface_bench.training.face_arrays import FaceArrays
 
 
 class MeanShape(TrainableMethod):

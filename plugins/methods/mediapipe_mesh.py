@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from parface_bench.data.crop import warp
+from parface_bench.data.images.crop import warp
 from parface_bench.faces.geometry import box_to_square, compose, restore, rotation, square_box, tight_box
+from parface_bench.methods.base import Method
 from parface_bench.plugins.methods.weights import Published
 from parface_bench.registry.errors import UserError
-from parface_bench.training.method import Method
 
 WEIGHTS = Published(
     file="face_landmark.tflite",

@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from parface_bench.data.batch import Batch
+from parface_bench.data.batches.batch import Batch
 from parface_bench.faces import Schema
+from parface_bench.methods.heads import CoordinateHead, known
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, LOSSES
-from parface_bench.training.heads import CoordinateHead, known
-from parface_bench.training.trainable import TrainableMethod
 
 
 class Regression(TrainableMethod):

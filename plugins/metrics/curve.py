@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parface_bench.scoring.faces import Faces
+from parface_bench.scoring.face_errors import Faces
 
 SUM50_THRESHOLDS = np.linspace(0.0, 10.0, 50)
 

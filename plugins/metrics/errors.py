@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parface_bench.scoring.faces import Faces, landmark_mean, landmark_variance
+from parface_bench.scoring.face_errors import Faces, landmark_mean, landmark_variance
 
 
 def nme(faces: Faces) -> np.ndarray:

@@ -10,8 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from parface_bench.methods.strided import StridedPointwise, mend
 from parface_bench.plugins.backbones.blocks import Shortcut
-from parface_bench.training.strided import StridedPointwise, mend
 
 BACKWARD = """
 import torch
@@ -25,8 +25,8 @@ print("alive")
 
 TIMM = """
 import torch
-from parface_bench.training.build import build_method
-from parface_bench.training.recipe import compose
+from parface_bench.methods.build import build_method
+from parface_bench.methods.recipe import compose
 recipe = compose("regression", "300w", "quick", ["method.backbone=repvgg_a0", "method.backbone_options={}"])
 method = build_method("regression", "ibug68", recipe).to(memory_format=torch.channels_last)
 for _ in range(8):

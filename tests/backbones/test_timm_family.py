@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from parface_bench.methods.build import build_method
+from parface_bench.methods.recipe import compose
 from parface_bench.registry import BACKBONES, UserError
-from parface_bench.training.build import build_method
-from parface_bench.training.recipe import compose
 
 
 def test_feature_pyramid_by_timms_name():

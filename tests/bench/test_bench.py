@@ -13,9 +13,9 @@ from parface_bench.bench.cells import is_result_of
 from parface_bench.bench.executors import check_executor
 from parface_bench.bench.show import cell_list, document
 from parface_bench.cli.bench import job_settings
-from parface_bench.leaderboard.result import load_result
-from parface_bench.leaderboard.store import read_store
 from parface_bench.registry import UserError, WorkError
+from parface_bench.results.result import load_result
+from parface_bench.results.store import read_store
 
 
 @pytest.fixture

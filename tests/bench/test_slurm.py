@@ -10,8 +10,8 @@ import pytest
 
 from parface_bench.bench import executors
 from parface_bench.bench.bench import Bench
-from parface_bench.leaderboard.store import read_store
 from parface_bench.registry import UserError
+from parface_bench.results.store import read_store
 
 pytest.importorskip("submitit")
 

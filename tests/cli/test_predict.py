@@ -15,7 +15,7 @@ from parface_bench.registry import METHODS, catalogue
 STAND_IN = """
 import numpy as np
 from parface_bench.registry import method
-from parface_bench.training.method import Method
+from parface_bench.methods.base import Method
 
 @method("corner", schema="points5", summary="five points in the middle of the box")
 class Corner(Method):

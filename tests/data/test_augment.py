@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from parface_bench.data.augment import LEVELS, Augmentation, Augmenter, affine_matrix, warp_batch
-from parface_bench.data.batch import Batch
-from parface_bench.data.photometric import colour, gaussian_blur
+from parface_bench.data.batches.augment import LEVELS, Augmentation, Augmenter, affine_matrix, warp_batch
+from parface_bench.data.batches.batch import Batch
+from parface_bench.data.batches.photometric import colour, gaussian_blur
 from parface_bench.faces import get_schema
 from parface_bench.registry import UserError
 

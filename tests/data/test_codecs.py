@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from parface_bench.data import peaks
-from parface_bench.data.codecs import (
+from parface_bench.data.heatmaps import peaks
+from parface_bench.data.heatmaps.codecs import (
     DECODERS,
     PARFACE_CODEC,
     HeatmapCodec,
@@ -24,7 +24,7 @@ from parface_bench.data.codecs import (
     encode_gaussian,
     encode_parface,
 )
-from parface_bench.data.smoothing import smoothed_peaks
+from parface_bench.data.heatmaps.smoothing import smoothed_peaks
 from parface_bench.registry import UserError
 
 SUBPIXEL = ("soft-argmax", "dark", "local-fit")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parface_bench.data.crop import MODES, Crop, apply, face_box, invert, restore, warp
+from parface_bench.data.images.crop import MODES, Crop, apply, face_box, invert, restore, warp
 from parface_bench.faces import get_schema, schema_names
 from parface_bench.faces.geometry import locate, roll, rotation, tight_box
 from parface_bench.registry import UserError

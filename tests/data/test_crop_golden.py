@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parface_bench.data import parface_geometry as pg
-from parface_bench.data.crop import Crop, apply, restore, warp
+from parface_bench.data.images import parface_geometry as pg
+from parface_bench.data.images.crop import Crop, apply, restore, warp
 
 FACES = ("frontal", "tilt20", "small_corner", "off_left", "big")
 

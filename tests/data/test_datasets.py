@@ -12,8 +12,8 @@ import pytest
 import scipy.io
 
 from parface_bench.data.check import check
+from parface_bench.data.images.reading import read_image
 from parface_bench.data.index import stack
-from parface_bench.data.pictures import read_image
 from parface_bench.data.preview import sheet
 from parface_bench.data.readers import aflw as aflw_reader
 from parface_bench.data.source import load_index, open_source

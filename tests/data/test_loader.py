@@ -13,11 +13,11 @@ import pytest
 import torch
 from filelock import FileLock
 
-from parface_bench.data import crop_cache
-from parface_bench.data.crop import Crop, apply, restore
-from parface_bench.data.crop_cache import CropCache, open_cache
+from parface_bench.data.batches.loader import FaceLoader, FaceSet
+from parface_bench.data.images import crop_cache
+from parface_bench.data.images.crop import Crop, apply, restore
+from parface_bench.data.images.crop_cache import CropCache, open_cache
 from parface_bench.data.index import index
-from parface_bench.data.loader import FaceLoader, FaceSet
 from parface_bench.registry import UserError
 
 CROP = Crop("bb_ground_truth", 32)

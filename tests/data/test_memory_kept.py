@@ -11,7 +11,7 @@ import pytest
 PROGRAM = """
 import resource, sys
 import numpy as np
-from parface_bench.data.memory import keep_freed_memory
+from parface_bench.data.recycled import keep_freed_memory
 assert sys.argv[1] == "give" or keep_freed_memory()
 faults = []
 for _ in range(6):

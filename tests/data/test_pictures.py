@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from parface_bench.data.archive import locate, read_bytes, safe_name, tar_contents, walk
-from parface_bench.data.pictures import decode_image, read_image
+from parface_bench.data.images.archive import locate, read_bytes, safe_name, tar_contents, walk
+from parface_bench.data.images.reading import decode_image, read_image
 from parface_bench.registry import UserError
 from tests.data import dataset_layouts as layouts
 

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parface_bench.data.faults import gather, tolerant
-from parface_bench.data.readers import aflw, boxes, coco, hdf, ibug, landmark_table, pose3d, pts, tables, wflw
+from parface_bench.data.readers import aflw, coco, hdf, ibug, landmark_table, pose3d, pts, tables, wflw
+from parface_bench.data.readers import box_table as boxes
 from parface_bench.plugins.datasets import affectnet, celeba, cofw, lapa, ls3d, merl_rav, neuroface, unlabelled
 from parface_bench.registry import UserError
 from tests.data import dataset_layouts as layouts

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from parface_bench.data import source as source_module
-from parface_bench.data.boxes import attach, choose, prepare, table_of
+from parface_bench.data.images.face_boxes import attach, choose, prepare, table_of
 from parface_bench.data.index import index
 from parface_bench.data.roots import find_root, remember, variable
 from parface_bench.data.source import load_index, open_source

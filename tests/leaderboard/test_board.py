@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parface_bench.leaderboard.board import build_tables, group_of
-from parface_bench.leaderboard.record import complete
 from parface_bench.leaderboard.render import render
-from parface_bench.leaderboard.result import Result
-from parface_bench.leaderboard.store import read_store
 from parface_bench.leaderboard.table import Selection
 from parface_bench.registry import PluginWarning, UserError
+from parface_bench.results.record import complete
+from parface_bench.results.result import Result
+from parface_bench.results.store import read_store
 
 
 def tables(*documents, extra=(), **selection):

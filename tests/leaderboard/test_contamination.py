@@ -7,11 +7,11 @@ import json
 import pytest
 
 from parface_bench.leaderboard.board import build_tables
-from parface_bench.leaderboard.contamination import contaminated
-from parface_bench.leaderboard.record import record
-from parface_bench.leaderboard.result import load_result
 from parface_bench.leaderboard.table import Selection
 from parface_bench.registry import DATASETS, METHODS
+from parface_bench.results.contamination import contaminated
+from parface_bench.results.record import record
+from parface_bench.results.result import load_result
 
 
 @pytest.mark.parametrize(

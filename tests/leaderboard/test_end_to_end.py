@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from parface_bench.cli.main import build_app
-from parface_bench.leaderboard.record import record
 from parface_bench.leaderboard.reported import load_reported
 from parface_bench.leaderboard.table import Selection
 from parface_bench.leaderboard.views import show
 from parface_bench.registry import catalogue
+from parface_bench.results.record import record
 from parface_bench.scoring import evaluate
 
 METRIC = '''

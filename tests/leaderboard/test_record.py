@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parface_bench.leaderboard import provenance
-from parface_bench.leaderboard import record as recording
-from parface_bench.leaderboard.record import complete, folder_name, record, write_result
-from parface_bench.leaderboard.result import load_result
-from parface_bench.leaderboard.store import read_store
 from parface_bench.registry import UserError, WorkError
+from parface_bench.results import provenance
+from parface_bench.results import record as recording
+from parface_bench.results.record import complete, folder_name, record, write_result
+from parface_bench.results.result import load_result
+from parface_bench.results.store import read_store
 
 
 def test_a_result_comes_back_as_it_was_given(make, errors, tmp_path):

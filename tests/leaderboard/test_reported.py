@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from parface_bench.leaderboard.record import record
 from parface_bench.leaderboard.reported import add_reported, load_reported
 from parface_bench.leaderboard.table import Selection
 from parface_bench.leaderboard.views import show
 from parface_bench.registry import UserError
+from parface_bench.results.record import record
 
 
 def numbers():

@@ -18,12 +18,12 @@ from typer.testing import CliRunner
 
 from parface_bench.cli.main import build_app
 from parface_bench.leaderboard.plots import ced, plot_ced
-from parface_bench.leaderboard.record import record
 from parface_bench.leaderboard.render import LATEX, MARKDOWN, render
-from parface_bench.leaderboard.result import load_result
 from parface_bench.leaderboard.table import Selection
 from parface_bench.leaderboard.views import show, tables_of
 from parface_bench.registry import UserError, catalogue
+from parface_bench.results.record import record
+from parface_bench.results.result import load_result
 
 HOSTILE = "a_b 50% <b>x</b> & | $ # {y} \\ ~ ^ *z*"
 

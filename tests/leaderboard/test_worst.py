@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from parface_bench.leaderboard.record import write_result
-from parface_bench.leaderboard.result import load_result
 from parface_bench.registry import UserError
+from parface_bench.results.record import write_result
+from parface_bench.results.result import load_result
 
 
 def test_the_worst_are_those_with_the_largest_error(make, errors, tmp_path):

@@ -15,7 +15,7 @@ from tests.training.conftest import PLUGIN
 
 NET = '''
 from parface_bench import BACKBONES, LOSSES, TrainableMethod, method
-from parface_bench.training.heads import HeatmapHead, subpixel_argmax
+from parface_bench.methods.heads import HeatmapHead, subpixel_argmax
 
 
 @method("my-net", trainable=True, reference="a stranger's paper")

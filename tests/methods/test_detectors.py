@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parface_bench.data.crop import face_box
-from parface_bench.data.pictures import read_image
+from parface_bench.data.images.crop import face_box
+from parface_bench.data.images.reading import read_image
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.plugins.methods.weights import Published
 from parface_bench.registry import METHODS, UserError

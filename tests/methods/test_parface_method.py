@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from parface_bench.data.batch import Batch
+from parface_bench.data.batches.batch import Batch
 from parface_bench.faces import get_schema
+from parface_bench.methods.build import build_method
+from parface_bench.methods.stage import Stage
 from parface_bench.plugins.methods.parface.method import ParFace
 from parface_bench.registry import UserError
-from parface_bench.training.build import build_method
 from parface_bench.training.optimizer import build_optimizers, freeze, set_modes
-from parface_bench.training.stage import Stage
 
 HEAD = Stage(name="head", loss="heatmaps", trains=("network.LMH",), settings={"loss": "heatmap_mse"})
 CODER = Stage(name="coder", loss="autoencoder", settings={"losses": ["l2"]}, optimizers={"autoencoder": {}})

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from parface_bench import load_model
+from parface_bench.methods.imported import import_foreign
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
 from parface_bench.registry import UserError
-from parface_bench.training.foreign import import_foreign
 from tests.methods.parface_weights import recreated, waves
 
 

@@ -12,14 +12,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from parface_bench.data.batch import Batch
-from parface_bench.data.codecs import PARFACE_CODEC
+from parface_bench.data.batches.batch import Batch
+from parface_bench.data.heatmaps.codecs import PARFACE_CODEC
 from parface_bench.faces import get_schema
+from parface_bench.methods.stage import Stage
 from parface_bench.plugins.losses import adversarial
 from parface_bench.plugins.methods.parface.method import ParFace
 from parface_bench.registry import UserError
 from parface_bench.training.optimizer import build_optimizers, freeze, set_modes
-from parface_bench.training.stage import Stage
 from tests.methods.parface_weights import fill, waves
 
 AUTOENCODER = {

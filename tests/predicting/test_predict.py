@@ -14,6 +14,9 @@ import torch
 
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.faces import get_schema
+from parface_bench.methods.base import Method
+from parface_bench.methods.build import build_method
+from parface_bench.methods.recipe import compose
 from parface_bench.predicting import formats, job
 from parface_bench.predicting.draw import heat, overlay, view
 from parface_bench.predicting.job import Wish
@@ -21,9 +24,6 @@ from parface_bench.predicting.predict import Face, Predictor, face_detector
 from parface_bench.predicting.shots import find, shots
 from parface_bench.predicting.video import overlap, smooth, track
 from parface_bench.registry import UserError
-from parface_bench.training.build import build_method
-from parface_bench.training.method import Method
-from parface_bench.training.recipe import compose
 
 SCHEMA = get_schema("ibug68")
 

@@ -11,7 +11,7 @@ import pytest
 
 from parface_bench.registry import UserError, WorkError
 from parface_bench.scoring import evaluate, load_protocol
-from parface_bench.scoring.engine import assert_bounds
+from parface_bench.scoring.scorer import assert_bounds
 
 
 def known(*percent: float) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ import pytest
 from parface_bench.faces import get_schema
 from parface_bench.plugins.metrics import curve, errors
 from parface_bench.scoring import evaluate, load_protocol
-from parface_bench.scoring.faces import Faces, landmark_variance
+from parface_bench.scoring.face_errors import Faces, landmark_variance
 from parface_bench.scoring.norms import normalising_distance
 
 NORMS = {"pupil": "parface-pupil", "outer": "outer", "bb": "bbox", "none": "none"}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from parface_bench.plugins.metrics import curve
 from parface_bench.scoring import evaluate, load_protocol
-from parface_bench.scoring.faces import Faces
+from parface_bench.scoring.face_errors import Faces
 
 SEEDS = st.integers(0, 2**32 - 1)
 NORMS = ["outer", "inner", "pupil", "parface-pupil", "bbox", "bbox-max", "bbox-diag"]

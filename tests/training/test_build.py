@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from parface_bench.faces import Schema, get_schema
-from parface_bench.training.build import build_method
-from parface_bench.training.recipe import compose
+from parface_bench.methods.build import build_method
+from parface_bench.methods.recipe import compose
 
 
 @pytest.mark.parametrize("name", ["regression", "mean-shape"])

@@ -12,10 +12,10 @@ from torch import nn
 from typer.testing import CliRunner
 
 from parface_bench.cli.main import build_app
+from parface_bench.methods.base import Method
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import UserError
-from parface_bench.training.cost import BATCH, build_for_cost, measure
-from parface_bench.training.method import Method
-from parface_bench.training.trainable import TrainableMethod
+from parface_bench.runs.cost import BATCH, build_for_cost, measure
 
 SIZE, CHANNELS, POINTS = 64, 8, 68
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from parface_bench.data.source import load_index
-from parface_bench.training.checkpoint import load_safely
+from parface_bench.methods.checkpoint import load_safely
 from tests.training.conftest import PLUGIN
 
 SETS = ("train.epochs=20", "train.validate_every=20", "depth.epochs=20", "depth.batch_size=8", "depth.lr=3e-3")

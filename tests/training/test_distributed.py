@@ -10,8 +10,8 @@ import sys
 import pytest
 import torch
 
+from parface_bench.methods.checkpoint import load_safely
 from parface_bench.training import distributed
-from parface_bench.training.checkpoint import load_safely
 from tests.training.conftest import PLUGIN, QUICK
 
 

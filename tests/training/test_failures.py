@@ -8,8 +8,8 @@ import re
 import pytest
 import torch
 
+from parface_bench.methods.checkpoint import load_method, load_safely, save_atomic
 from parface_bench.registry import UserError, WorkError
-from parface_bench.training.checkpoint import load_method, load_safely, save_atomic
 
 
 def test_an_out_that_cannot_be_written_is_the_users_to_change(run, tmp_path):
@@ -59,7 +59,7 @@ def test_out_of_memory_names_settings_that_reach_the_stage_and_the_stages_that_a
 
 
 def test_out_of_memory_while_predicting(run, monkeypatch):
-    from parface_bench.training import inference
+    from parface_bench.methods import inference
 
     def full(*arguments):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
@@ -99,7 +99,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(run):
 
 
 def test_what_the_protocol_refuses_is_told_before_the_training(run, tmp_path, monkeypatch):
-    from parface_bench.training.training import Training
+    from parface_bench.training.loop import Training
 
     monkeypatch.setattr(Training, "run", lambda self: pytest.fail("trained"))
     protocol = tmp_path / "deep.yaml"
@@ -112,7 +112,7 @@ def test_what_the_protocol_refuses_is_told_before_the_training(run, tmp_path, mo
 
 
 def test_what_the_protocol_refuses_is_told_before_the_prediction(run, trained, tmp_path, monkeypatch):
-    from parface_bench import pipeline
+    from parface_bench.runs import pipeline
 
     monkeypatch.setattr(pipeline, "predict_all", lambda *arguments: pytest.fail("predicted"))
     protocol = tmp_path / "other.yaml"
@@ -122,7 +122,7 @@ def test_what_the_protocol_refuses_is_told_before_the_prediction(run, trained, t
 
 
 def test_a_method_that_cannot_be_compiled(run, monkeypatch):
-    from parface_bench.training import training
+    from parface_bench.training import loop as training
 
     monkeypatch.setattr(training, "check_compiler", lambda device: None)
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from parface_bench.methods.stage import Stage
 from parface_bench.registry import UserError
 from parface_bench.training.optimizer import (
     build_optimizers,
@@ -18,7 +19,6 @@ from parface_bench.training.optimizer import (
     precision,
     set_modes,
 )
-from parface_bench.training.stage import Stage
 
 CPU = torch.device("cpu")
 
@@ -140,7 +140,7 @@ def test_a_key_that_no_stage_has():
 
 def test_accumulated_batches_are_one_large_batch(run):
     """Two batches of 4 summed take the steps of one batch of 8 (a loss that is a mean, no dropout, plain SGD)."""
-    from parface_bench.training.checkpoint import load_safely
+    from parface_bench.methods.checkpoint import load_safely
 
     plain = ["method.dropout=0.0", "train.optimizers={main: {type: SGD, lr: 1.0e-4}}", "validation.fraction=0.0"]
     plain += ["train.schedule.warmup=0.0", "train.schedule.type=constant", "train.epochs=1", "train.ema=0"]

@@ -9,11 +9,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parface_bench.methods import recipe as recipes
+from parface_bench.methods.build import build_method
+from parface_bench.methods.recipe import PROFILES, check, compose, configs, merge, read, variant_of
+from parface_bench.methods.stage import Stage
 from parface_bench.registry import DATASETS, METHODS, UserError
-from parface_bench.training import recipe as recipes
-from parface_bench.training.build import build_method
-from parface_bench.training.recipe import PROFILES, check, compose, configs, merge, read, variant_of
-from parface_bench.training.stage import Stage
 
 values = st.recursive(
     st.none() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2),
@@ -140,7 +140,7 @@ def test_no_torch_is_needed_to_read_recipes():
     import subprocess
     import sys
 
-    code = "import sys; from parface_bench.training.recipe import compose; compose('integral', 'x', 'full'); "
+    code = "import sys; from parface_bench.methods.recipe import compose; compose('integral', 'x', 'full'); "
     subprocess.run([sys.executable, "-c", code + "assert 'torch' not in sys.modules"], check=True)
     assert recipes.PROFILES == ("quick", "full")
 

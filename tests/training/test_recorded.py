@@ -159,7 +159,7 @@ def test_record_without_a_store_is_refused(run):
 
 
 def test_labels_are_nested_subsets_that_no_seed_changes(run, monkeypatch):
-    from parface_bench.training import training
+    from parface_bench.training import loop as training
 
     seen = []
     real = training.Training._faces
@@ -198,7 +198,7 @@ def test_labels_that_cannot_be(run, labels, words):
 
 
 def test_self_supervised_stages_see_all_faces_whatever_the_labels(run, monkeypatch):
-    from parface_bench.training import training
+    from parface_bench.training import loop as training
 
     sizes = []
     real = training.Training._faces
@@ -216,7 +216,7 @@ def test_self_supervised_stages_see_all_faces_whatever_the_labels(run, monkeypat
 def test_held_out_faces_are_the_targets_own(run, dots_root, tmp_path, monkeypatch):
     import sys
 
-    from parface_bench.training import training
+    from parface_bench.training import loop as training
 
     other = sys.modules["pfbench_plugin_dots"].make_root(tmp_path / "other", {"train": 30, "test": 4})
     monkeypatch.setenv("PFBENCH_DATA_DOTS_3D", str(other))
@@ -240,7 +240,7 @@ def test_options_of_run_are_those_of_python_and_of_the_command_line():
     import inspect
 
     from parface_bench.api import plan, run
-    from parface_bench.options import RunOptions, command_options
+    from parface_bench.runs.options import RunOptions, command_options
 
     fields = {name: f.default for name, f in RunOptions.__dataclass_fields__.items()}
     parameters = inspect.signature(run).parameters

@@ -12,10 +12,10 @@ import time
 import pytest
 import torch
 
+from parface_bench.methods import checkpoint as checkpoints
+from parface_bench.methods.checkpoint import load_safely, save_atomic
 from parface_bench.registry import UserError, WorkError
-from parface_bench.training import checkpoint as checkpoints
-from parface_bench.training import engine
-from parface_bench.training.checkpoint import load_safely, save_atomic
+from parface_bench.training import runner as engine
 from tests.training.conftest import PLUGIN, QUICK
 
 # an epoch has 4 steps, so that at its end gradients wait for the next one

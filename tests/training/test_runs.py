@@ -67,7 +67,7 @@ def test_the_seed_decides_everything(run):
 
 
 def test_held_out_faces_are_never_learned_from_and_never_the_test(run, monkeypatch):
-    from parface_bench.training import training
+    from parface_bench.training import loop as training
 
     seen: dict[str, set[str]] = {"learn": set(), "held": set()}
     real = training.Training._faces
@@ -86,7 +86,7 @@ def test_held_out_faces_are_never_learned_from_and_never_the_test(run, monkeypat
 
 
 def test_a_self_supervised_stage_learns_from_all_faces(run, monkeypatch):
-    from parface_bench.training import training
+    from parface_bench.training import loop as training
 
     sizes = []
     real = training.Training._faces
@@ -103,8 +103,8 @@ def test_a_self_supervised_stage_learns_from_all_faces(run, monkeypatch):
 
 
 def test_a_finished_stage_holds_no_crops(run, tmp_path, monkeypatch):
-    from parface_bench.data import crop_cache
-    from parface_bench.training import engine
+    from parface_bench.data.images import crop_cache
+    from parface_bench.training import runner as engine
 
     kept = []
     real = engine.StageRunner.train
@@ -127,7 +127,7 @@ def test_best_weights_follow_the_metrics_own_direction(run, monkeypatch):
     values = iter([10.0, 50.0, 20.0])
     monkeypatch.setattr(Validation, "__call__", lambda self, name: {"AUC@10": next(values)})
     folder = run("dot-net", "validation.metric=AUC@10").folder
-    from parface_bench.training.checkpoint import load_safely
+    from parface_bench.methods.checkpoint import load_safely
 
     assert load_safely(folder / "stages" / "1-train.pt")["kept"] == {"epoch": 2, "metric": "AUC@10", "value": 50.0}
     assert not (folder / "stages" / "1-train").exists()  # nobody needs the states of a finished stage
@@ -143,7 +143,7 @@ def test_early_stop(run, monkeypatch):
 
 
 def test_early_stop_keeps_the_last_weights_where_these_are_wanted(run, monkeypatch):
-    from parface_bench.training.checkpoint import load_safely
+    from parface_bench.methods.checkpoint import load_safely
     from parface_bench.training.validation import Validation
 
     values = iter([5.0, 6.0, 7.0, 4.0])
@@ -188,7 +188,7 @@ def test_load_model_predicts_photographs_as_it_was_scored(run, dots_root, flip):
     trained = run("dot-net", "train.epochs=20", f"predict.flip_test={flip}")
     model = pf.load_model(trained.folder / "checkpoint.pt", device="cpu")
     faces = load_index("dots", "test", dots_root)
-    from parface_bench.data.pictures import read_image
+    from parface_bench.data.images.reading import read_image
 
     images = [read_image(dots_root, name) for name in faces["image"]]
     found = model.predict(images, np.stack(list(faces["bbox"])))
@@ -200,7 +200,7 @@ def test_starting_from_a_checkpoint_and_single_stages(run):
     first = run("dot-net", "train.epochs=10")
     two = "stages=[{name: warm, epochs: 1}, {name: on, epochs: 1, trains: [head]}]"
     second = run("dot-net", two, from_checkpoint=first.folder / "checkpoint.pt", stages="2")
-    from parface_bench.training.checkpoint import load_safely
+    from parface_bench.methods.checkpoint import load_safely
 
     before, after = (load_safely(r.folder / "checkpoint.pt")["state_dict"] for r in (first, second))
     assert all((before[key] == after[key]).all() for key in before if key.startswith("body"))

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from parface_bench.data.crop import Crop, apply, face_box
-from parface_bench.data.loader import FaceSet
+from parface_bench.data.batches.loader import FaceSet
+from parface_bench.data.images.crop import Crop, apply, face_box
 from parface_bench.data.roots import remember
+from parface_bench.methods.stage import Stage
 from parface_bench.registry import UserError
 from parface_bench.training.selection import Selection
-from parface_bench.training.stage import Stage
 
 UNLABELLED = {"data": ("image-folder", "ffhq", "landmark-table", "target"), "needs_landmarks": False}
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import torch
 
+from parface_bench.methods.build import build_method
+from parface_bench.methods.checkpoint import describe, load_method, load_safely, save_atomic
+from parface_bench.methods.recipe import compose
 from parface_bench.registry import METHODS, UserError
-from parface_bench.training.build import build_method
-from parface_bench.training.checkpoint import describe, load_method, load_safely, save_atomic
-from parface_bench.training.recipe import compose
 
 TRAINABLE = [spec.name for spec in METHODS if spec.trainable and spec.owner.startswith("parface-bench")]
 SMALL = {

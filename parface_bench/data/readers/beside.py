@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
-from parface_bench.data.archive import PICTURES, walk
 from parface_bench.data.faults import tolerant
+from parface_bench.data.images.archive import PICTURES, walk
 from parface_bench.registry.errors import UserError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.archive import read_bytes, walk
 from parface_bench.data.faults import tolerant
+from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.readers.beside import pairs
 from parface_bench.data.readers.mat import load_mat
 from parface_bench.data.readers.pts import parse_pts

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from parface_bench.data.archive import PICTURES, safe_name, walk
 from parface_bench.data.faults import tolerant
+from parface_bench.data.images.archive import PICTURES, safe_name, walk
 from parface_bench.registry.errors import UserError
 
 

@@ -11,7 +11,7 @@ from parface_bench.plugins.methods.parface.inference import prepared
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
 
 if TYPE_CHECKING:
-    from parface_bench.data.batch import Batch
+    from parface_bench.data.batches.batch import Batch
 
 MOST_BYTES = 1 << 30  # of kept features
 

@@ -9,21 +9,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from parface_bench.data.codecs import PARFACE_CODEC, HeatmapCodec
+from parface_bench.data.heatmaps.codecs import PARFACE_CODEC, HeatmapCodec
 from parface_bench.faces import Schema
+from parface_bench.methods.build import build_method
+from parface_bench.methods.recipe import compose, merge
+from parface_bench.methods.stage import Stage
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.plugins.methods.parface import snapshot
 from parface_bench.plugins.methods.parface.network import MEAN, Output, ParFaceNetwork
 from parface_bench.plugins.methods.parface.steps import DEPTH_UNIT, AutoencoderStep, build_step
 from parface_bench.registry import UserError
-from parface_bench.training.build import build_method
-from parface_bench.training.recipe import compose, merge
-from parface_bench.training.stage import Stage
-from parface_bench.training.trainable import TrainableMethod
 
 if TYPE_CHECKING:
     from mmengine.optim import OptimWrapper
 
-    from parface_bench.data.batch import Batch
+    from parface_bench.data.batches.batch import Batch
 
 SHARED_DEPTH = TrainableMethod.depth_loss.__name__
 
@@ -40,7 +40,7 @@ class ParFace(TrainableMethod):
         depth: with a depth head.
         critics: with the critics of the self-supervised stages.
         encoder, decoder: backbones of the autoencoder.
-        codec: how landmarks become heatmaps and come back: fields of `parface_bench.data.codecs.HeatmapCodec` (sigma 7
+        codec: how landmarks become heatmaps and come back: fields of `parface_bench.data.heatmaps.codecs.HeatmapCodec` (sigma 7
             on 128 px by default), or 'parface' for the original's.
         mean: subtracted from the images' R, G, B in 0..1.
     """

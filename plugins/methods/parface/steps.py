@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from parface_bench.data.augment import Augmentation
+from parface_bench.data.batches.augment import Augmentation
+from parface_bench.methods.heads import annotated
+from parface_bench.methods.stage import Stage
 from parface_bench.plugins.methods.parface.frozen import FrozenFeatures
 from parface_bench.plugins.methods.parface.inference import channels_last, prepared
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
 from parface_bench.registry import LOSSES, UserError, nearest
-from parface_bench.training.heads import annotated
-from parface_bench.training.stage import Stage
 
 if TYPE_CHECKING:
     from mmengine.optim import OptimWrapper
 
-    from parface_bench.data.batch import Batch
+    from parface_bench.data.batches.batch import Batch
 
 DEPTH_UNIT = 256.0  # the depth head's unit, crop pixels
 Optimizers = Mapping[str, "OptimWrapper"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from parface_bench import BACKBONES, LOSSES, TrainableMethod, method
-from parface_bench.data.batch import Batch
-from parface_bench.data.codecs import HeatmapCodec
+from parface_bench.data.batches.batch import Batch
+from parface_bench.data.heatmaps.codecs import HeatmapCodec
 from parface_bench.faces import Schema
-from parface_bench.training.heads import HeatmapHead
+from parface_bench.methods.heads import HeatmapHead
 
 
 @method("example-plugin", reference="where it is described: paper, address")

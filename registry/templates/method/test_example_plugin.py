@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from parface_bench import TrainableMethod
+from parface_bench.methods.build import build_method
+from parface_bench.methods.recipe import compose
 from parface_bench.registry import METHODS, catalogue
 from parface_bench.testing import check_plugin, sample_batch
-from parface_bench.training.build import build_method
-from parface_bench.training.recipe import compose
 
 
 @pytest.fixture(scope="module", autouse=True)

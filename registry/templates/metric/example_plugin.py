@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from parface_bench import metric
-from parface_bench.scoring.faces import Faces
+from parface_bench.scoring.face_errors import Faces
 
 
 @metric("example-plugin", unit="%", higher_is_better=False, reference="where it is defined: paper, equation")

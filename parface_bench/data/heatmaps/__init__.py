@@ -1,0 +1,1 @@
+"""Heatmaps: encoding landmarks, decoding peaks."""

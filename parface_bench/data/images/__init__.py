@@ -1,0 +1,1 @@
+"""Images as stored, crops cut out of them, and face boxes."""

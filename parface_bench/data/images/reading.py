@@ -1,0 +1,107 @@
+"""Reading pictures as stored: uint8 RGB, never turned by an EXIF note, since landmarks are in stored pixels."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from parface_bench.data.images.archive import locate, read_bytes
+from parface_bench.data.readers import hdf
+from parface_bench.registry.errors import UserError
+
+_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+# our one sentence about a bad picture replaces OpenCV's pages
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def read_image(root: str | Path, ref: str) -> np.ndarray:
+    """A picture of a data set.
+
+    Args:
+        root: the data set's folder.
+        ref: path relative to it, or ``archive.tar::member`` (for COFW's pictures ``file.mat::VARIABLE/NUMBER``).
+
+    Returns:
+        uint8 [H, W, 3], RGB, stored pixels. Grey, palette, RGBA (alpha dropped), CMYK and 16-bit are converted.
+
+    Raises:
+        UserError: missing, empty, cut off or no picture (the sentence names the file).
+    """
+    path, member = locate(root, ref)
+    if member is not None and path.suffix.lower() == ".mat":
+        return hdf.picture(path, member)
+    return decode_image(read_bytes(root, ref), str(Path(root) / ref))
+
+
+def image_size(root: str | Path, ref: str) -> tuple[int, int]:
+    """Width and height of a picture as stored, from its header where it is a file of its own.
+
+    Raises:
+        UserError: as :func:`read_image`.
+    """
+    from PIL import Image
+
+    path, member = locate(root, ref)
+    if member is None:
+        # whatever is wrong, read_image says it
+        with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+            return picture.size
+    height, width = read_image(root, ref).shape[:2]
+    return width, height
+
+
+def decode_image(data: bytes, where: str) -> np.ndarray:
+    """As :func:`read_image`, from a file's content; ``where`` names the file in errors."""
+    if not data:
+        raise UserError(f"{where}: the picture is empty (0 bytes); copy it again")
+    if not _ends_well(data):
+        return _careful(data, where)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
+    except cv2.error:
+        image = None
+    if image is None or image.size == 0:
+        return _careful(data, where)
+    return image
+
+
+def _ends_well(data: bytes) -> bool:
+    """False where OpenCV must not be trusted: it returns the upper part of a cut-off JPEG or PNG without a word."""
+    if data[:2] == b"\xff\xd8":
+        return data[-2:] == b"\xff\xd9" and not _is_cmyk(data)
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return data[-8:-4] == b"IEND"
+    return data[:2] != b"BM"
+
+
+def _is_cmyk(data: bytes) -> bool:
+    """Whether a JPEG's frame header tells of four components."""
+    at = 2
+    while at + 9 < len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return data[at + 9] == 4
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
+def _careful(data: bytes, where: str) -> np.ndarray:
+    """Decode with Pillow, which is slower but tells when a file is cut off and knows inverted CMYK."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as picture:
+            picture.load()
+            if picture.mode.startswith(("I", "F")):
+                deep = np.asarray(picture, dtype=np.float64)
+                grey = np.clip(deep / (257.0 if picture.mode.startswith("I") else 1.0), 0, 255).round().astype(np.uint8)
+                return np.repeat(grey[:, :, None], 3, axis=2)
+            return np.array(picture.convert("RGB"))
+    except Exception as error:
+        reason = str(error).split("<_io")[0].strip() or type(error).__name__
+        raise UserError(f"{where}: no readable picture ({reason}); copy it again or remove the face") from None

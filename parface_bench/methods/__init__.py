@@ -1,0 +1,1 @@
+"""What a method is: its contract, stages, recipe, checkpoint and inference."""

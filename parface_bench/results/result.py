@@ -1,0 +1,120 @@
+"""A recorded result, read back: its document, its table, its per-face errors and its worst faces."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parface_bench.registry import UserError, WorkError
+from parface_bench.results.record import ERRORS, RESULT, SCHEMA_VERSION, validate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from parface_bench.results.worst import Worst
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run's result.
+
+    Attributes:
+        document: what ``result.json`` holds, see ``result.schema.json``.
+        folder: folder that it lies in.
+    """
+
+    document: dict[str, Any]
+    folder: Path
+
+    def errors(self) -> pd.DataFrame:
+        """Per-face errors: ``id``, ``nme``, ``e0``, ... in percent of the normalising distance, ``subset:NAME`` masks.
+
+        Raises:
+            UserError: the result came without them, or the file is unreadable.
+        """
+        import pandas as pd
+
+        path = self.folder / ERRORS
+        if not path.is_file():
+            raise UserError(f"{self.folder} holds no {ERRORS}: score the predictions again to get per-face errors")
+        try:
+            return pd.read_parquet(path)
+        except Exception as error:
+            raise UserError(f"{path}: not a readable Parquet file ({error}); score the predictions again") from error
+
+    def table(self) -> pd.DataFrame:
+        """One row per subset: number of faces and the value of each metric."""
+        import pandas as pd
+
+        rows = {
+            name: {key: item if key == "n" else item["value"] for key, item in row.items()}
+            for name, row in self.document["subsets"].items()
+        }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("subset")
+
+    def worst(self, k: int = 8, subset: str = "full") -> Worst:
+        """The ``k`` faces of a subset with the largest error; ``.draw()`` draws them.
+
+        Raises:
+            UserError: no per-face errors, or no such subset.
+        """
+        from parface_bench.results.worst import Worst
+
+        errors = self.errors()
+        chosen = errors.loc[self.mask(subset, errors), ["id", "nme"]]
+        return Worst(self, chosen.sort_values("nme", ascending=False, kind="stable").head(k).reset_index(drop=True))
+
+    def mask(self, subset: str, errors: pd.DataFrame | None = None) -> pd.Series:
+        """Which rows of :meth:`errors` belong to a subset.
+
+        Raises:
+            UserError: the result has no such subset.
+        """
+        import pandas as pd
+
+        errors = self.errors() if errors is None else errors
+        if f"subset:{subset}" in errors:
+            return errors[f"subset:{subset}"].astype(bool)
+        if subset == "full":
+            return pd.Series(True, index=errors.index)
+        raise UserError(f"{self.folder}: no subset {subset!r} among the per-face errors")
+
+
+def load_result(path: str | Path) -> Result:
+    """Read a result from its folder or its ``result.json``.
+
+    Raises:
+        UserError: it is missing, half-written, of another schema version, or no result.
+    """
+    path = Path(path)
+    file = path / RESULT if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no {RESULT} here, so the run was never finished or never recorded") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read ({error})") from error
+    try:
+        document = json.loads(text, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{file}: no result, or half-written or damaged (line {error.lineno}: {error.msg}); score again and record"
+        ) from None
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version is None:
+        raise UserError(f"{file}: not a result of pfbench (no schema_version)")
+    if version != SCHEMA_VERSION:
+        newer = isinstance(version, int) and version > SCHEMA_VERSION
+        remedy = "update parface-bench" if newer else "score the predictions again with this version"
+        raise UserError(f"{file}: result schema {version!r}, but this version reads schema {SCHEMA_VERSION}; {remedy}")
+    try:
+        validate(document)
+    except WorkError as error:
+        raise UserError(f"{file}: {error}") from None
+    return Result(document, file.parent)
+
+
+def _no_number(token: str) -> float:
+    raise json.JSONDecodeError(f"{token} is no number", token, 0)

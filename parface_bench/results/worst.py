@@ -1,0 +1,127 @@
+"""The worst faces of a result: which they are, and a picture of them with true and predicted landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parface_bench.faces import Schema, get_schema
+from parface_bench.registry import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from parface_bench.results.result import Result
+
+TRUE, FOUND = "#37d67a", "#ff8c1a"
+MARGIN = 0.25
+PREDICTIONS = "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The faces with the largest error, worst first.
+
+    Attributes:
+        result: where they come from.
+        table: ``id`` and ``nme`` (percent), one row a face.
+    """
+
+    result: Result
+    table: pd.DataFrame
+
+    @property
+    def ids(self) -> list[str]:
+        """The faces' ids."""
+        return list(self.table["id"])
+
+    def draw(self, data_root: str | Path | None = None, columns: int = 4) -> Figure:
+        """Draw each face with its true landmarks (green) and, where the run's predictions are at hand, those (orange).
+
+        Args:
+            data_root: the data set's folder, where it is not set otherwise (see docs/datasets.md).
+            columns: faces in a row.
+
+        Raises:
+            UserError: the data set is not at hand, or it is not the one that was scored.
+        """
+        from matplotlib.figure import Figure
+
+        from parface_bench.data.images.reading import read_image
+
+        index = self._index(data_root)
+        found = self._predictions()
+        schema = get_schema(index.attrs["schema"])
+        rows = -(-len(self.ids) // columns)
+        figure = Figure(figsize=(2.6 * columns, 2.9 * rows), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes in grid:
+            axes.axis("off")
+        for axes, face, nme in zip(grid, self.ids, self.table["nme"], strict=False):
+            row = index.loc[face]
+            axes.imshow(read_image(row["root"], row["image"]))
+            _wireframe(axes, row["landmarks"], schema, TRUE)
+            if face in found:
+                _wireframe(axes, found[face], schema, FOUND)
+            _zoom(axes, row["landmarks"], found.get(face))
+            axes.set_title(f"{face[-34:]}\n{nme:.1f} %".replace("$", r"\$"), fontsize=8)
+        return figure
+
+    def _index(self, data_root: str | Path | None) -> pd.DataFrame:
+        """Rows of the scored data set by face id, with each one's root."""
+        import pandas as pd
+
+        from parface_bench.data.source import load_index
+
+        d = self.result.document
+        splits = d.get("split") or "test"
+        frames = []
+        for split in [splits] if isinstance(splits, str) else splits:
+            frame = load_index(d["dataset"], split, data_root)
+            frames.append(frame.assign(root=frame.attrs["root"]))
+        index = pd.concat(frames, ignore_index=True)
+        index.attrs["schema"] = frames[0].attrs["schema"]
+        missing = sorted(set(self.ids) - set(index["id"]))
+        if missing:
+            raise UserError(
+                f"data set {d['dataset']!r} has no face {missing[0]!r}: these are not the faces that were scored "
+                f"(data {d['data_fingerprint'][:8]})"
+            )
+        return index.set_index("id")
+
+    def _predictions(self) -> dict[str, np.ndarray]:
+        """Face id -> [L, 2], from the run's own folder; empty where that is gone."""
+        import pandas as pd
+
+        folders = [self.result.folder, Path(self.result.document.get("run_dir") or self.result.folder)]
+        file = next((f / PREDICTIONS for f in folders if (f / PREDICTIONS).is_file()), None)
+        if file is None:
+            return {}
+        table = pd.read_parquet(file)
+        points = sum(1 for name in table.columns if name[:1] == "x" and name[1:].isdigit())
+        names = [f"{axis}{i}" for i in range(points) for axis in "xy"]
+        values = table[names].to_numpy(dtype=np.float64).reshape(-1, points, 2)
+        return dict(zip(table["id"].astype(str), values, strict=True))
+
+
+def _wireframe(axes: Axes, points: np.ndarray, schema: Schema, colour: str) -> None:
+    xy = np.asarray(points, dtype=np.float64)[:, :2]
+    if len(xy) == len(schema):
+        for a, b in schema.edges:
+            axes.plot(*xy[[a, b]].T, color=colour, lw=0.9)
+    axes.scatter(xy[:, 0], xy[:, 1], s=3, color=colour, zorder=3)
+
+
+def _zoom(axes: Axes, *points: Any) -> None:
+    """Show the smallest square around all points, with a margin."""
+    xy = np.concatenate([np.asarray(p, dtype=np.float64)[:, :2] for p in points if p is not None])
+    low, high = np.nanmin(xy, axis=0), np.nanmax(xy, axis=0)
+    half = max(float((high - low).max()) * (0.5 + MARGIN), 1.0)
+    x, y = (low + high) / 2
+    axes.set_xlim(x - half, x + half)
+    axes.set_ylim(y + half, y - half)

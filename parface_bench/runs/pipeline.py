@@ -1,0 +1,329 @@
+"""The way of a run: faces, training, predictions, score, result. Every step leaves a file that a person can open."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from parface_bench.atomic import write_atomic
+from parface_bench.data.images.crop import Crop
+from parface_bench.data.index import stack
+from parface_bench.data.recycled import keep_freed_memory
+from parface_bench.evaluation import score_index
+from parface_bench.leaderboard.plots import plot_ced
+from parface_bench.methods.build import build_method
+from parface_bench.methods.checkpoint import load_weights, save_atomic
+from parface_bench.methods.trainable import TrainableMethod
+from parface_bench.registry import PfError, catalogue
+from parface_bench.results.provenance import environment
+from parface_bench.results.record import record, write_result
+from parface_bench.results.result import Result, load_result
+from parface_bench.runs.cost import measure
+from parface_bench.runs.folder import CHECKPOINT, RunFolder, claim, open_log
+from parface_bench.runs.options import RunOptions
+from parface_bench.runs.plan import Plan
+from parface_bench.runs.trained import Trained
+from parface_bench.training import distributed
+from parface_bench.training import overlays as pictures
+from parface_bench.training.hooks import seconds_spent
+from parface_bench.training.loop import Training
+from parface_bench.training.predictions import predict_all, prediction_table, score_faces
+from parface_bench.training.progress import Progress
+
+PREDICTIONS = "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that ended before the landmarks were trained: it has a checkpoint, but nothing to score.
+
+    Attributes:
+        folder: the run's own.
+        document: ``method``, ``dataset``, ``seed``, ``run_dir``, ``checkpoint``, ``stages_done`` and ``stages_left``
+            (each ``"NUMBER NAME"``), ``command``, ``seconds``; also in ``unfinished.json``.
+    """
+
+    folder: Path
+    document: dict[str, Any]
+
+
+def execute(options: RunOptions) -> Result | Unfinished:
+    """Train (or load), predict, score, record.
+
+    Returns:
+        The result in the run's own folder, in every process of a distributed run; or what there is of a run that
+        ended before the landmarks were trained, and that was not to be recorded all the same.
+    """
+    started = time.perf_counter()
+    plan = Plan.of(options, distributed.start(options.device))
+    progress = Progress()
+    progress.say(plan.headline)
+    if plan.device.type == "cpu":
+        keep_freed_memory()
+    rehearse(plan)
+    set_randomness(plan)
+    method, trained_on = build(plan)
+    training = prepare(plan, method, trained_on, progress) if plan.learns else None
+    folder = _claim(plan, progress)
+    if folder.finished:
+        progress.say(f"already finished: {folder.path}")
+        return load_result(folder.path)
+    log = open_log(folder.path if distributed.rank() == 0 else None)
+    log.info("%s", plan.command())
+    before = seconds_spent(folder.path) if folder.found else 0.0
+
+    def clock() -> float:
+        return before + time.perf_counter() - started
+
+    try:
+        notes: list[str] = []
+        if training is not None:
+            training.folder, training.log, training.clock = folder.path, log, clock
+            trained_on, notes = _learn(training, plan)
+            if training.left() and not options.record:
+                return _end_early(training, plan, progress)
+        since = time.perf_counter()
+        predictions = predict_all(method, plan.test, plan.recipe, progress)
+        took = time.perf_counter() - since
+        if distributed.rank() == 0:
+            table = prediction_table(plan.test, predictions)
+            write_atomic(folder.path / PREDICTIONS, lambda out: table.to_parquet(out, index=False))
+            evaluation = score_faces(plan.test, predictions, plan.protocol, getattr(method, "schema", ""))
+            document = {
+                **evaluation.document,
+                **plan.identity(),
+                **_what_was_done(plan, training),
+                "run_id": folder.path.name,
+                "trained_on": trained_on,
+                "command": plan.command(),
+                "environment": {**environment(), **_computed_in(plan, training)},
+                "cost": _cost(method, plan, 1000 * took / len(plan.test), progress),
+                "seconds": round(clock(), 1),
+                "run_dir": str(folder.path),
+                "notes": [*plan.test.attrs.get("notes", []), *_part(plan), *notes],
+            }
+            catalogue.hook.pfbench_after_score(result=document)
+            full = write_result(document, evaluation.errors, folder.path)
+            _draw(folder.path, plan, predictions, progress)
+            if options.records and options.store is not None:
+                place = record(full, evaluation.errors, options.store, keep=folder.path)
+                progress.say(f"recorded in {place}")
+            elif options.limit is not None and options.record is None and options.store is not None:
+                progress.say("not recorded, since --limit takes a part of the faces; --record asks for it")
+            log.info("finished")
+        distributed.wait()
+        return load_result(folder.path)
+    except BaseException as error:
+        log.info("stopped: %s: %s", type(error).__name__, error)
+        if isinstance(error, KeyboardInterrupt) and training is not None:
+            progress.say("stopped; the same command with --resume goes on from here")
+        raise
+    finally:
+        folder.release()
+
+
+def set_randomness(plan: Plan) -> None:
+    """Seed everything, and ask for deterministic algorithms as the recipe says."""
+    seed = plan.options.seed
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries of methods may draw from it
+    torch.manual_seed(seed)
+    wanted = plan.recipe["speed"]["deterministic"]
+    exact = plan.device.type == "cpu" if wanted == "auto" else bool(wanted)
+    if exact and plan.device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
+    torch.use_deterministic_algorithms(exact, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = not exact
+
+
+def build(plan: Plan) -> tuple[Any, list[str]]:
+    """The method of a plan on its device, with the weights that it starts from, and the data that these have seen."""
+    trained_on = list(plan.spec.trained_on)
+    method: Any
+    if plan.checkpoint is not None:
+        content = plan.checkpoint.content
+        method = build_method(plan.spec.name, content["schema"], plan.recipe, content["dims"], plan.crop)
+        load_weights(method, content["state_dict"], str(plan.checkpoint.path))
+        method.eval()
+        trained_on = list(content.get("trained_on", []))
+    else:
+        selection = plan.selection
+        crop = Crop(mode=plan.protocol.crop)
+        method = build_method(
+            plan.spec.name, selection.schema, plan.recipe, selection.dims, crop, device=str(plan.device)
+        )
+    if plan.start is not None:
+        load_weights(method, plan.start["state_dict"], str(plan.start_file))
+        trained_on = list(plan.start.get("trained_on", []))
+    if isinstance(method, torch.nn.Module):
+        method.to(plan.device)
+    return method, trained_on
+
+
+def prepare(plan: Plan, method: Any, trained_on: list[str], progress: Progress) -> Training:
+    """The training of a plan, with everything checked that can be checked before work begins."""
+    plan.selection.used = list(trained_on)
+    training = Training(
+        method=method,
+        name=plan.spec.name,
+        recipe=plan.recipe,
+        selection=plan.selection,
+        protocol=plan.protocol,
+        device=plan.device,
+        seed=plan.options.seed,
+        profile=plan.profile or "",
+        progress=progress,
+        only=plan.only,
+        before=plan.start,
+    )
+    training.check()
+    if training.selection.skipped:
+        progress.say(_left_out(training))
+    return training
+
+
+def _left_out(training: Training) -> str:
+    return f"training data left out, since no root is set: {', '.join(training.selection.skipped)}"
+
+
+def rehearse(plan: Plan) -> None:
+    """Score the truth itself, so that nobody trains or predicts for hours what the protocol then refuses.
+
+    Raises:
+        UserError: the test faces cannot be scored under the protocol.
+    """
+    truth = np.nan_to_num(stack(plan.test)[..., : plan.protocol.dims])
+    score_index(plan.test, truth, plan.protocol, resamples=2)
+
+
+def _what_was_done(plan: Plan, training: Training | None) -> dict[str, Any]:
+    """What a result tells beyond its configuration: the crop really used, the training faces, the weights."""
+    done: dict[str, Any] = {"protocol_crop": plan.protocol.crop}
+    if plan.crop is not None:
+        done["crop"] = plan.crop.config()
+    if training is not None:
+        done["training_data"] = plan.selection.facts()
+        if plan.selection.labelled:
+            done["labelled"] = plan.selection.labelled
+    if plan.start_file is not None and plan.start is not None:
+        done["started_from"] = Trained(plan.start_file).facts()
+    if plan.checkpoint is not None:
+        done["checkpoint"] = plan.checkpoint.facts()
+    return done
+
+
+def _part(plan: Plan) -> list[str]:
+    """The sentence that a part of a data set is not the whole, where the set's size is known."""
+    counts = plan.selection.source.spec.counts
+    whole = sum(counts.get(split, 0) for split in plan.splits)
+    known = all(split in counts for split in plan.splits)
+    return [f"{len(plan.test)} of the {whole} faces of the scored splits"] if known and len(plan.test) < whole else []
+
+
+def _end_early(training: Training, plan: Plan, progress: Progress) -> Unfinished:
+    """Leave the checkpoint of a run that cannot be scored yet, and say which stages are left."""
+    left, folder = training.left(), training.folder
+    document = {
+        "method": plan.name,
+        "dataset": plan.selection.source.name,
+        "seed": plan.options.seed,
+        "run_dir": str(folder),
+        "checkpoint": str(folder / CHECKPOINT),
+        "stages_done": training.done,
+        "stages_left": left,
+        "recorded": False,
+        "command": plan.command(),
+        "seconds": round(training.clock(), 1),
+    }
+    if distributed.rank() == 0:
+        numbers = ",".join(stage.split(" ", 1)[0] for stage in left)
+        progress.say(
+            f"the landmarks were not trained yet, so nothing is predicted or recorded; left: {', '.join(left)}; go on "
+            f"with --stages {numbers} --from {folder / CHECKPOINT}"
+        )
+        write_atomic(folder / "unfinished.json", json.dumps({**document, "run_dir": "", "checkpoint": CHECKPOINT}))
+        training.log.info("finished: landmarks not trained yet")
+    distributed.wait()
+    return Unfinished(folder, document)
+
+
+def _learn(training: Training, plan: Plan) -> tuple[list[str], list[str]]:
+    """Train; returns the data that the weights have seen, and what the result should note.
+
+    Faces that are in the training tables and in the scored one, whatever the splits are called, make the scored splits
+    seen data.
+    """
+    training.run()
+    selection = training.selection
+    seen = selection.seen(plan.test)
+    if seen:
+        scored = [f"{selection.source.name}:{split}" for split in plan.splits]
+        selection.used = list(dict.fromkeys([*selection.used, *scored]))
+    if distributed.rank() == 0:
+        save_atomic(training.checkpoint(), training.folder / CHECKPOINT)
+    notes = [f"{seen} of the {len(plan.test)} scored faces were trained on"] if seen else []
+    for note in notes:
+        training.progress.say(note)
+    if training.selection.skipped:
+        notes.append(_left_out(training))
+    return list(training.selection.used), notes
+
+
+def _draw(folder: Path, plan: Plan, predictions: np.ndarray, progress: Progress) -> None:
+    """Figures of the finished run: its best, worst and some random faces, and its error curve."""
+    count = int(plan.recipe["log"]["pictures"])
+    if not count:
+        return
+    result = load_result(folder)
+    errors = result.errors().set_index("id")["nme"]
+    position = {name: i for i, name in enumerate(plan.test["id"])}
+    ranked = [position[name] for name in errors.sort_values().index]
+    chosen = random.Random(0).sample(ranked, min(count, len(ranked)))
+    crop = replace(plan.crop or Crop(mode=plan.protocol.crop), margin=0)
+    try:
+        for name, rows in (("best", ranked[:count]), ("worst", ranked[: -count - 1 : -1]), ("random", chosen)):
+            pictures.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png")
+        plot_ced([result], "full", folder / "figures" / "ced")
+    except (OSError, PfError) as error:
+        progress.say(f"the result is complete, but its figures are not: {error}")
+
+
+def _claim(plan: Plan, progress: Progress) -> RunFolder:
+    resume = plan.options.resume
+    folder = claim(plan.options.out, plan.config(), resume=resume) if distributed.rank() == 0 else None
+    path, finished, found = distributed.share((str(folder.path), folder.finished, folder.found) if folder else None)
+    if resume and not found:
+        progress.say("no unfinished run of this configuration and seed: a new one")
+    progress.say(f"{'going on in' if found else 'run folder'} {path}")
+    return folder or RunFolder(Path(path), finished=finished, found=found)
+
+
+def _computed_in(plan: Plan, training: Training | None) -> dict[str, Any]:
+    """What rounding depends on: device, threads, and the precision, which `amp: auto` leaves to the device."""
+    device = torch.cuda.get_device_name(plan.device) if plan.device.type == "cuda" else "cpu"
+    precision = {} if training is None else {"precision": training.precisions()}
+    return {"device": device, "threads": torch.get_num_threads(), **precision}
+
+
+def _cost(method: Any, plan: Plan, ms_per_face: float, progress: Progress) -> dict[str, Any]:
+    """What predicting costs; of a detector from elsewhere the time that this run's predictions took."""
+    if not isinstance(method, TrainableMethod):
+        return {"parameters": None, "ms_per_face": ms_per_face, "device": plan.device.type}
+    try:
+        found = measure(method, seconds=0.1)
+    except Exception as error:  # a run is not lost for it
+        progress.say(f"the method's cost was not measured: {type(error).__name__}: {error}")
+        return {}
+    if plan.recipe["predict"]["flip_test"]:
+        # every face is looked at twice
+        found.update({key: 2 * found[key] for key in ("gflops", "ms_per_face", "ms_per_face_batch32")}, flip_test=True)
+    return found
