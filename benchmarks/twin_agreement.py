@@ -1,6 +1,6 @@
 """Does a detector trained on real photographs agree with the twin's landmarks? dlib's 68 points on the test split.
 
-    python benchmarks/twin_agreement.py [--split test] [--faces 1000] [--max-angle 30] [--json OUT]
+    python benchmarks/twin_agreement.py [--dataset D] [--split S] [--faces N] [--max-angle A] [--json OUT]
 
 Needs ``parface-bench[dlib]``. dlib starts from a box like its own detector's, computed from the true landmarks: the
 three factors of ``detector_box`` are a least-squares fit to 553 real photographs (300W afw and lfpw) on which it found
@@ -92,12 +92,13 @@ def summary(measured: pd.DataFrame, groups: dict[str, np.ndarray]) -> pd.DataFra
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", default="palsy-twin", help="or palsy-twin-v1")
     parser.add_argument("--split", default="test")
     parser.add_argument("--faces", type=int, default=1000)
     parser.add_argument("--max-angle", type=float, default=30)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    frame = load_index("palsy-twin", args.split, **{args.split: args.faces})
+    frame = load_index(args.dataset, args.split, **{args.split: args.faces})
     near = (frame[["yaw", "pitch", "roll"]].abs().max(axis=1) <= args.max_angle).to_numpy()
     frame_near = frame[near].reset_index(drop=True)
     frame_near.attrs = frame.attrs

@@ -1,7 +1,7 @@
 """Kinds of plugins, their discovery and their look-up. Imports neither torch nor any plugin."""
 
 from parface_bench.registry.catalogue import Catalogue, catalogue
-from parface_bench.registry.declare import backbone, dataset, loss, method, metric, norm
+from parface_bench.registry.declare import backbone, dataset, loss, measure, method, metric, norm
 from parface_bench.registry.errors import NameClash, PfError, PluginWarning, UserError, WorkError, nearest
 from parface_bench.registry.hookspecs import hookimpl
 from parface_bench.registry.kind import Kind
@@ -11,6 +11,7 @@ from parface_bench.registry.specs import (
     DatasetSpec,
     LayoutSpec,
     LossSpec,
+    MeasureSpec,
     MethodSpec,
     MetricSpec,
     NormSpec,
@@ -23,6 +24,7 @@ BACKBONES: Kind[BackboneSpec] = catalogue["backbone"]
 LOSSES: Kind[LossSpec] = catalogue["loss"]
 NORMS: Kind[NormSpec] = catalogue["norm"]
 METRICS: Kind[MetricSpec] = catalogue["metric"]
+MEASURES: Kind[MeasureSpec] = catalogue["measure"]
 METHODS: Kind[MethodSpec] = catalogue["method"]
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "KINDS",
     "LAYOUTS",
     "LOSSES",
+    "MEASURES",
     "METHODS",
     "METRICS",
     "NORMS",
@@ -40,6 +43,7 @@ __all__ = [
     "Kind",
     "LayoutSpec",
     "LossSpec",
+    "MeasureSpec",
     "MethodSpec",
     "MetricSpec",
     "NameClash",
@@ -54,6 +58,7 @@ __all__ = [
     "dataset",
     "hookimpl",
     "loss",
+    "measure",
     "method",
     "metric",
     "nearest",

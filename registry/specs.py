@@ -198,6 +198,36 @@ class MetricSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MeasureSpec(Spec):
+    """A clinical measure: a pure function of :class:`parface_bench.clinical.frames.Shapes`, [N] numbers of N faces.
+
+    Attributes:
+        unit: 'length' or 'area' (the function returns pixels, users see percent of the outer-eye distance or of its
+            square), 'percent', 'degrees', 'ratio', or 'mm' for what a tool calls millimetres.
+        per: 'side' (called as ``target(shapes, side)``, reported as NAME_right and NAME_left), 'region'
+            (``target(shapes, region)``, NAME_all, NAME_inner, NAME_brows, ...), or '' for one number a face.
+        signed: it changes its sign when the face is mirrored; of a measure ``per`` side, right minus left does anyway.
+        dims: 3 where it needs the head's own frame.
+        pupils: it needs landmarks on the pupils.
+        asked: it is measured only where it is named (the forms of other tools).
+    """
+
+    kind: ClassVar[str] = "measure"
+    unit: str = "length"
+    per: str = ""
+    signed: bool = False
+    dims: int = 2
+    pupils: bool = False
+    asked: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        units, per = ("length", "area", "percent", "degrees", "ratio", "mm"), ("", "side", "region")
+        if self.unit not in units or self.per not in per:
+            raise ValueError(f"measure {self.name!r}: unit is one of {', '.join(units)}; per is 'side', 'region' or ''")
+
+
+@dataclass(frozen=True, kw_only=True)
 class MethodSpec(Spec):
     """A method: the target builds an object with ``predict`` and, if it learns, ``stages``.
 
@@ -215,7 +245,7 @@ class MethodSpec(Spec):
     task: str = "landmarks"
 
 
-_TYPES = (DatasetSpec, LayoutSpec, BackboneSpec, LossSpec, NormSpec, MetricSpec, MethodSpec)
+_TYPES = (DatasetSpec, LayoutSpec, BackboneSpec, LossSpec, NormSpec, MetricSpec, MeasureSpec, MethodSpec)
 SPEC_TYPES: dict[str, type[Spec]] = {s.kind: s for s in _TYPES}
 KINDS = tuple(SPEC_TYPES)
 PLURALS = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}

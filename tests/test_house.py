@@ -20,7 +20,7 @@ TOP_LEVEL = ("parface_bench", "plugins", "registry", "configs", "leaderboards", 
 HEAVY = ("torch", "pandas", "scipy", "mmengine", "matplotlib", "timm", "cv2", "torchvision", "numba")
 
 # A room may import itself and rooms with a smaller number, never its neighbours on the same floor or those above.
-RUN = "parface_bench"  # the modules beside the rooms: plan, pipeline, runs, ...
+RUN = "parface_bench"  # the modules beside the packages: doctor
 FLOORS = {
     "parface_bench.registry": 0,
     "parface_bench.configs": 0,
@@ -31,15 +31,19 @@ FLOORS = {
     "parface_bench.scoring": 3,
     "parface_bench.data": 4,
     "parface_bench.evaluation": 5,
-    "parface_bench.leaderboard": 6,
-    "parface_bench.training": 7,
-    RUN: 8,
-    "parface_bench.api": 9,
-    "parface_bench.bench": 10,
-    "parface_bench.predicting": 10,
-    "parface_bench.testing": 10,
-    "parface_bench.plugins": 10,
-    "parface_bench.cli": 11,
+    "parface_bench.results": 6,
+    "parface_bench.leaderboard": 7,
+    "parface_bench.clinical": 7,
+    "parface_bench.methods": 8,
+    "parface_bench.training": 9,
+    "parface_bench.runs": 10,
+    RUN: 11,
+    "parface_bench.api": 12,
+    "parface_bench.bench": 13,
+    "parface_bench.predicting": 13,
+    "parface_bench.testing": 13,
+    "parface_bench.plugins": 13,
+    "parface_bench.cli": 14,
 }
 # What the low rooms may import at the top of a module, and what more inside a function that needs it.
 THIRD_PARTY = {

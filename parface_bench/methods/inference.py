@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,16 +16,39 @@ from parface_bench.data.images.reading import read_image
 from parface_bench.faces.geometry import extend_box, tight_box
 from parface_bench.methods.base import Method
 from parface_bench.methods.out_of_memory import out_of_memory
-from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import METHODS, UserError
+
+if TYPE_CHECKING:
+    from parface_bench.faces import Schema
 
 # What a tight landmark box grows by, in shares of its height, to stand for a face detector's box.
 _ABOVE, _BELOW = 0.05, 0.10
 Tick = Callable[[int], Any]
 
 
+class CropPredictor(Protocol):
+    """What predicting needs of a trained method; see :class:`parface_bench.methods.trainable.TrainableMethod`."""
+
+    landmark_schema: Schema
+    dims: int
+    crop: Crop
+    flip_test: bool
+
+    def predict_crops(self, images: torch.Tensor) -> torch.Tensor:
+        """Landmarks [B, L, 2|3] in crop pixels, of crops float [B, 3, S, S]."""
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]:
+        """As of a torch module, like the following two."""
+
+    def buffers(self) -> Iterator[torch.Tensor]: ...
+
+    def modules(self) -> Iterator[torch.nn.Module]: ...
+
+    def eval(self) -> Any: ...
+
+
 def predict_photographs(
-    method: TrainableMethod, images: Sequence[np.ndarray], boxes: np.ndarray | None = None, batch_size: int = 32
+    method: CropPredictor, images: Sequence[np.ndarray], boxes: np.ndarray | None = None, batch_size: int = 32
 ) -> np.ndarray:
     """Landmarks [B, L, 2|3] in pixels of each photograph, from face boxes; see :meth:`Method.predict`.
 
@@ -73,12 +96,12 @@ def largest_faces(images: Sequence[np.ndarray]) -> np.ndarray:
     return out
 
 
-def predict_crops(method: TrainableMethod, crops: np.ndarray, flip_test: bool = False) -> np.ndarray:
+def predict_crops(method: CropPredictor, crops: np.ndarray, flip_test: bool = False) -> np.ndarray:
     """Landmarks in crop pixels, float64 [B, L, 2|3], of crops uint8 [B, S, S, 3]."""
     return predict_tensor(method, torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2), flip_test)
 
 
-def predict_tensor(method: TrainableMethod, crops: torch.Tensor, flip_test: bool = False) -> np.ndarray:
+def predict_tensor(method: CropPredictor, crops: torch.Tensor, flip_test: bool = False) -> np.ndarray:
     """As :func:`predict_crops`, of crops uint8 [B, 3, S, S].
 
     With ``flip_test`` the mean of those found in the crop and in its mirror image.
@@ -95,7 +118,7 @@ def predict_tensor(method: TrainableMethod, crops: torch.Tensor, flip_test: bool
 
 
 @contextmanager
-def evaluating(method: torch.nn.Module) -> Iterator[None]:
+def evaluating(method: CropPredictor | torch.nn.Module) -> Iterator[None]:
     """Evaluation mode, then the mode of each part as it was."""
     modes = [(m, m.training) for m in method.modules() if m.training]
     method.eval()
@@ -107,7 +130,7 @@ def evaluating(method: torch.nn.Module) -> Iterator[None]:
 
 
 def predict_loader(
-    method: TrainableMethod, loader: FaceLoader, *, flip_test: bool = False, tick: Tick = lambda faces: None
+    method: CropPredictor, loader: FaceLoader, *, flip_test: bool = False, tick: Tick = lambda faces: None
 ) -> np.ndarray:
     """Landmarks float64 [N, L, 2|3], in pixels of the pictures, of the faces of this process's loader, in order.
 

@@ -28,7 +28,8 @@ class Stage:
             method that writes ``training_step`` may take it for whatever it likes.
         truth: column of the landmarks in the index tables: 'landmarks' or 'landmarks_2d' (a second, 2D convention).
         needs_landmarks: False for self-supervised stages. They take faces of any data sets, in crops by landmarks or
-            boxes, whichever a face has (:meth:`parface_bench.data.images.crop.Crop.for_any`), and batches have no landmarks.
+            boxes, whichever a face has (:meth:`parface_bench.data.images.crop.Crop.for_any`), and batches have no
+            landmarks.
         batch_size: faces a step and process.
         accumulate: batches whose gradients are summed before each step of the optimizer.
         optimizers: name -> {type, lr, ..., modules, rates}; ``modules`` (default all that train) lists sub-modules,

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from parface_bench.registry import UserError, WorkError
 from parface_bench.results.record import ERRORS, RESULT, SCHEMA_VERSION, validate
+from parface_bench.results.worst import Worst
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from parface_bench.results.worst import Worst
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,13 @@ class Result:
         Raises:
             UserError: no per-face errors, or no such subset.
         """
-        from parface_bench.results.worst import Worst
-
         errors = self.errors()
         chosen = errors.loc[self.mask(subset, errors), ["id", "nme"]]
-        return Worst(self, chosen.sort_values("nme", ascending=False, kind="stable").head(k).reset_index(drop=True))
+        return Worst(
+            self.document,
+            self.folder,
+            chosen.sort_values("nme", ascending=False, kind="stable").head(k).reset_index(drop=True),
+        )
 
     def mask(self, subset: str, errors: pd.DataFrame | None = None) -> pd.Series:
         """Which rows of :meth:`errors` belong to a subset.

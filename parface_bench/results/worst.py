@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from parface_bench.results.result import Result
-
 TRUE, FOUND = "#37d67a", "#ff8c1a"
 MARGIN = 0.25
 PREDICTIONS = "predictions.parquet"
@@ -28,11 +26,13 @@ class Worst:
     """The faces with the largest error, worst first.
 
     Attributes:
-        result: where they come from.
+        document: the result that they come from.
+        folder: where it lies.
         table: ``id`` and ``nme`` (percent), one row a face.
     """
 
-    result: Result
+    document: dict[str, Any]
+    folder: Path
     table: pd.DataFrame
 
     @property
@@ -78,7 +78,7 @@ class Worst:
 
         from parface_bench.data.source import load_index
 
-        d = self.result.document
+        d = self.document
         splits = d.get("split") or "test"
         frames = []
         for split in [splits] if isinstance(splits, str) else splits:
@@ -98,7 +98,7 @@ class Worst:
         """Face id -> [L, 2], from the run's own folder; empty where that is gone."""
         import pandas as pd
 
-        folders = [self.result.folder, Path(self.result.document.get("run_dir") or self.result.folder)]
+        folders = [self.folder, Path(self.document.get("run_dir") or self.folder)]
         file = next((f / PREDICTIONS for f in folders if (f / PREDICTIONS).is_file()), None)
         if file is None:
             return {}

@@ -20,7 +20,7 @@ from parface_bench.data.recycled import keep_freed_memory
 from parface_bench.evaluation import score_index
 from parface_bench.leaderboard.plots import plot_ced
 from parface_bench.methods.build import build_method
-from parface_bench.methods.checkpoint import load_weights, save_atomic
+from parface_bench.methods.checkpoint import load_weights, method_of, save_atomic
 from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import PfError, catalogue
 from parface_bench.results.provenance import environment
@@ -31,8 +31,7 @@ from parface_bench.runs.folder import CHECKPOINT, RunFolder, claim, open_log
 from parface_bench.runs.options import RunOptions
 from parface_bench.runs.plan import Plan
 from parface_bench.runs.trained import Trained
-from parface_bench.training import distributed
-from parface_bench.training import overlays as pictures
+from parface_bench.training import distributed, overlays
 from parface_bench.training.hooks import seconds_spent
 from parface_bench.training.loop import Training
 from parface_bench.training.predictions import predict_all, prediction_table, score_faces
@@ -151,9 +150,7 @@ def build(plan: Plan) -> tuple[Any, list[str]]:
     method: Any
     if plan.checkpoint is not None:
         content = plan.checkpoint.content
-        method = build_method(plan.spec.name, content["schema"], plan.recipe, content["dims"], plan.crop)
-        load_weights(method, content["state_dict"], str(plan.checkpoint.path))
-        method.eval()
+        method = method_of(content, plan.checkpoint.path, plan.recipe, plan.crop)
         trained_on = list(content.get("trained_on", []))
     else:
         selection = plan.selection
@@ -291,7 +288,7 @@ def _draw(folder: Path, plan: Plan, predictions: np.ndarray, progress: Progress)
     crop = replace(plan.crop or Crop(mode=plan.protocol.crop), margin=0)
     try:
         for name, rows in (("best", ranked[:count]), ("worst", ranked[: -count - 1 : -1]), ("random", chosen)):
-            pictures.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png")
+            overlays.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png")
         plot_ced([result], "full", folder / "figures" / "ced")
     except (OSError, PfError) as error:
         progress.say(f"the result is complete, but its figures are not: {error}")

@@ -10,6 +10,6 @@ pytest reports as skipped, with the reason.
 """
 
 from parface_bench.testing.checks import CHECKS, check_plugin, checks
-from parface_bench.testing.samples import sample_batch, sample_faces, sample_photographs
+from parface_bench.testing.samples import sample_batch, sample_faces, sample_photographs, sample_shapes
 
-__all__ = ["CHECKS", "check_plugin", "checks", "sample_batch", "sample_faces", "sample_photographs"]
+__all__ = ["CHECKS", "check_plugin", "checks", "sample_batch", "sample_faces", "sample_photographs", "sample_shapes"]

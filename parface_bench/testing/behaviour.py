@@ -19,12 +19,13 @@ from parface_bench.registry import (
     DatasetSpec,
     LayoutSpec,
     LossSpec,
+    MeasureSpec,
     MethodSpec,
     MetricSpec,
     NormSpec,
     UserError,
 )
-from parface_bench.testing.samples import sample_batch, sample_faces, sample_photographs
+from parface_bench.testing.samples import sample_batch, sample_faces, sample_photographs, sample_shapes
 
 # The two tensors that a loss is given, by the fact `on`.
 LOSS_SHAPES: Mapping[str, tuple[int, ...]] = MappingProxyType(
@@ -79,6 +80,31 @@ def metric(spec: MetricSpec) -> None:
     right = perfect >= bad if spec.higher_is_better else perfect <= bad
     better = "higher" if spec.higher_is_better else "lower"
     assert right, f"metric {example!r}: {better} is better, yet it gives {perfect:g} for no error and {bad:g} for large"
+
+
+def measure(spec: MeasureSpec) -> None:
+    """One finite number a face and part; it mirrors and scales as declared, and leaves the faces as they were."""
+    from parface_bench.clinical.measuring import REGIONS, SIDES, evaluate
+
+    who, parts = f"measure {spec.name!r}", {"side": SIDES, "region": REGIONS}.get(spec.per, ("",))
+    given = {"dims": spec.dims, "pupils": spec.pupils}
+    faces, mirrored, larger = (sample_shapes(**given, **more) for more in ({}, {"mirrored": True}, {"size": 200.0}))
+    before = faces.points.copy()
+    power = {"length": 2, "area": 4}.get(spec.unit, 1)
+    other = {"right": "left", "left": "right"}
+    for part in parts:
+        values = evaluate(spec, faces, part)
+        assert np.isfinite(values).any(), f"{who} gives no finite number for {len(faces)} ordinary faces"
+        turned = evaluate(spec, mirrored, other.get(part, part))
+        sign = -1 if spec.signed else 1
+        assert np.allclose(turned, sign * values, atol=1e-9, equal_nan=True), (
+            f"{who}: mirrored faces must give {'the opposite sign' if spec.signed else 'the same numbers'}"
+            f"{' on the other side' if part in other else ''}; say signed=True if the sign tells a side"
+        )
+        assert np.allclose(evaluate(spec, larger, part), power * values, atol=1e-6, equal_nan=True), (
+            f"{who}: its unit {spec.unit!r} does not fit: in a picture twice as large it must be {power} times as large"
+        )
+    assert np.array_equal(before, faces.points), f"{who} changes the faces that it is given"
 
 
 def loss(spec: LossSpec, **options: Any) -> None:
@@ -239,5 +265,6 @@ BEHAVIOUR: dict[str, Callable[..., None]] = {
     "loss": loss,
     "norm": norm,
     "metric": metric,
+    "measure": measure,
     "method": method,
 }

@@ -9,6 +9,7 @@ import numpy as np
 from parface_bench.faces import get_schema
 
 if TYPE_CHECKING:
+    from parface_bench.clinical.frames import Shapes
     from parface_bench.data.batches.batch import Batch
     from parface_bench.data.heatmaps.codecs import HeatmapCodec
     from parface_bench.scoring.face_errors import Faces
@@ -46,6 +47,49 @@ def sample_faces(schema: str = "ibug68", n: int = 6, dims: int = 2, error: float
         depth_norm=norm if dims == 3 else None,
         visible=np.arange(truth.shape[1])[None] % 7 != np.arange(n)[:, None],
     )
+
+
+# Right half and midline of a symmetric face of 68 points, x and y in percent of the outer-eye distance.
+_HALF = (
+    "-75,0 -74,25 -70,48 -64,68 -54,84 -42,97 -28,107 -13,113 0,115",  # jaw, 0-8
+    "-65,-22 -55,-30 -43,-32 -31,-29 -18,-24",  # brow, 17-21
+    "0,0 0,14 0,28 0,40 -17,50 -8,53 0,55",  # nose, 27-33
+    "-50,0 -41,-6 -29,-7 -17,1 -28,6 -40,6",  # eye, 36-41
+    "-32,78 -20,72 -8,69 0,71",  # mouth, 48-51
+    "0,93 -9,92 -20,88",  # 57-59
+    "-28,78 -10,75 0,76 0,83 -10,82",  # 60-62, 66, 67
+)
+_WHERE = "0-8,17-21,27-33,36-41,48-51,57-59,60-62,66-67"
+
+
+def sample_shapes(
+    n: int = 6, dims: int = 2, pupils: bool = False, size: float = 100.0, mirrored: bool = False
+) -> Shapes:
+    """Faces as a clinical measure sees them, none quite symmetric, with open eyes and mouths.
+
+    Args:
+        n: faces.
+        dims: 3 for the head's own frame.
+        pupils: they have pupils of their own.
+        size: outer-eye distance, about, pixels.
+        mirrored: the same faces mirrored, right and left exchanged.
+    """
+    from dataclasses import replace
+
+    from parface_bench.clinical.frames import lay
+    from parface_bench.faces.schema import indices
+
+    schema, where = get_schema("ibug68"), indices(_WHERE)
+    face = np.zeros((68, 3))
+    face[where, :2] = [[float(v) for v in pair.split(",")] for run in _HALF for pair in run.split()]
+    other = where[schema.side[where] == "right"]
+    face[schema.flip[other]] = face[other] * [-1, 1, 1]
+    face[:, 2] = 40 - 0.008 * (face[:, 0] ** 2 + 0.5 * (face[:, 1] - 40) ** 2)
+    points = (face + np.random.default_rng(3).normal(0, 0.8, size=(n, 68, 3))) * size / 100
+    if mirrored:
+        points = points[:, schema.flip] * [-1, 1, 1]
+    shapes = lay(points[..., :dims], schema, "head" if dims == 3 else "canthi")
+    return replace(shapes, frame="given") if pupils else shapes
 
 
 def sample_photographs(n: int = 3) -> tuple[list[np.ndarray], np.ndarray]:

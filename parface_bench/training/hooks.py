@@ -15,8 +15,7 @@ from mmengine.hooks import Hook
 
 from parface_bench.methods.inference import evaluating
 from parface_bench.registry import UserError, WorkError
-from parface_bench.training import distributed
-from parface_bench.training import overlays as pictures
+from parface_bench.training import distributed, overlays
 from parface_bench.training.progress import Progress
 
 LINES = "log.jsonl"
@@ -196,7 +195,7 @@ class SampleHook(Hook):
             samples = runner.method.samples(batch)
         if samples is not None:
             tiles = (samples.detach().float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-            pictures.save(pictures.sheet(list(tiles), len(rows)), self.folder / f"samples-{runner.folder.name}.png")
+            overlays.save(overlays.sheet(list(tiles), len(rows)), self.folder / f"samples-{runner.folder.name}.png")
 
 
 def import_tensorboard() -> Any:

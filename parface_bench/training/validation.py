@@ -15,8 +15,7 @@ from parface_bench.methods.inference import predict_loader
 from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.scoring import Protocol
 from parface_bench.scoring.metrics import resolve_metric
-from parface_bench.training import distributed
-from parface_bench.training import overlays as pictures
+from parface_bench.training import distributed, overlays
 
 # Metrics that are shown after a validation, where the protocol has them, beside the one that decides.
 _SHOWN = ("NME", "FR@10", "GTE")
@@ -71,7 +70,7 @@ class Validation:
         row = document["subsets"]["full"]
         if self.shown and distributed.rank() == 0:
             rows = np.linspace(0, len(self.frame) - 1, min(self.shown, len(self.frame))).round().astype(int)
-            pictures.overlays(self.frame, found, rows, self.method.crop, self.figures / f"{name}.png")
+            overlays.overlays(self.frame, found, rows, self.method.crop, self.figures / f"{name}.png")
         return {key: row[key]["value"] for key in dict.fromkeys((*_SHOWN, self.metric)) if row.get(key)}
 
 

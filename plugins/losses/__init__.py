@@ -54,6 +54,18 @@ PLUGINS: list[LossSpec] = [
         reference="ParFace, csl_common/metrics/adaptive_wing_loss.py",
     ),
     LossSpec(
+        name="kl_simcc",
+        target=_HERE + "classification:SimCCDivergence",
+        summary="divergence of scores over bins [B, L, 2, bins] from soft labels, as RTMPose is trained",
+        reference="Li et al., SimCC, ECCV 2022, arXiv:2107.03332; Jiang et al., RTMPose, arXiv:2303.07399",
+    ),
+    LossSpec(
+        name="rle",
+        target=_HERE + "likelihood:ResidualLogLikelihood",
+        summary="residual log-likelihood of coordinates with their sigmas [B, L, 4]; forms: original, mmpose",
+        reference="Li et al., Human Pose Regression with RLE, ICCV 2021, arXiv:2107.11291",
+    ),
+    LossSpec(
         name="ssim",
         on="images",
         target=_HERE + "structure:SSIM",

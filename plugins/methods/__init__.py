@@ -34,6 +34,27 @@ PLUGINS: list[MethodSpec] = [
         reference="Sun et al., Integral Human Pose Regression, ECCV 2018; Nibali et al., DSNT, arXiv:1801.07372",
     ),
     MethodSpec(
+        name="simcc",
+        target=f"{_HERE}.simcc:SimCCMethod",
+        trainable=True,
+        summary="x and y by classification over half-pixel bins, with RTMPose's attention head",
+        reference="Li et al., SimCC, ECCV 2022, arXiv:2107.03332; Jiang et al., RTMPose, arXiv:2303.07399",
+    ),
+    MethodSpec(
+        name="rle",
+        target=f"{_HERE}.rle:RLE",
+        trainable=True,
+        summary="direct regression with a sigma for each landmark; a flow learns the shape of the errors",
+        reference="Li et al., Human Pose Regression with RLE, ICCV 2021, arXiv:2107.11291",
+    ),
+    MethodSpec(
+        name="slpt",
+        target=f"{_HERE}.slpt:SparsePatches",
+        trainable=True,
+        summary="attention among patches about the landmarks, coarse to fine, sized by how unsure each is (DSLPT)",
+        reference="Xia et al., DSLPT, TPAMI 45, 2023; SLPT, CVPR 2022, arXiv:2203.06541",
+    ),
+    MethodSpec(
         name="parface",
         target=f"{_HERE}.parface.method:ParFace",
         trainable=True,

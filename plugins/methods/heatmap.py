@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from parface_bench.data.batches.batch import Batch
-from parface_bench.data.heatmaps.codecs import HeatmapCodec
+from parface_bench.data.heatmaps.codecs import HeatmapCodec, confidence
 from parface_bench.faces import Schema
 from parface_bench.methods.heads import PyramidHead, annotated
 from parface_bench.methods.trainable import TrainableMethod
@@ -26,7 +26,12 @@ class Heatmap(TrainableMethod):
         stride: crop pixels a heatmap pixel.
         sigma: of the target Gaussians, in heatmap pixels.
         loss, loss_options: 'adaptive_wing' (with its weight map by ``{weight: 10}``), 'heatmap_mse', ...
-        decoder: how peaks are read, a name of `parface_bench.data.heatmaps.codecs.DECODERS` (argmax, local-fit, dark, ...).
+        codec: how landmarks become heatmaps and come back, a name of
+            `parface_bench.data.heatmaps.codecs.CODECS` ('msra',
+            'dark', 'udp', and 'msra-mmpose', ... with the flaws of published code).
+        decoder: how peaks are read, where not as the codec does, a name of
+            `parface_bench.data.heatmaps.codecs.DECODERS`
+            (argmax, local-fit, dark, ...).
     """
 
     def __init__(
@@ -40,12 +45,13 @@ class Heatmap(TrainableMethod):
         sigma: float = 1.5,
         loss: str = "adaptive_wing",
         loss_options: Mapping[str, Any] | None = None,
-        decoder: str = "local-fit",
+        codec: str = "gaussian",
+        decoder: str = "",
     ) -> None:
         super().__init__()
         self.features = BACKBONES.build(backbone, **(backbone_options or {}), features_only=True)
         self.head = PyramidHead(self.features.channels, self.features.reductions, len(schema), width, stride)
-        self.codec = HeatmapCodec(size=image_size // stride, sigma=sigma, decoder=decoder)
+        self.codec = HeatmapCodec.named(codec, decoder=decoder, size=image_size // stride, sigma=sigma)
         self.loss_fn = LOSSES.build(loss, **(loss_options or {}))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -54,8 +60,16 @@ class Heatmap(TrainableMethod):
 
     def loss(self, batch: Batch) -> Tensor:
         """The heatmap loss against Gaussians at the true landmarks, over those that were annotated."""
-        return self.loss_fn(self(batch.images) * annotated(batch), batch.heatmaps)
+        counts, target = annotated(batch), batch.heatmaps
+        if self.codec.weighed:
+            counts = counts * self.codec.weights(batch.points[..., :2], batch.size)[..., None, None]
+            target = target * counts
+        return self.loss_fn(self(batch.images) * counts, target)
 
     def decode(self, output: Tensor) -> Tensor:
         """Peaks in crop pixels [B, L, 2]."""
         return self.codec.decode(output, self.image_size)
+
+    def confidences(self, output: Tensor) -> Tensor:
+        """Height of the peaks [B, L]."""
+        return confidence(output)

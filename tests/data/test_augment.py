@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from parface_bench.data.batches.augment import LEVELS, Augmentation, Augmenter, affine_matrix, warp_batch
+from parface_bench.data.batches.augment import Augmenter, affine_matrix, warp_batch
+from parface_bench.data.batches.augmentation import LEVELS, Augmentation
 from parface_bench.data.batches.batch import Batch
 from parface_bench.data.batches.photometric import colour, gaussian_blur
 from parface_bench.faces import get_schema

@@ -156,7 +156,7 @@ def test_noise_is_borne(decoder):
     assert (decode_argmax(maps) - landmarks).norm(dim=-1).mean() > 0.3
 
 
-@pytest.mark.parametrize("name", sorted(DECODERS))
+@pytest.mark.parametrize("name", sorted(name for name in DECODERS if not name.endswith("-mmpose")))
 @pytest.mark.parametrize("fill", [0.0, 1.0, -3.0])
 def test_maps_without_a_peak_give_places_inside(name, fill):
     found = DECODERS[name](torch.full((1, 3, 16, 16), fill), sigma=2.0)

@@ -22,7 +22,7 @@ from parface_bench.plugins.datasets.aflw2000 import photograph
 from parface_bench.registry import DATASETS, UserError
 from tests.data import dataset_layouts as layouts
 
-MADE_ELSEWHERE = {"palsy-twin"}
+MADE_ELSEWHERE = {"palsy-twin", "palsy-twin-v1"}
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parface_bench.data.faults import gather, tolerant
-from parface_bench.data.readers import aflw, coco, hdf, ibug, landmark_table, pose3d, pts, tables, wflw
-from parface_bench.data.readers import box_table as boxes
+from parface_bench.data.readers import aflw, box_table, coco, hdf, ibug, landmark_table, pose3d, pts, tables, wflw
 from parface_bench.plugins.datasets import affectnet, celeba, cofw, lapa, ls3d, merl_rav, neuroface, unlabelled
 from parface_bench.registry import UserError
 from tests.data import dataset_layouts as layouts
@@ -91,7 +90,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     ),
     "landmark parquet": (lambda b: landmark_table.parse_table(b, "f"), parquet()),
     "coco": (lambda b: coco.parse_coco(b, "f"), json.dumps(COCO).encode()),
-    "boxes": (lambda b: boxes.parse_boxes(b, "f"), b"image_path,x1,y1,x2,y2,scale\na/b.jpg,1,2,3,4,0.9\n"),
+    "boxes": (lambda b: box_table.parse_boxes(b, "f"), b"image_path,x1,y1,x2,y2,scale\na/b.jpg,1,2,3,4,0.9\n"),
     "ffhq": (lambda b: unlabelled.parse_ffhq(b, "f"), json.dumps(FFHQ).encode()),
     "celeba": (lambda b: celeba.parse_list(b, "f", 4), b"2\nimage_id x y w h\n1.jpg 1 2 3 4\n2.jpg 1 2 3 4\n"),
     "affectnet landmarks": (lambda b: affectnet.parse_landmarks(b, "f"), npy(MARKS.ravel())),

@@ -168,7 +168,7 @@ def test_another_version_is_left_alone_and_the_new_one_lies_beside_it() -> None:
     (first / "meta.json").write_text('{"version": "v0"}')
     second = generate.make_root()
     assert second != first and second.parent == first.parent
-    with pytest.raises(UserError, match="made with version 'v0' instead of 'v1'"):
+    with pytest.raises(UserError, match="made with version 'v0' instead of 'v2'"):
         generate.ensure(first, {"test": 4})
     assert (first / "meta.json").read_text() == '{"version": "v0"}'
 

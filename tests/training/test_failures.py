@@ -112,7 +112,7 @@ def test_what_the_protocol_refuses_is_told_before_the_training(run, tmp_path, mo
 
 
 def test_what_the_protocol_refuses_is_told_before_the_prediction(run, trained, tmp_path, monkeypatch):
-    from parface_bench.runs import pipeline
+    from parface_bench.runs.folder import pipeline
 
     monkeypatch.setattr(pipeline, "predict_all", lambda *arguments: pytest.fail("predicted"))
     protocol = tmp_path / "other.yaml"
@@ -122,9 +122,9 @@ def test_what_the_protocol_refuses_is_told_before_the_prediction(run, trained, t
 
 
 def test_a_method_that_cannot_be_compiled(run, monkeypatch):
-    from parface_bench.training import loop as training
+    from parface_bench.training import loop
 
-    monkeypatch.setattr(training, "check_compiler", lambda device: None)
+    monkeypatch.setattr(loop, "check_compiler", lambda device: None)
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
     said = r"torch\.compile failed \(Unsupported: no such thing.*set speed\.compile=false"
     with pytest.raises(UserError, match=said):

@@ -15,7 +15,7 @@ import torch
 from parface_bench.methods import checkpoint as checkpoints
 from parface_bench.methods.checkpoint import load_safely, save_atomic
 from parface_bench.registry import UserError, WorkError
-from parface_bench.training import runner as engine
+from parface_bench.training import runner
 from tests.training.conftest import PLUGIN, QUICK
 
 # an epoch has 4 steps, so that at its end gradients wait for the next one
@@ -42,7 +42,7 @@ def whole(run):
 @pytest.mark.parametrize("when", [3, 7, 14])
 def test_resumed_weights_are_equal_bit_for_bit(run, whole, monkeypatch, when):
     """Interrupted in the first epoch (nothing saved), in the second and in the last one."""
-    real, count = engine.StageLoop.run_iter, 0
+    real, count = runner.StageLoop.run_iter, 0
 
     def dies(self, step, batch):
         nonlocal count
@@ -52,7 +52,7 @@ def test_resumed_weights_are_equal_bit_for_bit(run, whole, monkeypatch, when):
         return real(self, step, batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine.StageLoop, "run_iter", dies)
+        patch.setattr(runner.StageLoop, "run_iter", dies)
         with pytest.raises(Killed):
             run("dot-net", *SETS, seed=1)
     result = run("dot-net", *SETS, seed=1, resume=True)
@@ -62,7 +62,7 @@ def test_resumed_weights_are_equal_bit_for_bit(run, whole, monkeypatch, when):
 
 def test_resumed_within_an_epoch(run, whole, monkeypatch):
     """Saved between two steps, then killed a step later."""
-    real = engine.StageRunner.save_between
+    real = runner.StageRunner.save_between
 
     def saves(self, epoch, step):
         self._saved_at = -1e9 if (epoch, step) == (1, 2) else time.monotonic()
@@ -71,7 +71,7 @@ def test_resumed_within_an_epoch(run, whole, monkeypatch):
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine.StageRunner, "save_between", saves)
+        patch.setattr(runner.StageRunner, "save_between", saves)
         with pytest.raises(Killed):
             run("dot-net", *SETS, seed=1)
     assert same(weights(run("dot-net", *SETS, seed=1, resume=True)), whole)
@@ -99,14 +99,14 @@ def test_killed_while_a_state_is_written(run, whole, monkeypatch):
 def test_seconds_are_those_of_all_processes_of_a_run(run, monkeypatch, tmp_path):
     """The log says what earlier ones had spent, also where its last line was cut off; half-written files are gone."""
     with monkeypatch.context() as patch:
-        real = engine.StageRunner.save_state
+        real = runner.StageRunner.save_state
 
         def dies(self, *arguments):
             real(self, *arguments)
             if self.epoch == 2:
                 raise Killed
 
-        patch.setattr(engine.StageRunner, "save_state", dies)
+        patch.setattr(runner.StageRunner, "save_state", dies)
         with pytest.raises(Killed):
             run("dot-net", *SETS, seed=1)
     (log,) = (tmp_path / "runs" / "dots" / "dot-net").glob("*/log.jsonl")
@@ -125,7 +125,7 @@ def test_seconds_are_those_of_all_processes_of_a_run(run, monkeypatch, tmp_path)
 def test_finished_stages_are_not_repeated(run, monkeypatch):
     two = "stages=[{name: one, epochs: 2}, {name: two, epochs: 2}]"
     whole = weights(run("dot-net", two, seed=2))
-    real = engine.StageRunner.train
+    real = runner.StageRunner.train
 
     def dies(self):
         if self.stage.name == "two":
@@ -133,11 +133,11 @@ def test_finished_stages_are_not_repeated(run, monkeypatch):
         return real(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine.StageRunner, "train", dies)
+        patch.setattr(runner.StageRunner, "train", dies)
         with pytest.raises(Killed):
             run("dot-net", two, seed=2)
     names = []
-    monkeypatch.setattr(engine.StageRunner, "train", lambda self: names.append(self.stage.name) or real(self))
+    monkeypatch.setattr(runner.StageRunner, "train", lambda self: names.append(self.stage.name) or real(self))
     assert same(weights(run("dot-net", two, seed=2, resume=True)), whole)
     assert names == ["two"]
 
@@ -191,8 +191,8 @@ def test_a_full_disk_keeps_the_earlier_checkpoint(tmp_path, monkeypatch):
 
 def test_not_the_state_of_this_stage(tmp_path):
     save_atomic({"format": "other"}, tmp_path / "state.pth")
-    runner = object.__new__(engine.StageRunner)
-    runner.folder = tmp_path
-    runner.stage = engine.Stage(name="main")
+    stage_runner = object.__new__(runner.StageRunner)
+    stage_runner.folder = tmp_path
+    stage_runner.stage = runner.Stage(name="main")
     with pytest.raises(UserError, match="not the state of stage 'main'"):
-        runner.load_or_resume()
+        stage_runner.load_or_resume()

@@ -67,10 +67,10 @@ def test_the_seed_decides_everything(run):
 
 
 def test_held_out_faces_are_never_learned_from_and_never_the_test(run, monkeypatch):
-    from parface_bench.training import loop as training
+    from parface_bench.training import loop
 
     seen: dict[str, set[str]] = {"learn": set(), "held": set()}
-    real = training.Training._faces
+    real = loop.Training._faces
 
     def spy(self, stage):
         learn, held = real(self, stage)
@@ -78,7 +78,7 @@ def test_held_out_faces_are_never_learned_from_and_never_the_test(run, monkeypat
         seen["held"].update(held["id"])
         return learn, held
 
-    monkeypatch.setattr(training.Training, "_faces", spy)
+    monkeypatch.setattr(loop.Training, "_faces", spy)
     run("dot-net", "validation.fraction=0.2")
     assert len(seen["held"]) == 8
     assert not seen["learn"] & seen["held"]
@@ -86,17 +86,17 @@ def test_held_out_faces_are_never_learned_from_and_never_the_test(run, monkeypat
 
 
 def test_a_self_supervised_stage_learns_from_all_faces(run, monkeypatch):
-    from parface_bench.training import loop as training
+    from parface_bench.training import loop
 
     sizes = []
-    real = training.Training._faces
+    real = loop.Training._faces
 
     def spy(self, stage):
         learn, held = real(self, stage)
         sizes.append((sum(map(len, learn)), len(held)))
         return learn, held
 
-    monkeypatch.setattr(training.Training, "_faces", spy)
+    monkeypatch.setattr(loop.Training, "_faces", spy)
     blind = "{name: blind, needs_landmarks: false, epochs: 1, loss: brightness}"
     run("dot-net", f"stages=[{blind}, {{name: seeing, epochs: 1}}]", "validation.fraction=0.2")
     assert sizes == [(41, 0), (33, 8)]
@@ -104,10 +104,10 @@ def test_a_self_supervised_stage_learns_from_all_faces(run, monkeypatch):
 
 def test_a_finished_stage_holds_no_crops(run, tmp_path, monkeypatch):
     from parface_bench.data.images import crop_cache
-    from parface_bench.training import runner as engine
+    from parface_bench.training import runner
 
     kept = []
-    real = engine.StageRunner.train
+    real = runner.StageRunner.train
 
     def spy(self):
         kept.append(len(list((tmp_path / "shm").iterdir())))
@@ -115,7 +115,7 @@ def test_a_finished_stage_holds_no_crops(run, tmp_path, monkeypatch):
 
     (tmp_path / "shm").mkdir()
     monkeypatch.setattr(crop_cache, "_memory_folder", lambda size: tmp_path / "shm")
-    monkeypatch.setattr(engine.StageRunner, "train", spy)
+    monkeypatch.setattr(runner.StageRunner, "train", spy)
     run("dot-net", "stages=[{name: a, epochs: 1}, {name: b, epochs: 1}, {name: c, epochs: 1}]")
     assert kept == [2, 2, 2]  # the faces to learn from and those to validate on
 

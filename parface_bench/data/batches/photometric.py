@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from parface_bench.data.batches.augment import Augmentation
+from parface_bench.data.batches.augmentation import Augmentation
 
 # ITU-R BT.601, as for grey pictures everywhere
 _LUMA = (0.299, 0.587, 0.114)

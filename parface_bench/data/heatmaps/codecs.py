@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from parface_bench.data import mmpose_codecs as mmpose
 from parface_bench.data.heatmaps import peaks
 from parface_bench.registry.errors import UserError, nearest
 
@@ -150,7 +151,13 @@ def decode_local_fit(heatmaps: Tensor, sigma: float = 2.0) -> Tensor:
 
 Encoder = Callable[[Tensor, int, float], Tensor]
 Decoder = Callable[..., Tensor]
-ENCODERS: dict[str, Encoder] = {"gaussian": encode_gaussian, "parface": encode_parface}
+ENCODERS: dict[str, Encoder] = {
+    "gaussian": encode_gaussian,
+    "parface": encode_parface,
+    "msra": mmpose.encode_msra,
+    "msra-mmpose": mmpose.encode_msra_mmpose,
+    "udp": mmpose.encode_udp,
+}
 DECODERS: dict[str, Decoder] = {
     "argmax": decode_argmax,
     "parface": decode_parface,
@@ -158,8 +165,23 @@ DECODERS: dict[str, Decoder] = {
     "soft-argmax": decode_soft_argmax,
     "dark": decode_dark,
     "local-fit": decode_local_fit,
+    "quarter": mmpose.decode_quarter,
+    "quarter-mmpose": mmpose.decode_quarter_mmpose,
+    "dark-mmpose": mmpose.decode_dark_mmpose,
+    "udp": mmpose.decode_udp,
+    "udp-mmpose": mmpose.decode_udp_mmpose,
 }
-COORDINATES = ("half-pixel", "corner")
+COORDINATES = ("half-pixel", "corner", "unit", "unit-mmpose")
+# Encoder, decoder and coordinates that belong together; those that end in -mmpose are its, flaws included.
+CODECS: dict[str, dict[str, Any]] = {
+    "gaussian": {"encoder": "gaussian", "decoder": "local-fit", "coordinates": "half-pixel"},
+    "msra": {"encoder": "msra", "decoder": "quarter", "coordinates": "half-pixel"},
+    "dark": {"encoder": "gaussian", "decoder": "dark", "coordinates": "half-pixel"},
+    "udp": {"encoder": "udp", "decoder": "udp", "coordinates": "unit"},
+    "msra-mmpose": {"encoder": "msra-mmpose", "decoder": "quarter-mmpose", "coordinates": "corner", "weighed": True},
+    "dark-mmpose": {"encoder": "gaussian", "decoder": "dark-mmpose", "coordinates": "corner", "weighed": True},
+    "udp-mmpose": {"encoder": "udp", "decoder": "udp-mmpose", "coordinates": "unit-mmpose", "weighed": True},
+}
 
 
 @dataclass(frozen=True)
@@ -171,7 +193,10 @@ class HeatmapCodec:
         sigma: of the Gaussians, heatmap pixels.
         encoder: a name in ``ENCODERS``.
         decoder: a name in ``DECODERS``.
-        coordinates: ``half-pixel`` (pixel areas coincide) or ``corner`` (x * heatmap / crop, the original's).
+        coordinates: ``half-pixel`` (pixel areas coincide), ``corner`` (x * heatmap / crop, the original's and
+            mmpose's), ``unit`` (first and last pixel coincide, UDP's) or ``unit-mmpose`` (the same, but the way back is
+            longer by crop / (crop - 1), which mmpose means for crops of its own that are a pixel shorter).
+        weighed: landmarks whose window does not touch the map have no weight (:meth:`weights`).
     """
 
     size: int = 0
@@ -179,6 +204,7 @@ class HeatmapCodec:
     encoder: str = "gaussian"
     decoder: str = "local-fit"
     coordinates: str = "half-pixel"
+    weighed: bool = False
 
     def __post_init__(self) -> None:
         for what, name, known in (
@@ -206,19 +232,44 @@ class HeatmapCodec:
                 raise UserError(f"heatmap setting {key!r} does not exist{nearest(key, known)}")
         return cls(**dict(config or {}))
 
+    @classmethod
+    def named(cls, name: str, *, decoder: str = "", **settings: Any) -> HeatmapCodec:
+        """A codec of :data:`CODECS`, with another decoder where one is given, and further settings (size, sigma).
+
+        Raises:
+            UserError: no codec or decoder has this name.
+        """
+        if name not in CODECS:
+            raise UserError(f"heatmap codec {name!r} does not exist{nearest(name, CODECS)}")
+        return cls(**{**CODECS[name], **({"decoder": decoder} if decoder else {}), **settings})
+
     def side(self, crop: int) -> int:
         """Side of the heatmaps of crops of ``crop`` pixels."""
         return self.size or max(crop // 4, 1)
 
     def to_heatmap(self, points: Tensor, crop: int) -> Tensor:
         """Crop pixels [..., 2] -> heatmap pixels."""
+        if self.coordinates.startswith("unit"):
+            return points * ((self.side(crop) - 1) / (crop - 1))
         ratio = self.side(crop) / crop
         return points * ratio if self.coordinates == "corner" else (points + 0.5) * ratio - 0.5
 
     def to_crop(self, points: Tensor, crop: int) -> Tensor:
         """Heatmap pixels [..., 2] -> crop pixels."""
-        ratio = crop / self.side(crop)
+        return self._to_crop(points, crop, self.side(crop))
+
+    def _to_crop(self, points: Tensor, crop: int, side: int) -> Tensor:
+        if self.coordinates.startswith("unit"):
+            return points * ((crop - (self.coordinates == "unit")) / (side - 1))
+        ratio = crop / side
         return points * ratio if self.coordinates == "corner" else (points + 0.5) * ratio - 0.5
+
+    def weights(self, landmarks: Tensor, crop: int) -> Tensor:
+        """What each landmark [B, L, 2] counts in a loss of heatmaps, 0 or 1, float [B, L]."""
+        if not self.weighed:
+            return torch.ones_like(landmarks[..., 0])
+        places, rounded = self.to_heatmap(landmarks, crop), self.encoder != "gaussian"
+        return mmpose.within_reach(places, self.side(crop), self.sigma, rounded).to(landmarks.dtype)
 
     def encode(self, landmarks: Tensor, crop: int) -> Tensor:
         """Landmarks [B, L, 2] in crops of ``crop`` pixels -> heatmaps float32 [B, L, s, s]."""
@@ -228,9 +279,7 @@ class HeatmapCodec:
         """Heatmaps [B, L, s, s] -> landmarks float [B, L, 2] in crop pixels."""
         if self.size and heatmaps.shape[-1] != self.size:
             raise ValueError(f"heatmaps of {self.size} pixels expected, found {heatmaps.shape[-1]}")
-        points = DECODERS[self.decoder](heatmaps, sigma=self.sigma)
-        ratio = crop / heatmaps.shape[-1]
-        return points * ratio if self.coordinates == "corner" else (points + 0.5) * ratio - 0.5
+        return self._to_crop(DECODERS[self.decoder](heatmaps, sigma=self.sigma), crop, heatmaps.shape[-1])
 
 
 # The original ParFace code's: 128 pixels for any crop, sigma 7, whole pixels.

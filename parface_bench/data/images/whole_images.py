@@ -13,8 +13,8 @@ from parface_bench.data.source import say
 def whole_pictures(frame: pd.DataFrame) -> pd.DataFrame:
     """The index table with a box for the faces that have neither landmarks nor box, and a note of how many they are.
 
-    The box [4] is the one for whose face :meth:`parface_bench.data.images.crop.Crop.for_boxes` of the standard crop cuts out
-    the picture's middle square.
+    The box [4] is the one for whose face :meth:`parface_bench.data.images.crop.Crop.for_boxes` of the standard crop
+    cuts out the picture's middle square.
 
     Raises:
         UserError: one of their pictures cannot be read; names the file.

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from parface_bench.plugins.datasets.palsy_twin.expression import LEFT, Sides
+from parface_bench.plugins.datasets.palsy_twin.expression import Sides
 from parface_bench.plugins.datasets.palsy_twin.look import Look
 from parface_bench.plugins.datasets.palsy_twin.palsy import REST_EXPONENT, Palsy
 from parface_bench.plugins.datasets.palsy_twin.skin import HEIGHT, WIDTH, skin_space
@@ -57,8 +57,9 @@ def depths(look: Look, sides: Sides, palsy: Palsy) -> dict[str, list[float]]:
     out: dict[str, list[float]] = {}
     for side in (0, 1):
         slack, tight = 0.0, 0.0
-        if palsy.kind != "healthy" and side == (LEFT if palsy.side == "left" else 1 - LEFT):
-            slack = palsy.severity**REST_EXPONENT if palsy.kind == "flaccid" else 0.0
+        severity = palsy.on(side)
+        if severity > 0:
+            slack = severity**REST_EXPONENT if palsy.kind == "flaccid" else 0.0
             tight = unit("mouthDimple", side) if palsy.kind == "synkinetic" else 0.0
         brow = (unit("browInnerUp", side) + unit("browOuterUp", side)) / 2
         squeeze = 0.6 * unit("cheekSquint", side) + 0.4 * unit("eyeSquint", side)

@@ -12,6 +12,7 @@ from parface_bench.data.index import index
 from parface_bench.plugins.datasets.palsy_twin import storage
 from parface_bench.plugins.datasets.palsy_twin.covering import HIDING
 from parface_bench.plugins.datasets.palsy_twin.generate import SIZES, ensure
+from parface_bench.plugins.datasets.palsy_twin.versions import LATEST, V1, Version
 
 CATEGORIES = ["palsy_side", "palsy_grade", "palsy_kind", "expression", "skin_tone", "occlusion", "lighting"]
 SUBSETS = {
@@ -32,7 +33,7 @@ def palsy_twin(
     train: int = SIZES["train"],
     val: int = SIZES["val"],
     test: int = SIZES["test"],
-    paired: int = SIZES["paired"],
+    paired: int = 2000,
     seed: int = 0,
     image_size: int = 256,
 ) -> pd.DataFrame:
@@ -42,8 +43,26 @@ def palsy_twin(
     annotators' truth, ``visible`` tells which 3D points are seen. In the split ``paired`` rows 2k and 2k + 1 (column
     ``pair`` = k) are the same identity, look, pose, light and camera without and with palsy.
     """
-    size = {"train": train, "val": val, "test": test, "paired": paired}[split]
-    ensure(root, {split: size}, seed=seed, image_size=image_size)
+    return _table(root, split, {"train": train, "val": val, "test": test, "paired": paired}, seed, image_size, LATEST)
+
+
+def palsy_twin_v1(
+    root: Path,
+    split: str,
+    train: int = SIZES["train"],
+    val: int = SIZES["val"],
+    test: int = SIZES["test"],
+    paired: int = SIZES["paired"],
+    seed: int = 0,
+    image_size: int = 256,
+) -> pd.DataFrame:
+    """The same of the first version, whose palsies are milder."""
+    return _table(root, split, {"train": train, "val": val, "test": test, "paired": paired}, seed, image_size, V1)
+
+
+def _table(root: Path, split: str, sizes: dict[str, int], seed: int, image_size: int, version: Version) -> pd.DataFrame:
+    size = sizes[split]
+    ensure(root, {split: size}, seed=seed, image_size=image_size, version=version)
     labels = pd.DataFrame(storage.read_records(storage.label_file(root, split))[:size])
     grade = labels["palsy_grade"]
     labels["healthy"], labels["flaccid"], labels["synkinetic"] = (
@@ -53,7 +72,9 @@ def palsy_twin(
     labels["moderate"] = grade == "IV"
     labels["severe"] = grade.isin(["V", "VI"])
     labels["occluded"] = labels["occlusion"].isin(HIDING)
-    pair = {"pair": "pair"} if "pair" in labels else {}
+    more: dict[str, Any] = {"pair": "pair"} if "pair" in labels else {}
+    if version is not V1:  # whose recorded runs validated without regard to persons
+        more["identity"] = lambda row: f"{split}-{row.person}"
     return index(
         labels,
         image="img_path",
@@ -68,7 +89,7 @@ def palsy_twin(
         roll="roll",
         palsy_severity="palsy_severity",
         person="person",
-        **pair,
+        **more,
     )
 
 

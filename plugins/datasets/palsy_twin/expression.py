@@ -7,6 +7,8 @@ person's lids.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -100,13 +102,21 @@ BACKGROUND_UNITS = [
 ]
 
 
-def draw_expression(rng: np.random.Generator, name: str | None = None) -> tuple[str, Sides]:
-    """A random expression (its name, its weights per side): effort, small background movements, blink and gaze vary."""
-    names = list(EXPRESSION_ODDS)
-    odds = np.array(list(EXPRESSION_ODDS.values()))
+def draw_expression(
+    rng: np.random.Generator, name: str | None = None, all_odds: dict[str, float] = EXPRESSION_ODDS, full: float = 0.0
+) -> tuple[str, Sides]:
+    """A random expression (its name, its weights per side): effort, small background movements, blink and gaze vary.
+
+    Args:
+        all_odds: how often each expression is drawn; full: share of faces that make it with full effort.
+    """
+    names = list(all_odds)
+    odds = np.array(list(all_odds.values()))
     drawn = names[int(np.searchsorted(np.cumsum(odds / odds.sum()), rng.random()))]
     name = name or drawn
     effort = rng.uniform(0.55, 1.05)
+    if full and rng.random() < full:
+        effort = 0.95 + 0.4 * (effort - 0.55)
     sides: Sides = {}
     for unit, weight in EXPRESSIONS[name].items():
         level = weight * (effort if unit != "eyeBlink" else min(1.0, effort + 0.3))
@@ -151,9 +161,16 @@ def _gaze(sides: Sides) -> dict[str, float]:
 
 
 def move(
-    head: Head, points: NDArray[np.float64], sides: Sides, extra: dict[str, float] | None = None
+    head: Head,
+    points: NDArray[np.float64],
+    sides: Sides,
+    extra: dict[str, float] | None = None,
+    shape: Callable[[NDArray[np.float64]], None] | None = None,
 ) -> NDArray[np.float64]:
-    """The head ``points`` [V, 3] (an identity at rest) after all face units; ``extra`` names further targets.
+    """The head ``points`` [V, 3] (an identity at rest) after all face units.
+
+    Args:
+        extra: weights of further targets; shape: a change of the points in place before the lids close.
 
     Lids are closed last and by the distance that is left between them, so that they never pass through each other.
     """
@@ -170,6 +187,8 @@ def move(
             weights[f"unit/{unit}"] = (left + right) / 2
     weights.update(_gaze(sides))
     out = head.moved(weights, points)
+    if shape is not None:
+        shape(out)
     for side, name in enumerate(SIDE_NAMES):
         fraction = sides.get("eyeBlink", [0.0, 0.0])[side]
         if fraction:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parface_bench.plugins.datasets.palsy_twin import creases, photograph
+from parface_bench.plugins.datasets.palsy_twin import creases, photograph, signs
 from parface_bench.plugins.datasets.palsy_twin.asset import Head, load_head
 from parface_bench.plugins.datasets.palsy_twin.backdrop import backdrop
 from parface_bench.plugins.datasets.palsy_twin.camera import (
@@ -22,14 +22,16 @@ from parface_bench.plugins.datasets.palsy_twin.camera import (
     on_surface,
 )
 from parface_bench.plugins.datasets.palsy_twin.covering import Covering, draw_covering
-from parface_bench.plugins.datasets.palsy_twin.expression import Sides, draw_expression, move
+from parface_bench.plugins.datasets.palsy_twin.expression import Sides, move
 from parface_bench.plugins.datasets.palsy_twin.identity import Identity, draw_identity
 from parface_bench.plugins.datasets.palsy_twin.light import Light, draw_light
 from parface_bench.plugins.datasets.palsy_twin.look import Look, draw_look
-from parface_bench.plugins.datasets.palsy_twin.palsy import Palsy, apply_palsy, draw_palsy
+from parface_bench.plugins.datasets.palsy_twin.palsy import Palsy
+from parface_bench.plugins.datasets.palsy_twin.palsy_v2 import Movement
 from parface_bench.plugins.datasets.palsy_twin.render import render, seen
 from parface_bench.plugins.datasets.palsy_twin.scene import head_scene
 from parface_bench.plugins.datasets.palsy_twin.skin import paint
+from parface_bench.plugins.datasets.palsy_twin.versions import LATEST, Version, moved
 
 FACES_PER_IDENTITY = 2
 PAIRED = "paired"  # the split of faces with and without palsy
@@ -58,20 +60,26 @@ class Face:
     photo: photograph.Photograph
     background_seed: tuple[int, str, int]
     size: int
+    version: Version = LATEST
 
     @property
     def points(self) -> NDArray[np.float64]:
         """The head's vertices [V, 3] with expression and palsy."""
-        head = load_head()
-        sides, extra = apply_palsy(self.palsy, self.sides)
-        return move(head, self.still, sides, extra)
+        return moved(load_head(), self.still, self.movement)
+
+    @property
+    def movement(self) -> Movement:
+        """What the face really does."""
+        return self.version.apply(self.palsy, self.sides)
 
     def with_palsy(self, palsy: Palsy) -> Face:
         """The same identity, look, pose, light and camera with another condition."""
         return replace(self, palsy=palsy)
 
 
-def draw_face(seed: int, split: str, number: int, size: int, pose: Pose | None = None) -> Face:
+def draw_face(
+    seed: int, split: str, number: int, size: int, pose: Pose | None = None, version: Version = LATEST
+) -> Face:
     """Face ``number`` of a split. Consecutive faces share an identity (``FACES_PER_IDENTITY`` each)."""
     head = load_head()
     person = number // FACES_PER_IDENTITY
@@ -81,7 +89,7 @@ def draw_face(seed: int, split: str, number: int, size: int, pose: Pose | None =
 
     identity = draw_identity(stream(seed, split, person, "identity"), head)
     look = draw_look(stream(seed, split, person, "look"), identity)
-    expression, sides = draw_expression(rng("expression"))
+    expression, sides = version.expression(rng("expression"))
     pose = pose or draw_pose(rng("pose"))
     still = identity.vertices(head)
     intended = move(head, still, sides)
@@ -92,21 +100,24 @@ def draw_face(seed: int, split: str, number: int, size: int, pose: Pose | None =
         look=look,
         expression=expression,
         sides=sides,
-        palsy=draw_palsy(rng("palsy")),
+        palsy=version.palsy(rng("palsy")),
         camera=draw_camera(rng("camera"), head, intended, pose, size),
         light=draw_light(rng("light")),
         covering=draw_covering(rng("covering"), look.glasses),
         photo=photograph.draw_photograph(rng("photograph"), float(look.skin.mean())),
         background_seed=(seed, split, number),
         size=size,
+        version=version,
     )
 
 
-def draw_pair(seed: int, number: int, size: int) -> Face:
+def draw_pair(seed: int, number: int, size: int, version: Version = LATEST) -> Face:
     """Face ``number`` of the paired split: even ones are healthy, the odd one after is the same picture with palsy."""
     pair = number // 2
-    healthy = draw_face(seed, PAIRED, pair, size).with_palsy(Palsy())
-    return healthy.with_palsy(draw_palsy(stream(seed, PAIRED, pair, "palsy"), healthy=0.0)) if number % 2 else healthy
+    healthy = draw_face(seed, PAIRED, pair, size, version=version).with_palsy(Palsy())
+    if number % 2 == 0:
+        return healthy
+    return healthy.with_palsy(version.palsy(stream(seed, PAIRED, pair, "palsy"), healthy=0.0))
 
 
 def truth(face: Face, head: Head, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -120,12 +131,14 @@ def truth(face: Face, head: Head, points: NDArray[np.float64]) -> tuple[NDArray[
 def render_face(face: Face) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """Picture (sRGB uint8 [S, S, 3]) and record (landmarks, visibility, tags) of a face."""
     head = load_head()
-    points = face.points
+    movement = face.movement
+    points = moved(head, face.still, movement)
     marks_3d, marks_2d = truth(face, head, points)
     scene = head_scene(head, points, face.still, face.look, face.covering)
     background = backdrop(stream(*face.background_seed, "background"), face.size)
-    made, _ = apply_palsy(face.palsy, face.sides)
-    folds = creases.relief(creases.depths(face.look, made, face.palsy))
+    signs.redden(scene.lip, head, movement.signs)
+    signs.open_ball(scene.openness, movement.bell)
+    folds = creases.relief(creases.depths(face.look, movement.sides, face.palsy))
     skin = paint(face.look, head, creases.emboss(folds))
     linear_rgb = render(head, scene, face.look, face.covering.colour, skin, face.camera, face.light, background)
     marks = on_surface(points, head.landmark_vertex, head.landmark_weight)

@@ -21,10 +21,9 @@ from parface_bench.home import home
 from parface_bench.plugins.datasets.palsy_twin import storage
 from parface_bench.plugins.datasets.palsy_twin.asset import load_head
 from parface_bench.plugins.datasets.palsy_twin.face import PAIRED, draw_face, draw_pair, render_face
+from parface_bench.plugins.datasets.palsy_twin.versions import LATEST, V1, VERSIONS, Version
 from parface_bench.registry.errors import UserError, WorkError
 
-VERSION = "v1"
-RENDERER = 7  # raised with every change that alters faces within a version
 SIZES = {"train": 4000, "val": 500, "test": 1000, "paired": 500}
 LIMITS = {"size": (1, 1_000_000), "image_size": (64, 1024), "seed": (0, 2**31 - 1)}
 POLL = 0.2  # seconds between looks at the workers' progress
@@ -42,10 +41,10 @@ def check(name: str, value: Any, limit: str) -> int:
     return value
 
 
-def facts(seed: int, image_size: int) -> dict[str, Any]:
+def facts(seed: int, image_size: int, version: Version = LATEST) -> dict[str, Any]:
     """What decides every face of a set; ``meta.json`` holds it."""
-    asset = load_head().checksum
-    return {"version": VERSION, "renderer": RENDERER, "asset": asset, "seed": seed, "image_size": image_size}
+    made_by = {"version": version.name, "renderer": version.renderer, "asset": load_head().checksum}
+    return {**made_by, "seed": seed, "image_size": image_size}
 
 
 def found_facts(root: Path) -> dict[str, Any] | None:
@@ -59,16 +58,21 @@ def found_facts(root: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
-def make_root(seed: int = 0, image_size: int = 256, **_: Any) -> Path:
+def make_root_v1(seed: int = 0, image_size: int = 256, **_: Any) -> Path:
+    """The cache folder of the first version."""
+    return make_root(seed, image_size, V1)
+
+
+def make_root(seed: int = 0, image_size: int = 256, version: Version = LATEST, **_: Any) -> Path:
     """The cache folder of a version, seed and picture size (created; the splits are made when they are read).
 
     A folder of that name that another version of the renderer made is left alone: the new one lies beside it.
     """
     check("seed", seed, "seed")
     check("image_size", image_size, "image_size")
-    name = VERSION + (f"-seed{seed}" if seed else "") + (f"-{image_size}px" if image_size != 256 else "")
+    name = version.name + (f"-seed{seed}" if seed else "") + (f"-{image_size}px" if image_size != 256 else "")
     root = home() / "palsy-twin" / name
-    wanted = facts(seed, image_size)
+    wanted = facts(seed, image_size, version)
     if found_facts(root) not in (None, wanted):
         digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
         root = root.with_name(f"{name}-{digest[:8]}")
@@ -80,7 +84,12 @@ def make_root(seed: int = 0, image_size: int = 256, **_: Any) -> Path:
 
 
 def ensure(
-    root: Path, sizes: Mapping[str, int], seed: int = 0, image_size: int = 256, workers: int | None = None
+    root: Path,
+    sizes: Mapping[str, int],
+    seed: int = 0,
+    image_size: int = 256,
+    workers: int | None = None,
+    version: Version = LATEST,
 ) -> None:
     """Make what is missing of the named splits below ``root``, showing progress on stderr.
 
@@ -101,7 +110,7 @@ def ensure(
         if split not in storage.LABELS:
             raise UserError(f"palsy-twin has no split {split!r}; it has {', '.join(storage.LABELS)}")
         check(f"the number of {split} faces", size, "size")
-    _claim(root, seed, image_size)
+    _claim(root, seed, image_size, version)
     if not _missing(root, sizes):
         return
     lock = FileLock(root / ".making.lock")
@@ -116,7 +125,7 @@ def ensure(
         ) from error
     with lock:
         for split, size in _missing(root, sizes).items():  # another process may have made them meanwhile
-            _make_split(root, split, size, seed, image_size, workers or cores())
+            _make_split(root, split, size, seed, image_size, workers or cores(), version)
 
 
 def _missing(root: Path, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -124,9 +133,9 @@ def _missing(root: Path, sizes: Mapping[str, int]) -> dict[str, int]:
     return {s: n for s, n in sizes.items() if len(storage.read_records(storage.label_file(root, s))) < n}
 
 
-def _claim(root: Path, seed: int, image_size: int) -> None:
+def _claim(root: Path, seed: int, image_size: int, version: Version) -> None:
     """Write ``meta.json``, or refuse a folder that was made otherwise."""
-    wanted, found = facts(seed, image_size), found_facts(root)
+    wanted, found = facts(seed, image_size, version), found_facts(root)
     if found is None:
         storage.write(root / "meta.json", (json.dumps(wanted, indent=1) + "\n").encode())
     elif found != wanted:
@@ -134,7 +143,7 @@ def _claim(root: Path, seed: int, image_size: int) -> None:
         raise UserError(f"{root}: this twin was made with {said}; choose another folder or delete this one")
 
 
-def _make_split(root: Path, split: str, size: int, seed: int, image_size: int, workers: int) -> None:
+def _make_split(root: Path, split: str, size: int, seed: int, image_size: int, workers: int, version: Version) -> None:
     """Make a split's missing pieces and then its label file."""
     done = storage.read_records(storage.label_file(root, split))
     first = len(done) // storage.PART
@@ -145,10 +154,10 @@ def _make_split(root: Path, split: str, size: int, seed: int, image_size: int, w
         advance((len(parts) - len(todo)) * storage.PART)
         if workers <= 1:
             for part in todo:
-                make_part(root, split, part, seed, image_size)
+                make_part(root, split, part, seed, image_size, version)
                 advance(storage.PART)
         else:
-            _in_parallel(root, split, todo, seed, image_size, workers, advance)
+            _in_parallel(root, split, todo, seed, image_size, workers, version, advance)
     records = done[: first * storage.PART]
     for part in parts:
         records += storage.read_records(storage.part_file(root, split, part))
@@ -157,12 +166,15 @@ def _make_split(root: Path, split: str, size: int, seed: int, image_size: int, w
         storage.part_file(root, split, part).unlink(missing_ok=True)
 
 
-def make_part(root: Path, split: str, part: int, seed: int, image_size: int) -> None:
+def make_part(root: Path, split: str, part: int, seed: int, image_size: int, version: Version = LATEST) -> None:
     """Make the faces of one piece: pictures first, then its labels."""
     records = []
     for number in range(part * storage.PART, (part + 1) * storage.PART):
         paired = split == PAIRED
-        face = draw_pair(seed, number, image_size) if paired else draw_face(seed, split, number, image_size)
+        if paired:
+            face = draw_pair(seed, number, image_size, version)
+        else:
+            face = draw_face(seed, split, number, image_size, version=version)
         picture, record = render_face(face)
         name = f"{split}/{number:05d}.jpg"
         ok, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, face.photo.quality])
@@ -174,14 +186,28 @@ def make_part(root: Path, split: str, part: int, seed: int, image_size: int) -> 
 
 
 def _in_parallel(
-    root: Path, split: str, todo: list[int], seed: int, image_size: int, workers: int, advance: Callable[[int], None]
+    root: Path,
+    split: str,
+    todo: list[int],
+    seed: int,
+    image_size: int,
+    workers: int,
+    version: Version,
+    advance: Callable[[int], None],
 ) -> None:
     """Share pieces among processes of our own interpreter (started anew: no fork of a process that holds a GPU)."""
     compile_renderer()
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     running = []
     for worker in range(workers):
-        arguments = [str(root), split, str(seed), str(image_size), *(str(p) for p in todo[worker::workers])]
+        arguments = [
+            version.name,
+            str(root),
+            split,
+            str(seed),
+            str(image_size),
+            *(str(p) for p in todo[worker::workers]),
+        ]
         running.append(
             subprocess.Popen([sys.executable, "-m", __name__, *arguments], env=environment, stderr=subprocess.PIPE)
         )
@@ -240,6 +266,7 @@ class _progress:
 def main() -> int:
     """A worker: make the given pieces of a split."""
     parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("version", choices=list(VERSIONS))
     parser.add_argument("root", type=Path)
     parser.add_argument("split", choices=list(storage.LABELS))
     parser.add_argument("seed", type=int)
@@ -249,7 +276,7 @@ def main() -> int:
     cv2.setNumThreads(1)
     try:
         for part in args.parts:
-            make_part(args.root, args.split, part, args.seed, args.image_size)
+            make_part(args.root, args.split, part, args.seed, args.image_size, VERSIONS[args.version])
     except WorkError as error:
         print(error, file=sys.stderr)
         return error.exit_code

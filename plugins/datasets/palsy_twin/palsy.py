@@ -1,4 +1,6 @@
-"""Unilateral peripheral facial palsy as a change of face-unit weights. Plausible to the eye, not clinically validated.
+"""Peripheral facial palsy as a change of face-unit weights: conditions, and how v1 of the twin shows them.
+
+Plausible to the eye, not clinically validated; v2's harder model is in ``palsy_v2``.
 
 Severity is continuous, 0 (House-Brackmann I) to 1 (VI): ``grade = 1 + 5 * severity``. House and Brackmann (1985) put
 the function that is left at 100, 80, 60, 40, 20 and 0 % for I to VI, which is ``1 - severity``; how each region
@@ -17,10 +19,12 @@ from parface_bench.registry.errors import UserError
 
 KINDS = ("healthy", "flaccid", "synkinetic")
 SIDES = ("left", "right")
+BOTH = "both"  # drawn by v2 only
 GRADES = ("I", "II", "III", "IV", "V", "VI")
 
 # Region -> (severity at which loss of movement begins, at which it is complete, its units).
-REGIONS: dict[str, tuple[float, float, tuple[str, ...]]] = {
+Regions = dict[str, tuple[float, float, tuple[str, ...]]]
+REGIONS: Regions = {
     "forehead": (0.0, 0.8, ("browInnerUp", "browOuterUp", "browDown")),
     "eye": (0.2, 1.0, ("eyeBlink",)),
     "lower lid and cheek": (0.0, 1.0, ("eyeSquint", "cheekSquint", "eyeWide")),
@@ -99,25 +103,37 @@ class Palsy:
     Attributes:
         kind: 'healthy', 'flaccid' or 'synkinetic'; side: 'left', 'right' (the subject's), '' when healthy.
         severity: 0 ... 1; variation: factor of each region of ``REGIONS``, about 1 (branches suffer differently).
+        other: severity of the right side where the side is 'both' (``severity`` is the left's then).
+        signs: factor of each resting sign of v2, about 1 (see ``palsy_v2``).
     """
 
     kind: str = "healthy"
     side: str = ""
     severity: float = 0.0
     variation: tuple[float, ...] = (1.0,) * len(REGIONS)
+    other: float = 0.0
+    signs: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UserError(f"palsy kind {self.kind!r} is not known; choose one of {', '.join(KINDS)}")
         if not 0 <= self.severity <= 1:
             raise UserError(f"palsy severity {self.severity} is outside the valid range 0 (grade I) to 1 (grade VI)")
-        if self.kind != "healthy" and self.side not in SIDES:
-            raise UserError(f"palsy side {self.side!r} is not known; choose left or right")
+        if self.kind != "healthy" and self.side not in (*SIDES, BOTH):
+            raise UserError(f"palsy side {self.side!r} is not known; choose left, right or both")
 
     @property
     def grade(self) -> str:
-        """House-Brackmann grade, 'I' ... 'VI', nearest to the severity."""
-        return GRADES[int(np.floor(self.severity * 5 + 0.5))]
+        """House-Brackmann grade, 'I' ... 'VI', nearest to the severity (of the worse side)."""
+        return GRADES[int(np.floor(max(self.severity, self.other) * 5 + 0.5))]
+
+    def on(self, side: int) -> float:
+        """Severity on a side (``LEFT`` or ``RIGHT``), 0 where it is well."""
+        if self.kind == "healthy":
+            return 0.0
+        if self.side == BOTH:
+            return self.severity if side == LEFT else self.other
+        return self.severity if side == (LEFT if self.side == "left" else RIGHT) else 0.0
 
 
 def draw_palsy(rng: np.random.Generator, healthy: float = 0.3, synkinetic: float = 0.25) -> Palsy:
@@ -131,11 +147,12 @@ def draw_palsy(rng: np.random.Generator, healthy: float = 0.3, synkinetic: float
     return Palsy("flaccid", SIDES[int(side < 0.5)], 0.1 + 0.9 * severity, variation)
 
 
-def loss(palsy: Palsy) -> dict[str, float]:
-    """Share of voluntary movement that each unit has lost on the affected side, 0 ... 1."""
+def loss(palsy: Palsy, regions: Regions = REGIONS, severity: float | None = None) -> dict[str, float]:
+    """Share of voluntary movement that each unit has lost on a side of this severity (the palsy's own), 0 ... 1."""
     out = {}
-    for (begin, complete, units), factor in zip(REGIONS.values(), palsy.variation, strict=True):
-        share = np.clip((palsy.severity - begin) / (complete - begin), 0, 1)
+    severity = palsy.severity if severity is None else severity
+    for (begin, complete, units), factor in zip(regions.values(), palsy.variation, strict=True):
+        share = np.clip((severity - begin) / (complete - begin), 0, 1)
         for unit in units:
             out[unit] = float(np.clip(share * factor, 0, 1)) if share < 1 else 1.0
     return out

@@ -40,8 +40,8 @@ class ParFace(TrainableMethod):
         depth: with a depth head.
         critics: with the critics of the self-supervised stages.
         encoder, decoder: backbones of the autoencoder.
-        codec: how landmarks become heatmaps and come back: fields of `parface_bench.data.heatmaps.codecs.HeatmapCodec` (sigma 7
-            on 128 px by default), or 'parface' for the original's.
+        codec: how landmarks become heatmaps and come back: fields of `parface_bench.data.heatmaps.codecs.HeatmapCodec`
+            (sigma 7 on 128 px by default), or 'parface' for the original's.
         mean: subtracted from the images' R, G, B in 0..1.
     """
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from parface_bench.data.batches.augment import Augmentation
+from parface_bench.data.batches.augmentation import Augmentation
 from parface_bench.methods.heads import annotated
 from parface_bench.methods.stage import Stage
 from parface_bench.plugins.methods.parface.frozen import FrozenFeatures

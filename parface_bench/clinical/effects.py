@@ -1,0 +1,44 @@
+"""Sizes of differences between two groups, and the correction of p-values for their number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def hedges_g(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Difference of means (a - b) over the pooled standard deviation, corrected for small groups."""
+    n, m = len(a), len(b)
+    if n < 2 or m < 2:
+        return None
+    pooled = ((n - 1) * np.var(a, ddof=1) + (m - 1) * np.var(b, ddof=1)) / (n + m - 2)
+    if pooled <= 0:
+        return None
+    return float((np.mean(a) - np.mean(b)) / np.sqrt(pooled) * (1 - 3 / (4 * (n + m) - 9)))
+
+
+def standardised_mean(d: np.ndarray) -> float | None:
+    """Mean of paired differences over their standard deviation, corrected likewise."""
+    sd = np.std(d, ddof=1) if len(d) > 1 else 0.0
+    return float(np.mean(d) / sd * (1 - 3 / (4 * len(d) - 5))) if sd > 0 else None
+
+
+def cliff_delta(a: np.ndarray, b: np.ndarray) -> float:
+    """How much oftener a value of ``a`` is above one of ``b`` than below: -1 to 1."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(np.concatenate([a, b]))
+    n, m = len(a), len(b)
+    above = ranks[:n].sum() - n * (n + 1) / 2
+    return float(2 * above / (n * m) - 1)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """p-values adjusted for their number (Holm, 1979), in the order given."""
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    factors = len(values) - np.arange(len(values))
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0)
+    return [float(v) for v in adjusted]
