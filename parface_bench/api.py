@@ -13,7 +13,7 @@ from parface_bench.results.result import Result, load_result
 
 if TYPE_CHECKING:
     from parface_bench.methods.base import Method
-    from parface_bench.runs.pipeline import Unfinished
+    from parface_bench.runs.unfinished import Unfinished
     from parface_bench.scoring import Evaluation
 
 P = ParamSpec("P")

@@ -56,7 +56,8 @@ def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> Non
         METHODS.spec(asked.base_method)
 
     from parface_bench.registry.faults import aside
-    from parface_bench.runs.pipeline import Unfinished, execute
+    from parface_bench.runs.pipeline import execute
+    from parface_bench.runs.unfinished import Unfinished
     from parface_bench.scoring.report import remarks, subset_table
     from parface_bench.training import distributed
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,37 +20,22 @@ from parface_bench.evaluation import score_index
 from parface_bench.leaderboard.plots import plot_ced
 from parface_bench.methods.build import build_method
 from parface_bench.methods.checkpoint import load_weights, method_of, save_atomic
-from parface_bench.methods.trainable import TrainableMethod
-from parface_bench.registry import PfError, catalogue
+from parface_bench.registry import PfError
 from parface_bench.results.provenance import environment
-from parface_bench.results.record import record, write_result
+from parface_bench.results.record import after_score, find_recorded, record, write_result
 from parface_bench.results.result import Result, load_result
-from parface_bench.runs.cost import measure
+from parface_bench.runs.done import computed_in, cost_of, part_of_set, what_was_done
 from parface_bench.runs.folder import CHECKPOINT, RunFolder, claim, open_log
 from parface_bench.runs.options import RunOptions
 from parface_bench.runs.plan import Plan
-from parface_bench.runs.trained import Trained
+from parface_bench.runs.unfinished import Unfinished, end_early
 from parface_bench.training import distributed, overlays
 from parface_bench.training.hooks import seconds_spent
 from parface_bench.training.loop import Training
-from parface_bench.training.predictions import predict_all, prediction_table, score_faces
+from parface_bench.training.predictions import predict_all, prediction_table, read_predictions, score_faces
 from parface_bench.training.progress import Progress
 
 PREDICTIONS = "predictions.parquet"
-
-
-@dataclass(frozen=True)
-class Unfinished:
-    """A run that ended before the landmarks were trained: it has a checkpoint, but nothing to score.
-
-    Attributes:
-        folder: the run's own.
-        document: ``method``, ``dataset``, ``seed``, ``run_dir``, ``checkpoint``, ``stages_done`` and ``stages_left``
-            (each ``"NUMBER NAME"``), ``command``, ``seconds``; also in ``unfinished.json``.
-    """
-
-    folder: Path
-    document: dict[str, Any]
 
 
 def execute(options: RunOptions) -> Result | Unfinished:
@@ -74,7 +58,7 @@ def execute(options: RunOptions) -> Result | Unfinished:
     folder = _claim(plan, progress)
     if folder.finished:
         progress.say(f"already finished: {folder.path}")
-        return load_result(folder.path)
+        return _completed(folder, plan, progress)
     log = open_log(folder.path if distributed.rank() == 0 else None)
     log.info("%s", plan.command())
     before = seconds_spent(folder.path) if folder.found else 0.0
@@ -88,7 +72,7 @@ def execute(options: RunOptions) -> Result | Unfinished:
             training.folder, training.log, training.clock = folder.path, log, clock
             trained_on, notes = _learn(training, plan)
             if training.left() and not options.record:
-                return _end_early(training, plan, progress)
+                return end_early(training, plan, progress)
         since = time.perf_counter()
         predictions = predict_all(method, plan.test, plan.recipe, progress)
         took = time.perf_counter() - since
@@ -99,18 +83,17 @@ def execute(options: RunOptions) -> Result | Unfinished:
             document = {
                 **evaluation.document,
                 **plan.identity(),
-                **_what_was_done(plan, training),
+                **what_was_done(plan, training),
                 "run_id": folder.path.name,
                 "trained_on": trained_on,
                 "command": plan.command(),
-                "environment": {**environment(), **_computed_in(plan, training)},
-                "cost": _cost(method, plan, 1000 * took / len(plan.test), progress),
+                "environment": {**environment(), **computed_in(plan, training)},
+                "cost": cost_of(method, plan, 1000 * took / len(plan.test), progress),
                 "seconds": round(clock(), 1),
                 "run_dir": str(folder.path),
-                "notes": [*plan.test.attrs.get("notes", []), *_part(plan), *notes],
+                "notes": [*plan.test.attrs.get("notes", []), *part_of_set(plan), *notes],
             }
-            catalogue.hook.pfbench_after_score(result=document)
-            full = write_result(document, evaluation.errors, folder.path)
+            full = write_result(after_score(document), evaluation.errors, folder.path)
             _draw(folder.path, plan, predictions, progress)
             if options.records and options.store is not None:
                 place = record(full, evaluation.errors, options.store, keep=folder.path)
@@ -125,6 +108,23 @@ def execute(options: RunOptions) -> Result | Unfinished:
         if isinstance(error, KeyboardInterrupt) and training is not None:
             progress.say("stopped; the same command with --resume goes on from here")
         raise
+    finally:
+        folder.release()
+
+
+def _completed(folder: RunFolder, plan: Plan, progress: Progress) -> Result:
+    """The result of a finished run, drawn and recorded now if a kill came before that."""
+    result = load_result(folder.path)
+    try:
+        if distributed.rank() == 0 and folder.lock is not None:  # else another process is at it
+            predictions = read_predictions(folder.path / PREDICTIONS, plan.test)
+            if predictions is not None and not (folder.path / "figures" / "ced.svg").is_file():
+                _draw(folder.path, plan, predictions, progress)
+            store = plan.options.store if plan.options.records else None
+            if store is not None and find_recorded(result.document, store) is None:
+                progress.say(f"recorded in {record(result.document, result.errors(), store, keep=folder.path)}")
+        distributed.wait()
+        return result
     finally:
         folder.release()
 
@@ -202,57 +202,6 @@ def rehearse(plan: Plan) -> None:
     score_index(plan.test, truth, plan.protocol, resamples=2)
 
 
-def _what_was_done(plan: Plan, training: Training | None) -> dict[str, Any]:
-    """What a result tells beyond its configuration: the crop really used, the training faces, the weights."""
-    done: dict[str, Any] = {"protocol_crop": plan.protocol.crop}
-    if plan.crop is not None:
-        done["crop"] = plan.crop.config()
-    if training is not None:
-        done["training_data"] = plan.selection.facts()
-        if plan.selection.labelled:
-            done["labelled"] = plan.selection.labelled
-    if plan.start_file is not None and plan.start is not None:
-        done["started_from"] = Trained(plan.start_file).facts()
-    if plan.checkpoint is not None:
-        done["checkpoint"] = plan.checkpoint.facts()
-    return done
-
-
-def _part(plan: Plan) -> list[str]:
-    """The sentence that a part of a data set is not the whole, where the set's size is known."""
-    counts = plan.selection.source.spec.counts
-    whole = sum(counts.get(split, 0) for split in plan.splits)
-    known = all(split in counts for split in plan.splits)
-    return [f"{len(plan.test)} of the {whole} faces of the scored splits"] if known and len(plan.test) < whole else []
-
-
-def _end_early(training: Training, plan: Plan, progress: Progress) -> Unfinished:
-    """Leave the checkpoint of a run that cannot be scored yet, and say which stages are left."""
-    left, folder = training.left(), training.folder
-    document = {
-        "method": plan.name,
-        "dataset": plan.selection.source.name,
-        "seed": plan.options.seed,
-        "run_dir": str(folder),
-        "checkpoint": str(folder / CHECKPOINT),
-        "stages_done": training.done,
-        "stages_left": left,
-        "recorded": False,
-        "command": plan.command(),
-        "seconds": round(training.clock(), 1),
-    }
-    if distributed.rank() == 0:
-        numbers = ",".join(stage.split(" ", 1)[0] for stage in left)
-        progress.say(
-            f"the landmarks were not trained yet, so nothing is predicted or recorded; left: {', '.join(left)}; go on "
-            f"with --stages {numbers} --from {folder / CHECKPOINT}"
-        )
-        write_atomic(folder / "unfinished.json", json.dumps({**document, "run_dir": "", "checkpoint": CHECKPOINT}))
-        training.log.info("finished: landmarks not trained yet")
-    distributed.wait()
-    return Unfinished(folder, document)
-
-
 def _learn(training: Training, plan: Plan) -> tuple[list[str], list[str]]:
     """Train; returns the data that the weights have seen, and what the result should note.
 
@@ -302,25 +251,3 @@ def _claim(plan: Plan, progress: Progress) -> RunFolder:
         progress.say("no unfinished run of this configuration and seed: a new one")
     progress.say(f"{'going on in' if found else 'run folder'} {path}")
     return folder or RunFolder(Path(path), finished=finished, found=found)
-
-
-def _computed_in(plan: Plan, training: Training | None) -> dict[str, Any]:
-    """What rounding depends on: device, threads, and the precision, which `amp: auto` leaves to the device."""
-    device = torch.cuda.get_device_name(plan.device) if plan.device.type == "cuda" else "cpu"
-    precision = {} if training is None else {"precision": training.precisions()}
-    return {"device": device, "threads": torch.get_num_threads(), **precision}
-
-
-def _cost(method: Any, plan: Plan, ms_per_face: float, progress: Progress) -> dict[str, Any]:
-    """What predicting costs; of a detector from elsewhere the time that this run's predictions took."""
-    if not isinstance(method, TrainableMethod):
-        return {"parameters": None, "ms_per_face": ms_per_face, "device": plan.device.type}
-    try:
-        found = measure(method, seconds=0.1)
-    except Exception as error:  # a run is not lost for it
-        progress.say(f"the method's cost was not measured: {type(error).__name__}: {error}")
-        return {}
-    if plan.recipe["predict"]["flip_test"]:
-        # every face is looked at twice
-        found.update({key: 2 * found[key] for key in ("gflops", "ms_per_face", "ms_per_face_batch32")}, flip_test=True)
-    return found
