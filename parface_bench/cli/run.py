@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from parface_bench.cli.options import Json, Plugins, takes_run_options
+from parface_bench.cli.screen import emit, emit_document, say
+
+if TYPE_CHECKING:
+    from parface_bench.leaderboard.table import Table
 
 
 def register(app: typer.Typer) -> None:
@@ -55,10 +59,12 @@ def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> Non
     if asked.train:
         METHODS.spec(asked.base_method)
 
+    from parface_bench.leaderboard.grids import table_grid
+    from parface_bench.leaderboard.render import render
     from parface_bench.registry.faults import aside
     from parface_bench.runs.pipeline import execute
     from parface_bench.runs.unfinished import Unfinished
-    from parface_bench.scoring.report import remarks, subset_table
+    from parface_bench.scoring.report import remarks, subset_grid, subset_table
     from parface_bench.training import distributed
 
     try:
@@ -71,24 +77,26 @@ def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> Non
     document = {**result.document, "run_dir": str(result.folder)}
     finished = not isinstance(result, Unfinished)
     for line in remarks(document) if finished else ():
-        typer.echo(f"pfbench: {line}", err=True)
+        say(line)
     if json:
-        import json as codec
-
-        typer.echo(codec.dumps(document, indent=2, allow_nan=False))
+        emit_document(document)
     elif finished:
-        typer.echo(subset_table(document))
+        plain, grids = subset_table(document), [subset_grid(document)]
         if asked.records and asked.store is not None:
-            typer.echo("\n" + _standing(document, asked.store))
-    typer.echo(f"pfbench: {result.folder}", err=True)
+            tables = _standing(document, asked.store)
+            plain += "\n\n" + render(tables, "md")
+            grids += [table_grid(table, around=document["run_id"]) for table in tables]
+        emit(plain, grids)
+        say(f"everything about this run: {result.folder}")
+        if asked.records:
+            say(f"next: pfbench leaderboard --dataset {document['dataset']}")
 
 
-def _standing(document: dict[str, Any], store: Path) -> str:
+def _standing(document: dict[str, Any], store: Path) -> list[Table]:
     """The leaderboard that a result is in, over all faces."""
     from parface_bench.leaderboard.board import group_of
-    from parface_bench.leaderboard.render import render
     from parface_bench.leaderboard.table import Selection
     from parface_bench.leaderboard.views import tables_of
 
     tables = tables_of(store, Selection(document["dataset"], document["protocol"], subsets=["full"]))
-    return render([t for t in tables if t.group == group_of(document)], "md")
+    return [t for t in tables if t.group == group_of(document)]

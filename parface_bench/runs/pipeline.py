@@ -158,6 +158,7 @@ def build(plan: Plan) -> tuple[Any, list[str]]:
         method = build_method(
             plan.spec.name, selection.schema, plan.recipe, selection.dims, crop, device=str(plan.device)
         )
+        trained_on += getattr(method, "trained_on", ())
     if plan.start is not None:
         load_weights(method, plan.start["state_dict"], str(plan.start_file))
         trained_on = list(plan.start.get("trained_on", []))
