@@ -39,6 +39,8 @@ def run(
     resume: bool = False,
     limit: int | None = None,
     overrides: Sequence[str] = (),
+    confidence: str = "own",
+    metrics: Sequence[str] = (),
     record: bool | None = None,
     store: str | Path | None = "leaderboards",
     train: bool = True,
@@ -51,7 +53,8 @@ def run(
         method: registered name, or ``METHOD+VARIANT``; with ``train=False`` also a checkpoint or a run's folder.
         dataset: registered name.
         profile, data_root, protocol, split, seed, device, labels, stages, from_checkpoint, out, resume, limit,
-            overrides, record, store, train, plugins, recipe: see :class:`parface_bench.runs.options.RunOptions`.
+            overrides, confidence, metrics, record, store, train, plugins, recipe: see
+            :class:`parface_bench.runs.options.RunOptions`.
 
     Returns:
         The result: ``.table()``, ``.errors()``, ``.worst(8).draw()``, ``.document``, ``.folder``. Of a run that ended

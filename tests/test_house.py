@@ -123,6 +123,12 @@ def test_imports_point_downward(path: Path) -> None:
     assert wrong == []
 
 
+def test_plugins_are_declared_beside_their_code() -> None:
+    """A plugin's own file is the only place of its facts: the packages hold no lists, and no list is read."""
+    packages = [path for path in sources("plugins") if path.name == "__init__.py"]
+    assert [str(p.relative_to(ROOT)) for p in packages if len(ast.parse(p.read_text(encoding="utf-8")).body) > 1] == []
+
+
 @pytest.mark.parametrize("folder", THIRD_PARTY)
 def test_low_rooms_import_little(folder: str) -> None:
     at_top, inside = THIRD_PARTY[folder]

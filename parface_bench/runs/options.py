@@ -73,6 +73,18 @@ class RunOptions:
     overrides: Annotated[
         tuple[str, ...], Option("--set", "Change a setting of the recipe (repeatable).", metavar="KEY=VALUE")
     ] = ()
+    confidence: Annotated[
+        str,
+        Option(
+            "--confidence",
+            "Confidence of a landmark: own (the method's), flip (any method) or none.",
+            ("run", "eval"),
+        ),
+    ] = "own"
+    metrics: Annotated[
+        tuple[str, ...],
+        Option("--metric", "Also compute this metric (repeatable).", ("run", "eval"), metavar="NAME"),
+    ] = ()
     record: Annotated[
         bool | None,
         Option(
@@ -103,7 +115,7 @@ class RunOptions:
         for key in ("data_root", "from_checkpoint", "out", "store"):
             if options.get(key) is not None:
                 options[key] = Path(options[key])
-        for key in ("overrides", "plugins"):
+        for key in ("overrides", "metrics", "plugins"):
             options[key] = tuple(options.get(key) or ())
         made = cls(method=str(method), dataset=dataset, **options)
         if made.limit is not None and made.limit < 2:

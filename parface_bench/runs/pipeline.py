@@ -74,12 +74,20 @@ def execute(options: RunOptions) -> Result | Unfinished:
             if training.left() and not options.record:
                 return end_early(training, plan, progress)
         since = time.perf_counter()
-        predictions = predict_all(method, plan.test, plan.recipe, progress)
+        found = predict_all(method, plan.test, plan.recipe, progress, options.confidence)
+        predictions = found.points
         took = time.perf_counter() - since
         if distributed.rank() == 0:
-            table = prediction_table(plan.test, predictions)
+            table = prediction_table(plan.test, predictions, found.confidence)
             write_atomic(folder.path / PREDICTIONS, lambda out: table.to_parquet(out, index=False))
-            evaluation = score_faces(plan.test, predictions, plan.protocol, getattr(method, "schema", ""))
+            evaluation = score_faces(
+                plan.test,
+                predictions,
+                plan.protocol,
+                getattr(method, "schema", ""),
+                found.confidence,
+                metrics=options.metrics,
+            )
             document = {
                 **evaluation.document,
                 **plan.identity(),
@@ -91,6 +99,7 @@ def execute(options: RunOptions) -> Result | Unfinished:
                 "cost": cost_of(method, plan, 1000 * took / len(plan.test), progress),
                 "seconds": round(clock(), 1),
                 "run_dir": str(folder.path),
+                "confidence": found.source,
                 "notes": [*plan.test.attrs.get("notes", []), *part_of_set(plan), *notes],
             }
             full = write_result(after_score(document), evaluation.errors, folder.path)

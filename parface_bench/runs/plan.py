@@ -13,13 +13,15 @@ import torch
 
 from parface_bench.data.images.crop import Crop
 from parface_bench.methods.checkpoint import read_checkpoint
+from parface_bench.methods.inference import SOURCES
 from parface_bench.methods.recipe import compose
-from parface_bench.registry import METHODS, MethodSpec, UserError
+from parface_bench.registry import METHODS, MethodSpec, UserError, nearest
 from parface_bench.results.provenance import config_hash
 from parface_bench.runs.folder import CHECKPOINT
 from parface_bench.runs.options import RunOptions, chosen_stages, owners_files
 from parface_bench.runs.trained import Trained
 from parface_bench.scoring import Protocol, load_protocol
+from parface_bench.scoring.metrics import resolve_metrics
 from parface_bench.training import distributed
 from parface_bench.training.optimizer import precision
 from parface_bench.training.selection import Selection
@@ -58,6 +60,9 @@ class Plan:
             UserError: an unknown method, data set, protocol, profile or recipe key; data that are not there; a
                 checkpoint that cannot be read, or that contradicts what is asked; a method that cannot do it.
         """
+        if options.confidence not in SOURCES:
+            raise UserError(f"confidence {options.confidence!r} does not exist{nearest(options.confidence, SOURCES)}")
+        resolve_metrics(options.metrics)
         checkpoint = None if options.train else Trained.of(options.method)
         name = checkpoint.content["method"] if checkpoint else options.method
         if checkpoint and name not in METHODS:
