@@ -26,6 +26,7 @@ COMMANDS = (
     "compare",
     "gap",
     "leaderboard",
+    "report",
     "predict",
     "bench",
     "list",
