@@ -27,6 +27,7 @@ COMMANDS = (
     "leaderboard",
     "predict",
     "bench",
+    "reproduce",
     "list",
     "show",
     "new",
