@@ -37,6 +37,7 @@ SPECS: list[DatasetSpec] = [
         TWIN,
         name="palsy-twin-v1",
         counts={**TWIN.counts, "paired": 500},
+        formerly={"palsy-twin": ("af10f5a3ed22bbae",)},
         target=f"{_HERE}.dataset:palsy_twin_v1",
         make_root=f"{_HERE}.generate:make_root_v1",
         summary="The twin's first version, with milder palsies: for results that were recorded on it",
