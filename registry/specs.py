@@ -87,6 +87,7 @@ class DatasetSpec(Spec):
         fallback: the data set that is used, with one line said, where no root of this one has been set.
         make_root: ``"module:attr"`` of a function ``(**options) -> Path`` that makes the data where no root is set.
         config_key: the set's name in the original code's ``local_config.ini``, where it differs from ``name``.
+        pairs: a 0/1 tag that is true of the face of each pair (column ``pair``) with which the other one is compared.
         formerly: other name -> fingerprints of data of this set that results were recorded on under that name.
     """
 
@@ -106,6 +107,7 @@ class DatasetSpec(Spec):
     fallback: str = ""
     make_root: Any = None
     config_key: str = ""
+    pairs: str = ""
     formerly: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 

@@ -16,6 +16,7 @@ TWIN = DatasetSpec(
     schema="ibug68",
     dims=3,
     splits=("train", "val", "test", "paired"),
+    pairs="healthy",
     protocol="parface",
     subsets={
         "healthy": "no palsy, natural asymmetry",
