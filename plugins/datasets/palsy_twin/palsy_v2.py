@@ -31,12 +31,12 @@ REST: dict[str, dict[str, float]] = {  # face units
     "lips": {"mouthLowerDown": 0.38},
 }
 REST_TARGETS: dict[str, dict[str, float]] = {  # shape targets
-    "brow": {"eyebrows/eyebrows-trans-down-{side}": 0.80},
+    "brow": {"eyebrows/eyebrows-trans-down-{side}": 0.68},
     "cheek": {"cheek/{s}-cheek-trans-down": 0.4},
     "corner": {"mouth/mouth-angles-down-{side}": 0.25},
 }
 REST_SIGNS: dict[str, dict[str, float]] = {  # fields of ``signs``
-    "brow": {"brow-tail": 0.8, "hood": 1.0},
+    "brow": {"brow-tail": 0.7, "hood": 0.6},
     "eye": {"lid-sag": 0.8},
     "cheek": {"cheek-sag": 0.6},
     "lips": {"lip-evert": 0.9},
@@ -131,7 +131,7 @@ def draw(rng: np.random.Generator, healthy: float = 0.3, synkinetic: float = 0.2
     """
     kind_at, side_at, grade_at, within, rare, second = rng.random(6)
     variation = tuple(float(v) for v in np.clip(1 + 0.12 * rng.normal(size=len(LOST)), 0.75, 1.3))
-    signs = tuple(float(v) for v in np.clip(1 + 0.25 * rng.normal(size=len(GROUPS)), 0.5, 1.5))
+    signs = tuple(float(v) for v in np.clip(1 + 0.2 * rng.normal(size=len(GROUPS)), 0.6, 1.25))
     if kind_at < healthy:
         return Palsy()
     kind = "synkinetic" if kind_at < healthy + synkinetic else "flaccid"

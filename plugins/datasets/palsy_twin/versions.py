@@ -54,6 +54,8 @@ def moved(head: Head, still: NDArray[np.float64], movement: Movement) -> NDArray
 
     def shape(points: NDArray[np.float64]) -> None:
         signs.deform(points, movement.signs)
+        if movement.signs:
+            signs.keep_teeth_in(points, movement.sides.get("mouthShift", [0.0])[0])
         for side, amount in enumerate(movement.bell):
             if amount:
                 up, outward = palsy_v2.BELL
