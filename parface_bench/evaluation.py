@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parface_bench.faces import get_schema
 from parface_bench.registry import UserError
-from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names
+from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names, protocol_of
 from parface_bench.scoring.scorer import RESAMPLES, Evaluation, evaluate
 from parface_bench.scoring.subsets import index_subsets
 
@@ -47,6 +48,7 @@ def score_index(
 
     protocol = load_protocol(protocol)
     truth = stack(index)
+    schema = _layout_of(index.attrs.get("schema", ""), protocol, truth.shape[1])
     columns = set(index.columns)
 
     def numbers(name: str) -> np.ndarray | None:
@@ -65,6 +67,7 @@ def score_index(
         np.asarray(predictions),
         protocol,
         ids=index["id"].to_numpy(dtype=object),
+        schema=schema,
         visible=visible,
         bbox=bbox,
         box_size=numbers("box_size"),
@@ -86,6 +89,8 @@ def score_tables(
     protocol: str | Path | Protocol | None = None,
     split: str | None = None,
     data_root: str | Path | None = None,
+    base: float = 0,
+    pred_base: float = 0,
     without_depth: bool = False,
     exclude_missing: bool = False,
     only: Iterable[str] = (),
@@ -100,6 +105,8 @@ def score_tables(
         gt: the same with the true landmarks; or
         dataset: name of a data set, with its ``split`` (default: its test splits) and ``data_root``.
         protocol: name, file or object; default that of the data set.
+        base: what the table of true landmarks, or the data set's, calls the first pixel (0 or 1).
+        pred_base: the same of the predictions; those of ``pfbench`` are 0-based.
         without_depth: leave out the metrics of depth where the protocol compares depth and the predictions have none.
         exclude_missing: faces without prediction (no row, or one without coordinates) are excluded, counted and named,
             as those that a method of ``run`` does not find; otherwise they are an error.
@@ -112,6 +119,7 @@ def score_tables(
         UserError: a file is wrong, ids do not match, the landmarks do not fit the protocol.
     """
     from parface_bench.data.index import stack
+    from parface_bench.data.own_layouts import find_layout
     from parface_bench.data.tables import align, read_table
 
     if (gt is None) == (dataset is None):
@@ -123,10 +131,10 @@ def score_tables(
         "seed": seed,
     }
     if dataset is not None:
-        index, protocol = _dataset(dataset, split, data_root, protocol)
-        predicted = read_table(pred, gaps=exclude_missing)
+        index, protocol = _dataset(dataset, split, data_root, protocol, base)
+        predicted = read_table(pred, gaps=exclude_missing, base=pred_base)
         shape = stack(index).shape
-        _check_fit(predicted, load_protocol(protocol), shape, f"data set {dataset!r}", without_depth)
+        _check_fit(predicted, protocol, shape, f"data set {dataset!r}", without_depth)
         ids = index["id"].to_numpy(dtype=object)
         rows = align(predicted, ids, f"data set {dataset!r}", exclude_missing)
         there = _there(predicted, rows)
@@ -137,9 +145,10 @@ def score_tables(
         if protocol is None:
             raise UserError(f"say how to score with --protocol NAME, one of: {', '.join(protocol_names())}")
         protocol = load_protocol(protocol)
-        truth = read_table(gt, truth=True)
-        protocol.schema_for(truth.points.shape[1])
-        predicted = read_table(pred, gaps=exclude_missing)
+        truth = read_table(gt, truth=True, base=base)
+        points = truth.points.shape[1]
+        schema = protocol.schema_for(points) or find_layout(Path(gt), points)[0]
+        predicted = read_table(pred, gaps=exclude_missing, base=pred_base)
         _check_fit(predicted, protocol, truth.points.shape, str(gt), without_depth)
         ids = truth.ids
         rows = align(predicted, ids, str(gt), exclude_missing)
@@ -150,6 +159,7 @@ def score_tables(
             _ordered(predicted, rows[there]),
             protocol,
             ids=scored.ids,
+            schema=schema,
             visible=scored.visible,
             bbox=scored.bbox,
             box_size=scored.numbers.get("box_size"),
@@ -169,20 +179,36 @@ def score_tables(
 
 
 def _dataset(
-    name: str, split: str | None, root: str | Path | None, protocol: str | Path | Protocol | None
-) -> tuple[pd.DataFrame, str | Path | Protocol]:
+    name: str, split: str | None, root: str | Path | None, protocol: str | Path | Protocol | None, base: float
+) -> tuple[pd.DataFrame, Protocol]:
     from parface_bench.data.index import fingerprint, join
     from parface_bench.data.source import load_index
     from parface_bench.registry import DATASETS
 
     spec = DATASETS.spec(name)
     splits = [split] if split else list(spec.test_splits)
-    frames = [load_index(name, s, root=root) for s in splits]
+    frames = [load_index(name, s, root=root, **({"base": base} if base else {})) for s in splits]
     index = join(frames) if len(frames) > 1 else frames[0]
+    index.attrs.setdefault("schema", frames[0].attrs["schema"])
     index.attrs.update(dataset=frames[0].attrs.get("dataset", name), data_fingerprint=fingerprint(index), split=splits)
-    if protocol is None and not spec.protocol:
-        raise UserError(f"data set {name!r} names no protocol: give one with --protocol")
-    return index, protocol if protocol is not None else spec.protocol
+    return index, protocol_of(spec) if protocol is None else load_protocol(protocol)
+
+
+def _layout_of(own: str, protocol: Protocol, points: int) -> str | None:
+    """The layout under which a data set's landmarks are scored.
+
+    Raises:
+        UserError: the protocol is for others, though there may be as many of them.
+    """
+    if not protocol.schemas:
+        return own or None
+    fitting = protocol.schema_for(points)
+    if own in protocol.schemas or not own or not get_schema(own).regions:
+        return fitting
+    raise UserError(
+        f"protocol {protocol.name!r} scores landmarks of {' or '.join(protocol.schemas)}, these are {own!r}: score "
+        "them under the protocol 'any'"
+    )
 
 
 def _check_fit(

@@ -7,10 +7,11 @@ import inspect
 import sys
 import traceback
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -19,14 +20,15 @@ from typing import Any
 import pluggy
 
 from parface_bench.registry import hookspecs
-from parface_bench.registry.declare import DECLARED
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.declare import MARK, marks
+from parface_bench.registry.declared import declared_in
+from parface_bench.registry.errors import NameClash, UserError, nearest
 from parface_bench.registry.faults import Broken, Noting, aside, sentence
 from parface_bench.registry.kind import Kind
-from parface_bench.registry.reading import read_declarations
 from parface_bench.registry.specs import KINDS, PLURALS, SPEC_TYPES, Spec
 
 NOTEBOOK = "__main__"
+FILE = "pfbench_plugin_"  # module names of --plugin files begin so
 
 
 class _Manager(pluggy.PluginManager):
@@ -61,18 +63,35 @@ class Hooks:
         return call
 
 
+@dataclass(frozen=True)
+class _Plugin:
+    """What an entry point, a file or a notebook has brought; ``module`` is None where none was imported."""
+
+    owner: str
+    specs: tuple[Spec, ...]
+    module: Any = None
+
+
+class _Registrar(list[Spec]):
+    """What ``pfbench_register`` is given."""
+
+    def add(self, spec: Spec) -> None:
+        """Declare a plugin."""
+        if type(spec) not in SPEC_TYPES.values():
+            raise TypeError(f"not a plugin specification: {spec!r}")
+        self.append(spec)
+
+
 class Catalogue:
     """All plugins that this process knows. One instance, :data:`parface_bench.registry.catalogue`, serves everybody."""
 
     def __init__(self) -> None:
         self.kinds: dict[str, Kind[Any]] = {name: Kind(name, self) for name in KINDS}
         self.broken: list[Broken] = []
-        self._discovered = False
-        self._owner = ""
-        self._owners: dict[int, str] = {}
-        self._files: dict[Path, ModuleType] = {}
-        self._modules: dict[str, str] = {}
-        self._read: list[EntryPoint] = []
+        self._plugins: dict[str, _Plugin] = {}  # by entry point, path of a file, or module of a notebook or script
+        self._by_name: dict[str, dict[str, Any]] | None = None
+        self._points: list[EntryPoint] | None = None
+        self._unread: list[tuple[str, str]] = []  # owners and modules that were only read so far
         self._manager = _Manager(hookspecs.GROUP)
         self._manager.add_hookspecs(hookspecs)
 
@@ -90,7 +109,6 @@ class Catalogue:
     @property
     def hook(self) -> Hooks:
         """Caller of hooks: ``catalogue.hook.pfbench_after_score(result=...)``; one that fails is noted as broken."""
-        self.discover()
         return Hooks(self)
 
     def hooks(self, name: str) -> list[tuple[str, Callable[..., list[Any]]]]:
@@ -98,7 +116,10 @@ class Catalogue:
         self.discover()
         plugins = [impl.plugin for impl in getattr(self._manager.hook, name).get_hookimpls()]
         return [
-            (self._owners[id(one)], self._manager.subset_hook_caller(name, [p for p in plugins if p is not one]))
+            (
+                self._plugins[str(self._manager.get_name(one))].owner,
+                self._manager.subset_hook_caller(name, [p for p in plugins if p is not one]),
+            )
             for one in plugins
         ]
 
@@ -106,40 +127,47 @@ class Catalogue:
         """A context in which a failure is noted in :attr:`broken` as the owner's fault instead of being raised."""
         return Noting(self.broken, owner, where)
 
+    def specs(self, kind: str) -> dict[str, Any]:
+        """All plugins of a kind by name, with what notebooks and scripts have declared since the last look."""
+        self.discover()
+        self._look_around()
+        return self._table()[kind]
+
     def add(self, spec: Spec) -> None:
-        """Take a plugin in.
+        """Take a plugin in; what the same owner added under this name before is replaced.
 
         Raises:
-            NameClash: another owner has declared this name, or the same one twice.
+            NameClash: another owner has declared this name.
         """
         if type(spec) not in SPEC_TYPES.values():
             raise TypeError(f"not a plugin specification: {spec!r}")
-        owner = self._owner or spec.owner or NOTEBOOK
-        self.kinds[spec.kind]._add(replace(spec, owner=owner), replace=not self._owner)
+        owner = spec.owner or NOTEBOOK
+        key = f"added by {owner}"
+        before = self._plugins[key].specs if key in self._plugins else ()
+        self._admit(
+            key, owner, [*(s for s in before if (s.kind, s.name) != (getattr(spec, "kind", ""), spec.name)), spec]
+        )
 
     def discover(self) -> None:
-        """Load all entry points once, and take in what was declared since the last look."""
-        if not self._discovered:
-            self._discovered = True
-            points = [(_owner_of(p), p) for p in entry_points(group=hookspecs.GROUP)]
-            self._modules = {p.module: owner for owner, p in points}
-            for owner, point in sorted(points, key=lambda pair: (pair[1].name != "builtin", pair[0], pair[1].name)):
-                with self.noting(owner):
-                    plain = not point.attr and point.module not in sys.modules
-                    specs = read_declarations(point.module) if plain else None
-                    self._load(owner, point.load if specs is None else partial(self._take_read, point, specs))
-        elif DECLARED and not self._owner:
-            self._take_declared()
+        """Load all entry points, once."""
+        if self._points is None:
+            points = entry_points(group=hookspecs.GROUP)
+            self._points = sorted(points, key=lambda p: (p.name != "builtin", _owner_of(p), p.name))
+            for point in self._points:
+                with self.noting(_owner_of(point)):
+                    self._load_point(_owner_of(point), point)
 
     def import_all(self) -> None:
-        """Import the installed plugins that were only read so far; one that fails is noted in :attr:`broken`."""
+        """Import the plugins of others that were only read so far; one that fails is noted in :attr:`broken`.
+
+        The toolkit's own are left: its tests import them, and torch with them.
+        """
         self.discover()
-        while self._read:
-            point = self._read.pop()
-            owner = _owner_of(point)
-            with self.noting(owner):
-                point.load()
-        self._take_declared()
+        unread, self._unread = self._unread, []
+        for owner, module in unread:
+            if not module.startswith(f"{__package__.partition('.')[0]}."):
+                with self.noting(owner):
+                    import_module(module)
 
     def load_file(self, path: str | Path) -> ModuleType:
         """Load a single-file plugin (``--plugin FILE``); a file that was loaded before is loaded afresh.
@@ -151,91 +179,140 @@ class Catalogue:
         path = Path(path)
         if not path.is_file():
             raise UserError(f"--plugin {path}: no such file")
-        place = path.resolve()
-
-        def load() -> ModuleType:
-            name = f"pfbench_plugin_{path.stem}"
-            if name in sys.modules and sys.modules[name].__file__ != str(place):
-                name += f"_{zlib.crc32(bytes(place)):08x}"
-            spec = importlib.util.spec_from_file_location(name, place)
-            if spec is None or spec.loader is None:
-                raise UserError("not a Python file (its name must end in .py)")
-            before = sys.modules.get(name)
-            module = sys.modules[name] = importlib.util.module_from_spec(spec)
-            try:
-                spec.loader.exec_module(module)
-            except BaseException:
-                del sys.modules[name]
-                if before is not None:
-                    sys.modules[name] = before
-                raise
-            return module
-
+        name = f"{FILE}{path.stem}"
+        if name in sys.modules and sys.modules[name].__file__ != str(path.resolve()):
+            name += f"_{zlib.crc32(bytes(path.resolve())):08x}"
+        before = sys.modules.pop(name, None)
         try:
-            self._files[place] = self._load(str(path), load, instead_of=self._files.get(place))
+            module, specs = self._import(name, partial(_import_file, name, path.resolve()))
+            self._admit(str(path.resolve()), str(path), specs, module)
         except (Exception, SystemExit) as error:
+            sys.modules.pop(name, None)
+            if before is not None:
+                sys.modules[name] = before
             raise UserError(f"--plugin {path}: {sentence(error)}") from error
-        return self._files[place]
+        return module
 
     def place_in_files(self, error: BaseException) -> str:
         """``FILE, line N`` of the innermost call in a file that :meth:`load_file` loaded; '' where there is none."""
         calls = reversed(traceback.extract_tb(error.__traceback__))
-        return next((f"{c.filename}, line {c.lineno}" for c in calls if Path(c.filename).resolve() in self._files), "")
+        return next(
+            (f"{c.filename}, line {c.lineno}" for c in calls if str(Path(c.filename).resolve()) in self._plugins), ""
+        )
 
     @contextmanager
     def temporarily(self) -> Iterator[Catalogue]:
         """What is declared or loaded inside is forgotten afterwards, for tests of plugins."""
         self.discover()
-        specs = {name: dict(kind._specs) for name, kind in self.kinds.items()}
-        broken, files, plugins = list(self.broken), dict(self._files), set(self._manager.get_plugins())
+        plugins, broken = dict(self._plugins), list(self.broken)
+        declared = {name: len(marks(module)) for name, module in sys.modules.items()}
         try:
             yield self
         finally:
-            DECLARED.clear()
-            for plugin in self._manager.get_plugins() - plugins:
-                self._manager.unregister(plugin)
-            for name, kind in self.kinds.items():
-                kind._restore(specs[name])
-            self.broken[:], self._files = broken, files
+            for name, module in list(sys.modules.items()):
+                if not self._owned(name):
+                    getattr(module, "__dict__", {}).get(MARK, [])[declared.get(name, 0) :] = []
+            for key in [k for k, plugin in self._plugins.items() if plugins.get(k) is not plugin]:
+                self._forget(key)
+            for key in plugins.keys() - self._plugins.keys():
+                self._admit(key, plugins[key].owner, plugins[key].specs, plugins[key].module)
+            self.broken[:] = broken
 
-    def _load(self, owner: str, load: Callable[[], Any], instead_of: Any = None) -> Any:
-        """Load one plugin module whole; what it had declared before it failed is taken back."""
-        self._take_declared()
-        snapshot = {name: dict(kind._specs) for name, kind in self.kinds.items()}
-        module = None
-        self._owner = owner
+    def _load_point(self, owner: str, point: EntryPoint) -> None:
+        declared = {} if point.attr else declared_in(point.module)
+        module, specs = None, declared.pop(point.module, None)
+        if point.module in sys.modules or specs is None or not (specs or declared):
+            module, specs = self._import(point.module, point.load)
+        elif specs:
+            self._unread.append((owner, point.module))
+        for name, read in declared.items():
+            with self.noting(owner):
+                if name in sys.modules or read is None:
+                    read = self._import(name, partial(import_module, name))[1]
+                else:
+                    self._unread.append((owner, name))
+                specs += read
+        self._admit(f"{owner} {point.name}", owner, specs, module)
+
+    def _import(self, name: str, load: Callable[[], Any]) -> tuple[Any, list[Spec]]:
+        """Import a plugin's module: itself, and what its own modules and those that it imported first declare."""
+        before = set(sys.modules)
+        with aside():
+            plugin = load()
+        own = [m for m in sys.modules if m == name or m.startswith(f"{name}.")]
+        own += [m for m in sys.modules if m not in before and m not in own and not self._owned(m)]
+        return plugin, [spec for m in own for spec in marks(sys.modules[m])]
+
+    def _owned(self, module: str) -> bool:
+        """Whether a module is a plugin's, and so not looked at for what a notebook or script declares."""
+        roots = [point.module for point in self._points or ()]
+        return module.startswith(FILE) or any(module == root or module.startswith(f"{root}.") for root in roots)
+
+    def _look_around(self) -> None:
+        """Take in what was declared in modules that are no plugin's: a notebook, a script and what it imports."""
+        for name, module in list(sys.modules.items()):
+            declared = marks(module)
+            if not declared or self._owned(name):
+                continue
+            known = self._plugins.get(name)
+            table = self._table()  # what a plugin has declared lazily says so again when its code is imported
+            fresh = [
+                s for s in declared if not ((old := table[s.kind].get(s.name)) and old.owner != name and _same(old, s))
+            ]
+            latest = {_label(spec): replace(spec, owner=name) for spec in fresh}
+            if tuple(latest.values()) == (known.specs if known is not None else ()):
+                continue
+            try:
+                self._admit(name, name, latest.values())
+            except NameClash:
+                vars(module)[MARK].pop()
+                raise
+
+    def _admit(self, key: str, owner: str, specs: Iterable[Spec], module: Any = None) -> None:
+        """Take a plugin in whole, in place of what stood under its key, or leave everything as it was."""
+        old = self._forget(key)
         try:
-            if instead_of is not None:
-                self._manager.unregister(instead_of)
-                for kind in self.kinds.values():
-                    kind._drop(self._owners[id(instead_of)])
-            with aside():
-                module = load()
-            if module is not None and not self._manager.is_registered(module):
-                self._owners[id(module)] = owner
-                self._register(module)
-            self._take_declared()
-            return module
+            specs = [*specs, *(self._register(key, module) if module is not None else ())]
+            self._plugins[key] = _Plugin(owner, self._checked(owner, specs), module)
+            self._by_name = None
         except BaseException:
-            DECLARED.clear()
-            if module is not None and self._manager.is_registered(module):
-                self._manager.unregister(module)
-            for name, specs in snapshot.items():
-                self.kinds[name]._restore(specs)
-            if instead_of is not None:
-                self._manager.register(instead_of)
+            self._manager.unregister(name=key) if self._manager.has_plugin(key) else None
+            if old is not None:
+                self._admit(key, old.owner, old.specs, old.module)
             raise
-        finally:
-            self._owner = ""
 
-    def _take_read(self, point: EntryPoint, specs: list[Spec]) -> None:
+    def _forget(self, key: str) -> _Plugin | None:
+        self._by_name = None
+        if self._manager.has_plugin(key):
+            self._manager.unregister(name=key)
+        return self._plugins.pop(key, None)
+
+    def _checked(self, owner: str, specs: Iterable[Spec]) -> tuple[Spec, ...]:
+        """The plugins with their owner's name, each once; those that another one has brought already are left out."""
+        found: dict[tuple[str, str], Spec] = {}
         for spec in specs:
-            self.add(spec)
-        self._read.append(point)
+            known = self._table()[spec.kind].get(spec.name) or found.get(_label(spec))
+            if known is None:
+                found[_label(spec)] = replace(spec, owner=owner)
+            elif not _same(known, spec) or (known.owner != owner and spec.kind != "layout"):
+                who = f"twice by {owner}" if known.owner == owner else f"by both {known.owner} and {owner}"
+                raise NameClash(f"{spec.kind} {spec.name!r} is declared {who}: rename one of them")
+        return tuple(found.values())
 
-    def _register(self, module: Any) -> None:
+    def _table(self) -> dict[str, dict[str, Any]]:
+        if self._by_name is None:
+            self._by_name = {kind: {} for kind in KINDS}
+            for plugin in self._plugins.values():
+                for spec in plugin.specs:
+                    self._by_name[spec.kind][spec.name] = spec
+        return self._by_name
+
+    def _register(self, key: str, module: Any) -> list[Spec]:
+        """Hand a module's hooks to pluggy; what its ``pfbench_register`` declares."""
+        if self._manager.is_registered(module):
+            return []
         try:
-            self._manager.register(module)
+            self._manager.register(module, name=key)
         except pluggy.PluginValidationError as error:  # a hook with arguments that it does not have
             raise UserError("; ".join(str(error).splitlines()[1:])) from error
         callers = self._manager.get_hookcallers(module) or []
@@ -245,17 +322,34 @@ class Catalogue:
         except pluggy.PluginValidationError as error:
             name = next((c.name for c in callers if not c.has_spec()), "")
             raise UserError(f"unknown hook {name!r}{nearest(name, known)}") from error
+        registrar = _Registrar()
         if hasattr(module, "pfbench_register"):
             others = [p for p in self._manager.get_plugins() if p is not module]
-            self._manager.subset_hook_caller("pfbench_register", others)(registry=self)
+            self._manager.subset_hook_caller("pfbench_register", others)(registry=registrar)
+        return registrar
 
-    def _take_declared(self) -> None:
-        while DECLARED:
-            module, spec = DECLARED.pop(0)
-            known = self.kinds[spec.kind]._specs.get(spec.name)
-            if known is not None and known.target == f"{module}:{getattr(spec.target, '__qualname__', '')}":
-                continue  # a lazy plugin's module, imported now, says again what its entry point has said
-            self.add(replace(spec, owner=self._modules.get(module, module)))
+
+def _import_file(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError("not a Python file (its name must end in .py)")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _label(spec: Spec) -> tuple[str, str]:
+    return spec.kind, spec.name
+
+
+def _same(one: Spec, other: Spec) -> bool:
+    """Whether two declarations are of one object, which either of them may give as ``"module:attr"``."""
+    if one.kind == "layout":
+        return one.load() == other.load()
+    targets = [one.target, other.target]
+    if any(isinstance(target, str) for target in targets):
+        targets = [t if isinstance(t, str) else f"{t.__module__}:{getattr(t, '__qualname__', '')}" for t in targets]
+    return targets[0] is targets[1] or (isinstance(targets[0], str) and targets[0] == targets[1])
 
 
 def _owner_of(point: EntryPoint) -> str:

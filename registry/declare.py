@@ -1,19 +1,25 @@
 """The decorators that declare a plugin beside its code: ``@metric("nme-mouth", unit="%", ...)``.
 
-A declaration is only noted here; the catalogue takes it in when the module that holds it has been loaded, or at the
-next look-up when it was made in a notebook.
+A decorator leaves its mark in the module where it stands and does nothing else; the catalogue looks at modules. So a
+module that fails takes its marks along, one that is loaded again has new ones, and nothing is kept on the side.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from parface_bench.registry.specs import SPEC_TYPES, LayoutSpec, Spec
 
 T = TypeVar("T")
-DECLARED: list[tuple[str, Spec]] = []
+MARK = "__pfbench_plugins__"
+
+
+def marks(module: Any) -> list[Spec]:
+    """What the decorators in a module have declared, in their order."""
+    return list(getattr(module, "__dict__", {}).get(MARK, ()))
 
 
 def make_spec(kind: str, name: str, target: Any, doc: str, facts: Mapping[str, Any]) -> Spec:
@@ -66,8 +72,8 @@ def _decorator(kind: str) -> Callable[..., Callable[[T], T]]:
             if kind == "method":  # what the class itself says need not be said again
                 schema = getattr(target, "schema", "")
                 told = {"trainable": hasattr(target, "stages"), "schema": schema if isinstance(schema, str) else ""}
-            for spec in make_specs(kind, name, target, target.__doc__ or "", {**told, **facts}):
-                DECLARED.append((getattr(target, "__module__", "__main__"), spec))
+            specs = make_specs(kind, name, target, target.__doc__ or "", {**told, **facts})
+            sys._getframe(1).f_globals.setdefault(MARK, []).extend(specs)
             return target
 
         return note

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from parface_bench.registry.requirements import install_command, missing
-from parface_bench.registry.specs import Spec
-
-HIDDEN = ("target", "make_root", "finish")  # code, not facts
+from parface_bench.registry.specs import CODE, Spec
 
 
 def facts(spec: Spec) -> dict[str, Any]:
     """The plugin's facts as JSON values, ``kind`` first; ``missing`` and ``install`` say what it lacks here."""
     found: dict[str, Any] = {"kind": spec.kind}
     for item in fields(spec):
-        if item.name not in HIDDEN:
+        if item.name not in CODE:
             found[item.name] = _plain(getattr(spec, item.name))
     found["missing"] = missing(spec)
     found["install"] = install_command(spec) if spec.needs else ""

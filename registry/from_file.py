@@ -44,6 +44,11 @@ def building_from_file(where: str) -> Iterator[None]:
         _active.reset(token)
 
 
+def being_built_from_file() -> bool:
+    """Whether a method is being built as a file asks; such a file may name plugins only, no path of Python's."""
+    return bool(_active.get())
+
+
 @contextmanager
 def importing() -> Iterator[None]:
     """A context for the import of a registered plugin's module, which is installed software and may do as it likes."""

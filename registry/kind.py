@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from parface_bench.registry.errors import NameClash, UserError, nearest
-from parface_bench.registry.from_file import options_from_file
+from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.from_file import being_built_from_file, options_from_file
 from parface_bench.registry.specs import PLURALS, Spec
 
 if TYPE_CHECKING:
@@ -25,14 +25,15 @@ class Kind(Generic[S]):
         self.name = name
         self.plural = PLURALS[name]
         self._catalogue = catalogue
-        self._specs: dict[str, S] = {}
+
+    @property
+    def _specs(self) -> dict[str, S]:
+        return self._catalogue.specs(self.name)
 
     def __iter__(self) -> Iterator[S]:
-        self._catalogue.discover()
         return iter(sorted(self._specs.values(), key=lambda s: (s.name.lower(), s.name)))
 
-    def __contains__(self, name: str) -> bool:
-        self._catalogue.discover()
+    def __contains__(self, name: object) -> bool:
         return name in self._specs
 
     def names(self) -> list[str]:
@@ -59,16 +60,21 @@ class Kind(Generic[S]):
         """
         if name in self:
             return self._specs[name]
-        return next((spec for spec in self if spec.provides(name)), None) or self.spec(name)
+        for spec in self:
+            with self._catalogue.noting(spec.owner, f"{self.name} {spec.name!r}"):
+                if spec.provides(name):
+                    return spec
+        return self.spec(name)
 
     def get(self, name: str) -> Any:
         """The plugin's object (function or class), imported now."""
         return self.spec(name).load()
 
     def build(self, config: str | dict[str, Any], **kwargs: Any) -> Any:
-        """Build from a name or a config ``{"type": NAME, ...}`` through mmengine's registry.
+        """Build from a name or a config ``{"type": NAME, ...}`` with mmengine's registry.
 
-        A backbone name that is not registered is offered to the families (timm).
+        A backbone name that is not registered is offered to the families (timm). As in any mmengine config, ``type``
+        may also be what was registered with ``registry.register_module`` or a path such as ``torch.nn.HuberLoss``.
 
         Raises:
             UserError: unknown name, an option that the plugin does not take or needs, or a missing extra.
@@ -76,60 +82,43 @@ class Kind(Generic[S]):
         config = {"type": config} if isinstance(config, str) else dict(config)
         config.update(kwargs)
         name = config["type"]
+        maker = self._elsewhere(name)
+        if maker is not None:
+            _check_options(f"{self.name} {name!r}", maker, config)
+            return self.registry.build(config)
         spec = self.provider(name)
         if spec.name != name:
-            config.update(type=spec.name, model=name)
-        if spec.name not in self._registry.module_dict:
-            self._registry.register_module(name=spec.name, module=spec.load())
+            config.update(model=name)
+        maker = spec.load()
+        self.registry.register_module(name=spec.name, module=maker, force=True)
+        who = f"{self.name} {spec.name!r}"
+        options = options_from_file(who, maker, {key: value for key, value in config.items() if key != "type"})
+        _check_options(who, maker, options)
         try:
-            return self._registry.build(config)
+            return self.registry.build({**options, "type": spec.name})
         except ModuleNotFoundError as error:
             if spec.needs:
                 raise spec.unusable(error) from error
             raise
 
     @cached_property
-    def _registry(self) -> Any:
+    def registry(self) -> Any:
+        """The ``mmengine.Registry`` of this kind, for configs and modules of mmengine's users."""
         # mmengine imports torch where it is installed, so it is met only when something is built
         from mmengine.registry import Registry
 
-        return Registry(self.name, scope="parface_bench", build_func=self._construct)
+        return Registry(self.name, scope="parface_bench")
 
-    def _construct(self, config: dict[str, Any], registry: Any) -> Any:
-        """As mmengine's own ``build_from_cfg``, but errors keep their sentence and options are checked first."""
-        options = dict(config)
-        name = options.pop("type")
-        maker = registry.module_dict[name]
-        options = options_from_file(f"{self.name} {name!r}", maker, options)
-        _check_options(f"{self.name} {name!r}", maker, options)
-        return maker(**options)
-
-    def _add(self, spec: S, *, replace: bool) -> None:
-        known = self._specs.get(spec.name)
-        if known is not None and self.name == "layout" and known.target is spec.target:
-            return  # two data sets of one layout
-        if known is not None and known.owner != spec.owner:
-            raise NameClash(
-                f"{self.name} {spec.name!r} is declared by both {known.owner} and {spec.owner}: rename one of them"
-            )
-        if known is not None and not replace:
-            raise NameClash(f"{self.name} {spec.name!r} is declared twice by {spec.owner}: rename one of them")
-        self._specs[spec.name] = spec
-        self._forget_built(spec.name)
-
-    def _drop(self, owner: str) -> None:
-        for name in [n for n, spec in self._specs.items() if spec.owner == owner]:
-            del self._specs[name]
-            self._forget_built(name)
-
-    def _restore(self, specs: dict[str, S]) -> None:
-        for name in [n for n, spec in self._specs.items() if specs.get(n) is not spec]:
-            self._forget_built(name)
-        self._specs = dict(specs)
-
-    def _forget_built(self, name: str) -> None:
-        if "_registry" in self.__dict__:
-            self._registry.module_dict.pop(name, None)
+    def _elsewhere(self, name: str) -> Any:
+        """What mmengine finds under a name that is no plugin's; None where the name is one's, or nobody's."""
+        if name in self or not ("." in name or name in self.registry.module_dict) or being_built_from_file():
+            return None
+        if any(spec.provides(name) for spec in self):
+            return None
+        try:
+            return self.registry.get(name)
+        except Exception:  # nothing of this name can be imported: the plugins' own sentence says what is known
+            return None
 
 
 def _check_options(who: str, maker: Callable[..., Any], options: dict[str, Any]) -> None:
@@ -141,6 +130,7 @@ def _check_options(who: str, maker: Callable[..., Any], options: dict[str, Any])
         known = None
     else:
         known = [p.name for p in parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    options = {name: value for name, value in options.items() if name != "type"}
     for name in options:
         if known is not None and name not in known:
             raise UserError(f"{who} takes no option {name!r}{nearest(name, known)}")

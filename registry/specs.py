@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, ClassVar
 
 from parface_bench.registry.errors import UserError
@@ -40,6 +40,9 @@ class Spec:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_@+-]*", self.name):
             raise ValueError(f"{self.kind} name {self.name!r}: letters, digits, '-', '_', '+' and '@' only")
+        for key in ("summary", "reference", "licence", "needs", "owner"):
+            if not isinstance(getattr(self, key), str):
+                raise TypeError(f"{self.kind} {self.name!r}: {key} must be a text, not {getattr(self, key)!r}")
 
     def load(self) -> Any:
         """The plugin's object, imported now if it was given lazily.
@@ -49,18 +52,17 @@ class Spec:
         """
         if not isinstance(self.target, str):
             return self.target
-        module, _, attr = self.target.partition(":")
         try:
             with aside(), importing():
-                return getattr(import_module(module), attr)
-        except Exception as error:
+                return resolve_name(self.target)
+        except (Exception, SystemExit) as error:
             raise self.unusable(error) from error
 
     def provides(self, name: str) -> bool:
         """Whether a name that is not registered is one of this plugin's, as 'resnet18' is timm's."""
         return False
 
-    def unusable(self, error: Exception) -> UserError:
+    def unusable(self, error: BaseException) -> UserError:
         """The sentence for a plugin that cannot be imported or built."""
         if isinstance(error, ModuleNotFoundError) and self.needs:
             return UserError(f"{self.kind} {self.name!r} needs the module {error.name!r}: {install_command(self)}")
@@ -249,6 +251,8 @@ class MethodSpec(Spec):
     task: str = "landmarks"
 
 
+# Facts that are code: in the decorator an object of the module, else "module:attr", imported when it is used.
+CODE = ("target", "make_root", "finish")
 _TYPES = (DatasetSpec, LayoutSpec, BackboneSpec, LossSpec, NormSpec, MetricSpec, MeasureSpec, MethodSpec)
 SPEC_TYPES: dict[str, type[Spec]] = {s.kind: s for s in _TYPES}
 KINDS = tuple(SPEC_TYPES)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from parface_bench.registry import catalogue
+from parface_bench.registry.declare import MARK
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("PFBENCH_SHARED", ROOT.parent / "shared"))
@@ -42,8 +43,9 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.fixture(autouse=True)
-def _own_faults() -> Iterator[None]:
-    """What a test breaks on purpose is not told of the catalogue in the next one."""
+def _own_plugins(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test breaks or declares on purpose is not met in the next one."""
     before = list(catalogue.broken)
     yield
     catalogue.broken[:] = before
+    vars(request.module).pop(MARK, None)

@@ -22,11 +22,11 @@ HEAVY = ("torch", "pandas", "scipy", "mmengine", "matplotlib", "timm", "cv2", "t
 # A room may import itself and rooms with a smaller number, never its neighbours on the same floor or those above.
 RUN = "parface_bench"  # the modules beside the packages: doctor
 FLOORS = {
-    "parface_bench.registry": 0,
     "parface_bench.configs": 0,
     "parface_bench.reported": 0,
+    "parface_bench.home": 0,
     "parface_bench.atomic": 1,
-    "parface_bench.home": 1,
+    "parface_bench.registry": 1,
     "parface_bench.faces": 2,
     "parface_bench.scoring": 3,
     "parface_bench.data": 4,

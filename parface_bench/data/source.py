@@ -17,6 +17,7 @@ from parface_bench.data.faults import Absent
 from parface_bench.data.images.archive import exists
 from parface_bench.data.images.face_boxes import attach
 from parface_bench.data.index import fingerprint, validate
+from parface_bench.data.own_layouts import beside, readopt
 from parface_bench.data.readers.sidecar import folders as sidecar_folders
 from parface_bench.data.roots import find_root, how_to_set
 from parface_bench.registry import DATASETS, DatasetSpec, PfError, UserError, nearest
@@ -71,7 +72,7 @@ class Source:
         function = self.spec.load()
         options = self._sizes(function, split, limit)
         prefix = f"{self.name}-{split}-{cache.digest(str(self.root.resolve()))[:8]}"
-        places = [self.root, *sidecar_folders(self.root)]
+        places = [self.root, *sidecar_folders(self.root), *_layout_files(self.root, options)]
         facts = (self.name, split, sorted(options.items()), _code_state(function))
         frame = cache.load(prefix, cache.stamp(places, *facts))
         if frame is None:
@@ -80,6 +81,7 @@ class Source:
             frame.attrs["fingerprint"] = fingerprint(frame)
             # stamped again: a set that makes its own data has just written them
             cache.save(prefix, cache.stamp(places, *facts), frame)
+        readopt(frame)
         for note in frame.attrs.get("notes", []):
             say(note)
         frame.attrs.update(root=str(self.folder), dataset=self.name)
@@ -211,6 +213,12 @@ def _points(schema: str) -> int:
     from parface_bench.faces import get_schema
 
     return len(get_schema(schema))
+
+
+def _layout_files(root: Path, options: dict[str, Any]) -> list[Path]:
+    """Layout files that a table of one file depends on; those in a folder are among its files anyway."""
+    found = [beside(root)] if root.is_file() else []
+    return [file for file in (*found, *(Path(str(v)) for v in options.values())) if file and file.is_file()]
 
 
 def _target(target: Any) -> Any:

@@ -21,13 +21,14 @@ from parface_bench.scoring.columns import FARTHEST
 BOX = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
 NUMBERS = ("box_size", "image_size", "yaw")
 SUBSET = "subset:"
+IMAGE = "image"  # names the faces of a table of true landmarks that has no ids
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableColumns:
     """Which columns are read, in order: coordinates landmark by landmark, then visibility, box, numbers, subsets.
 
-    ``gaps``: a row without any coordinate is no fault.
+    ``gaps``: a row without any coordinate is no fault. ``id``: the column that names the faces.
     """
 
     points: int
@@ -35,14 +36,15 @@ class Layout:
     columns: tuple[str, ...]
     visible: bool = False
     gaps: bool = False
+    id: str = "id"
 
     @staticmethod
-    def of(path: Path, names: list[str], truth: bool) -> Layout:
-        """The layout of a table with these column names; UserError where they do not make one."""
+    def of(path: Path, names: list[str], truth: bool) -> TableColumns:
+        """The columns of a table with these names; UserError where they do not make one."""
         spaced = next((n for n in names if n != n.strip()), None)
         if spaced is not None:
             raise UserError(f"{path}: the column name {spaced!r} has spaces around it; remove them from the header")
-        if "id" not in names:
+        if "id" not in names and not (truth and IMAGE in names):
             hint = "; is it separated by ';' or tabs instead of commas?" if len(names) == 1 and path.suffix else ""
             raise UserError(f"{path}: there is no column 'id' (the header must read id, x0, y0, x1, y1, ...){hint}")
         twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
@@ -75,7 +77,7 @@ class Layout:
                 raise UserError(f"{path}: a box needs the four columns {', '.join(BOX)}; it has {', '.join(box)}")
             columns += [f"v{i}" for i in range(points)] if visible else []
             columns += [*box, *(c for c in NUMBERS if c in names), *(c for c in names if c.startswith(SUBSET))]
-        return Layout(points, len(axes), tuple(columns), visible)
+        return TableColumns(points, len(axes), tuple(columns), visible, id="id" if "id" in names else IMAGE)
 
     def fault(self, values: np.ndarray) -> tuple[int, int] | None:
         """Row and column of the first cell that is wrong."""
@@ -107,9 +109,9 @@ class CsvTable:
     path: Path
     names: list[str]
 
-    def batches(self, layout: Layout) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Ids [n] and checked numbers [n, columns of the layout], batch by batch."""
-        types = {"id": pa.string(), **dict.fromkeys(layout.columns, pa.float64())}
+    def batches(self, wanted: TableColumns) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Ids [n] and checked numbers [n, columns that are wanted], batch by batch."""
+        types = {wanted.id: pa.string(), **dict.fromkeys(wanted.columns, pa.float64())}
         try:
             reader = pa.csv.open_csv(
                 self.path,
@@ -118,13 +120,13 @@ class CsvTable:
             )
             for batch in reader:
                 if batch.num_rows:
-                    yield _arrays(self.path, batch, layout, self.blame)
+                    yield _arrays(self.path, batch, wanted, self.blame)
         except pa.ArrowInvalid as error:
-            raise self.blame(layout) or UserError(f"{self.path} cannot be read: {_line(error)}") from error
+            raise self.blame(wanted) or UserError(f"{self.path} cannot be read: {_line(error)}") from error
 
-    def blame(self, layout: Layout) -> UserError | None:
+    def blame(self, wanted: TableColumns) -> UserError | None:
         """Find the first wrong row with a plain reader, which knows where it is."""
-        at = {name: self.names.index(name) for name in layout.columns}
+        at = {name: self.names.index(name) for name in wanted.columns}
         with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             rows = (row for row in csv.reader(file) if row)
             next(rows)
@@ -134,11 +136,11 @@ class CsvTable:
                 if len(row) != len(self.names):
                     return UserError(f"{where}: it has {len(row)} columns, the header has {len(self.names)}")
                 numbers = np.array([[_number(row[k]) for k in at.values()]])
-                fault = layout.fault(numbers)
+                fault = wanted.fault(numbers)
                 if fault:
-                    column = layout.columns[fault[1]]
-                    cell, name = row[at[column]], row[self.names.index("id")]
-                    return _bad_cell(self.path, number, name, column, cell, layout)
+                    column = wanted.columns[fault[1]]
+                    cell, name = row[at[column]], row[self.names.index(wanted.id)]
+                    return _bad_cell(self.path, number, name, column, cell, wanted)
         return None if number else UserError(f"{self.path} holds a header and no faces")
 
 
@@ -150,24 +152,24 @@ class ParquetTable:
     names: list[str]
     file: pa.parquet.ParquetFile
 
-    def batches(self, layout: Layout) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Ids [n] and checked numbers [n, columns of the layout], batch by batch."""
+    def batches(self, wanted: TableColumns) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Ids [n] and checked numbers [n, columns that are wanted], batch by batch."""
         try:
             first = 0
-            for batch in self.file.iter_batches(batch_size=65536, columns=["id", *layout.columns]):
+            for batch in self.file.iter_batches(batch_size=65536, columns=[wanted.id, *wanted.columns]):
                 if batch.num_rows:
-                    yield _arrays(self.path, batch, layout, None, first)
+                    yield _arrays(self.path, batch, wanted, None, first)
                 first += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{self.path} is a damaged Parquet file: {_line(error)}") from error
 
 
 def _arrays(
-    path: Path, batch: pa.RecordBatch, layout: Layout, blame: object = None, first: int = 0
+    path: Path, batch: pa.RecordBatch, wanted: TableColumns, blame: object = None, first: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    ids = batch.column(batch.schema.get_field_index("id")).cast(pa.string()).to_numpy(zero_copy_only=False)
-    values = np.empty((batch.num_rows, len(layout.columns)))
-    for k, name in enumerate(layout.columns):
+    ids = batch.column(batch.schema.get_field_index(wanted.id)).cast(pa.string()).to_numpy(zero_copy_only=False)
+    values = np.empty((batch.num_rows, len(wanted.columns)))
+    for k, name in enumerate(wanted.columns):
         column = batch.column(batch.schema.get_field_index(name))
         if pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
             values[:, k] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
@@ -177,18 +179,18 @@ def _arrays(
             values[:, k] = numbers
             for i, number in enumerate(numbers):
                 if math.isnan(number):
-                    raise _bad_cell(path, first + i + 1, str(ids[i]), name, cells[i], layout)
+                    raise _bad_cell(path, first + i + 1, str(ids[i]), name, cells[i], wanted)
     for empty in np.flatnonzero(pd.isna(ids) | (ids == "")):
         raise UserError(f"{path}, row {first + int(empty) + 1}: the id is empty")
-    fault = layout.fault(values)
+    fault = wanted.fault(values)
     if fault:
         row, k = fault
-        found = blame(layout) if callable(blame) else None
+        found = blame(wanted) if callable(blame) else None
         if isinstance(found, UserError):
             raise found
-        name = layout.columns[k]
+        name = wanted.columns[k]
         cell = batch.column(batch.schema.get_field_index(name))[row].as_py()
-        raise _bad_cell(path, first + row + 1, str(ids[row]), name, cell, layout)
+        raise _bad_cell(path, first + row + 1, str(ids[row]), name, cell, wanted)
     return ids, values
 
 
@@ -215,10 +217,10 @@ def open_table(path: Path) -> CsvTable | ParquetTable:
     return CsvTable(path, names)
 
 
-def _bad_cell(path: Path, row: int, face: str, column: str, cell: object, layout: Layout) -> UserError:
+def _bad_cell(path: Path, row: int, face: str, column: str, cell: object, wanted: TableColumns) -> UserError:
     what = "an empty cell" if cell is None or cell == "" else repr(cell)
     return UserError(
-        f"{path}, row {row} (id {face!r}), column {column!r}: found {what}, needs {layout.wants(column, cell)}"
+        f"{path}, row {row} (id {face!r}), column {column!r}: found {what}, needs {wanted.wants(column, cell)}"
     )
 
 

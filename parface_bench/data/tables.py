@@ -2,7 +2,8 @@
 
 A table of true landmarks may add ``bbox_x1, bbox_y1, bbox_x2, bbox_y2`` and ``box_size`` (pixels), ``image_size`` (side
 of the crop, pixels), ``yaw`` (degrees), ``v0, v1, ...`` (1: the landmark is visible, else 0; then its cells may be
-empty) and 0/1 columns named ``subset:NAME``. Other columns are not read. Ids are text: ``001`` and ``1`` are two faces.
+empty) and 0/1 columns named ``subset:NAME``. Other columns are not read. Ids are text: ``001`` and ``1`` are two faces;
+a table of true landmarks without them may have a column ``image``, which then names the faces.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from parface_bench.data.table_files import BOX, NUMBERS, SUBSET, Layout, open_table
+from parface_bench.data.readers.landmark_table import ids_of_images
+from parface_bench.data.table_files import BOX, IMAGE, NUMBERS, SUBSET, TableColumns, open_table
 from parface_bench.registry import UserError
 
 SHOWN = 5
@@ -73,33 +75,39 @@ class LandmarkTable:
         return digest.hexdigest()[:16]
 
 
-def read_table(path: str | Path, *, truth: bool = False, gaps: bool = False) -> LandmarkTable:
+def read_table(path: str | Path, *, truth: bool = False, gaps: bool = False, base: float = 0) -> LandmarkTable:
     """Read a landmark table.
 
     Args:
         path: CSV (with a header line) or Parquet, told apart by content.
         truth: also read what only a table of true landmarks has.
         gaps: a row whose coordinates are all empty is a face without landmarks (NaN), not a fault.
+        base: what the table calls the first pixel; it is taken off x, y and boxes.
 
     Raises:
         UserError: the file cannot be read or a cell is wrong; the sentence names file, row and column.
     """
     path = Path(path)
     source = open_table(path)
-    layout = replace(Layout.of(path, source.names, truth), gaps=gaps)
+    wanted = replace(TableColumns.of(path, source.names, truth), gaps=gaps)
     ids: list[np.ndarray] = []
     blocks: list[np.ndarray] = []
-    for batch in source.batches(layout):
+    for batch in source.batches(wanted):
         ids.append(batch[0])
         blocks.append(batch[1])
     if not ids:
         raise UserError(f"{path} holds a header and no faces")
     names = np.concatenate(ids)
+    if wanted.id == IMAGE:
+        names = np.array(ids_of_images(names), dtype=object)
     values = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     twice = pd.Index(names).duplicated()
     if twice.any():
         raise UserError(f"{path}: {_count(names[twice], 'id')} more than once; every face needs one row of its own")
-    table = _table(path, layout, names, values)
+    table = _table(path, wanted, names, values)
+    if base:
+        table.points[..., :2] -= base
+        table.bbox = None if table.bbox is None else table.bbox - base
     for name, mask in table.subsets.items():
         if not mask.any():
             raise UserError(f"{path}: subset {name!r} is empty: remove the column {SUBSET + name!r} or mark its faces")
@@ -136,13 +144,13 @@ def align(predictions: LandmarkTable, ids: np.ndarray, truth: str, gaps: bool = 
     return rows
 
 
-def _table(path: Path, layout: Layout, ids: np.ndarray, values: np.ndarray) -> LandmarkTable:
-    size = layout.points * layout.dims
-    points = np.ascontiguousarray(values[:, :size]).reshape(len(values), layout.points, layout.dims)
-    rest = {name: values[:, k] for k, name in enumerate(layout.columns) if k >= size}
+def _table(path: Path, wanted: TableColumns, ids: np.ndarray, values: np.ndarray) -> LandmarkTable:
+    size = wanted.points * wanted.dims
+    points = np.ascontiguousarray(values[:, :size]).reshape(len(values), wanted.points, wanted.dims)
+    rest = {name: values[:, k] for k, name in enumerate(wanted.columns) if k >= size}
     visible = None
-    if layout.visible:
-        visible = np.stack([rest[f"v{i}"] != 0 for i in range(layout.points)], axis=1)
+    if wanted.visible:
+        visible = np.stack([rest[f"v{i}"] != 0 for i in range(wanted.points)], axis=1)
         points = np.where(visible[..., None] | np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)
     return LandmarkTable(
         path,

@@ -6,10 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench import backbone
 from parface_bench.plugins.backbones.blocks import InverseBlock, deconv4x4, initialise, scaled
 from parface_bench.registry import UserError
 
 
+@backbone(
+    "inverse_resnet",
+    takes="codes",
+    summary="ResNet-18 turned round, from a code to an image; the decoder P of 3FabRec and ParFace-Net",
+    reference="Browatzki & Wallraven, 3FabRec, CVPR 2020, arXiv:1911.10448",
+)
 class InverseResNet(nn.Module):
     """Decoder of Browatzki & Wallraven, "3FabRec" (CVPR 2020, arXiv:1911.10448).
 

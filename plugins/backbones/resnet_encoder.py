@@ -7,12 +7,18 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench import backbone
 from parface_bench.plugins.backbones.blocks import BasicBlock, initialise, scaled
 from parface_bench.registry import UserError
 
 SIZES = (64, 128, 256, 512, 1024)
 
 
+@backbone(
+    "resnet_encoder",
+    summary="ResNet-18 from an image of 64 to 1024 px to a code; the encoder Q of 3FabRec and ParFace-Net",
+    reference="Browatzki & Wallraven, 3FabRec, CVPR 2020, arXiv:1911.10448",
+)
 class ResNetEncoder(nn.Module):
     """Encoder of Browatzki & Wallraven, "3FabRec" (CVPR 2020, arXiv:1911.10448).
 

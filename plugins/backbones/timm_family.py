@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import timm
 from torch import Tensor, nn
 
+from parface_bench import backbone
 from parface_bench.methods.crop_side import crop_side
 from parface_bench.registry import UserError, nearest
 
@@ -26,6 +27,14 @@ SHAPING = frozenset({
 })  # fmt: skip
 
 
+@backbone(
+    "timm",
+    summary="every model of timm, by its own name (resnet18, convnext_tiny, hrnet_w18, ...)",
+    reference="https://github.com/huggingface/pytorch-image-models",
+    licence="Apache-2.0 (code); weights: see the model's card",
+    family=True,
+    example="resnet18",
+)
 class TimmBackbone(nn.Module):
     """A model of timm (Wightman, 2019) as a feature pyramid or with its classifier replaced.
 

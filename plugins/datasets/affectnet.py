@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.images.archive import PICTURES, read_bytes, walk
 from parface_bench.data.index import index
@@ -23,6 +24,19 @@ FOLDERS = {"train": "train_set", "val": "val_set"}
 BOX = ["face_x", "face_y", "face_width", "face_height"]
 
 
+@dataset(
+    "affectnet",
+    summary="AffectNet: faces with eight expressions; its 68 landmarks are a detector's, no truth",
+    reference="http://mohammadmahoor.com/affectnet/",
+    licence="on request, for research",
+    schema="ibug68",
+    splits=("train", "val"),
+    test_splits=(),
+    subsets={"expression=...": "neutral, happy, sad, surprise, fear, disgust, anger, contempt"},
+    counts={"train": 287651, "val": 3999},
+    citation="Mollahosseini et al., AffectNet: A Database for Facial Expression, Valence, and Arousal, 2017",
+    how_to_get="on request from its authors (University of Denver)",
+)
 def affectnet(root: Path, split: str) -> pd.DataFrame:
     """AffectNet from ``{train,val}_set`` with ``.npy`` files, or from a CSV: the official one or ParFace's."""
     own = find(root, "affectnet_annotations.csv") if split == "train" else None

@@ -8,13 +8,30 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
 from parface_bench.data.readers.aflw import parse_release, read_sqlite
 from parface_bench.data.readers.lookup import Pictures
+from parface_bench.faces.layouts import AFLW19, AFLW21
 from parface_bench.registry.errors import UserError
 
 
+@dataset(
+    "aflw",
+    summary="Annotated Facial Landmarks in the Wild: 19 landmarks at all yaws",
+    reference="https://www.tugraz.at/institute/icg/research/team-bischof/lrs/downloads/aflw/",
+    licence="on request, research only",
+    layout=[AFLW19, AFLW21],
+    splits=("train", "full", "frontal"),
+    test_splits=("full",),
+    protocol="aflw",
+    subsets={"frontal": "test faces with all 19 landmarks visible (1,165)"},
+    counts={"train": 20000, "full": 4386, "frontal": 1165},
+    overlaps={"full": ("aflw:frontal",)},
+    citation="Köstinger et al., Annotated Facial Landmarks in the Wild, 2011; split of Zhu et al., CVPR 2016",
+    how_to_get="ask TU Graz for AFLW; AFLWinfo_release.mat is on the CUHK page of Zhu et al. (compositional)",
+)
 def aflw(root: Path, split: str) -> pd.DataFrame:
     """AFLW from ``AFLWinfo_release.mat`` (the split of the literature), or else from ``aflw.sqlite``.
 

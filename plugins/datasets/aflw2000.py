@@ -9,11 +9,31 @@ from typing import Any
 
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.index import index
 from parface_bench.data.readers import pose3d
 from parface_bench.data.readers.sidecar import find
+from parface_bench.plugins.datasets.menpo2d import PUBLIC as MENPO
+from parface_bench.plugins.datasets.w300 import PUBLIC as W300
 
 
+@dataset(
+    "aflw2000-3d",
+    summary="AFLW2000-3D: 2,000 faces at all yaws with 68 landmarks in 3D",
+    reference="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
+    licence="research only",
+    schema="ibug68",
+    dims=3,
+    splits=("test",),
+    train_splits=(),
+    protocol="aflw2000-3d",
+    subsets={"yaw-0-30": "absolute yaw up to 30", "yaw-30-60": "above 30, up to 60", "yaw-60-90": "above 60"},
+    counts={"test": 2000},
+    overlaps={"test": ("aflw", "merl-rav", "menpo2d:train")},  # AFLW's first 2,000 photographs
+    citation="Zhu et al., Face Alignment Across Large Poses: A 3D Solution, CVPR 2016",
+    how_to_get="download AFLW2000-3D.zip from its page and unpack it",
+    config_key="aflw20003d",
+)
 def aflw2000_3d(root: Path, split: str, base: int = 1) -> pd.DataFrame:
     """AFLW2000-3D from its ``.mat`` files, or from ParFace's JSON and yaws; ``base`` 0: the ``.mat`` are 0-based."""
     table = find(root, "aflw2000_3D_anno_vd.json")
@@ -26,6 +46,27 @@ def aflw2000_3d(root: Path, split: str, base: int = 1) -> pd.DataFrame:
     return frame
 
 
+@dataset(
+    "300w-lp",
+    summary="300W across large poses: 61,225 renderings with 68 landmarks in 3D",
+    reference="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
+    licence="research only",
+    schema="ibug68",
+    dims=3,
+    splits=("train", "val", "all"),
+    test_splits=("val",),
+    protocol="parface",
+    subsets={"source=...": "afw, helen, ibug, lfpw; 300W's test photographs are in it"},
+    counts={"all": 122450},
+    overlaps={
+        "train": (*W300, *MENPO),
+        "val": (*W300, *MENPO),
+        "all": ("300w-lp:train", "300w-lp:val", *W300, *MENPO),
+    },
+    citation="Zhu et al., Face Alignment Across Large Poses: A 3D Solution, CVPR 2016",
+    how_to_get="download 300W-LP.zip from its page and unpack it; ParFace's 300wLP_anno_tr.json goes to csv/",
+    config_key="wlp300",
+)
 def w300_lp(root: Path, split: str, base: int = 1) -> pd.DataFrame:
     """300W-LP from its ``.mat`` files or ParFace's JSON, split by photograph: one in ten is for validation.
 

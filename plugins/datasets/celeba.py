@@ -7,17 +7,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.images.archive import read_bytes, safe_name, walk
 from parface_bench.data.index import index
 from parface_bench.data.readers.box_table import detected
 from parface_bench.data.readers.pose3d import corners
 from parface_bench.data.readers.tables import lines
+from parface_bench.faces.hub import POINTS5
 from parface_bench.registry.errors import UserError
 
 PARTS = {"train": "0", "val": "1", "test": "2"}
 LISTS = {"img_celeba": "list_landmarks_celeba.txt", "img_align_celeba": "list_landmarks_align_celeba.txt"}
 
 
+@dataset(
+    "celeba",
+    summary="CelebA: 202,599 faces with boxes and five landmarks",
+    reference="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+    licence="non-commercial research",
+    layout=POINTS5,
+    splits=("train", "val", "test", "all"),
+    counts={"train": 162770, "val": 19867, "test": 19962, "all": 202599},
+    overlaps={"all": ("celeba",)},
+    citation="Liu et al., Deep Learning Face Attributes in the Wild, ICCV 2015",
+    how_to_get="download Img, Anno and Eval from its page into one folder; or csv/celeba_annotations.csv",
+)
 def celeba(root: Path, split: str) -> pd.DataFrame:
     """CelebA from its lists (in the wild if ``img_celeba`` is there, else aligned), or from ParFace's boxes."""
     found = detected(root, "celeba_annotations.csv", folders=("img_align_celeba", "img_celeba"))

@@ -8,17 +8,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
 from parface_bench.data.readers import hdf
 from parface_bench.data.readers.mat import load_mat, variable
 from parface_bench.data.readers.pose3d import corners
+from parface_bench.faces.layouts import COFW29
 from parface_bench.registry.errors import UserError
 
 SUFFIX = {"train": "Tr", "test": "T"}
 
 
+@dataset(
+    "cofw",
+    summary="Caltech Occluded Faces in the Wild: 29 landmarks with occlusion",
+    reference="https://data.caltech.edu/records/bc0bf-nc666",
+    licence="research only",
+    layout=COFW29,
+    protocol="cofw",
+    counts={"train": 1345, "test": 507},
+    overlaps={"train": ("300w:train",)},  # 845 of them are LFPW's
+    citation="Burgos-Artizzu et al., Robust face landmark estimation under occlusion, ICCV 2013",
+    how_to_get="download COFW_color.zip from its page and unpack it",
+)
 def cofw(root: Path, split: str) -> pd.DataFrame:
     """COFW from ``COFW_{train,test}_color.mat``, which hold the pictures too; 1-based there."""
     ref, kind = _colour(root, split), SUFFIX[split]
@@ -37,6 +51,20 @@ def cofw(root: Path, split: str) -> pd.DataFrame:
     )
 
 
+@dataset(
+    "cofw68",
+    summary="COFW's test faces with 68 landmarks and occlusion",
+    reference="https://github.com/golnazghiasi/cofw68-benchmark",
+    licence="research only",
+    schema="ibug68",
+    splits=("test",),
+    train_splits=(),
+    protocol="300w",
+    counts={"test": 507},
+    overlaps={"test": ("cofw:test",)},
+    citation="Ghiasi and Fowlkes, Occlusion Coherence: Detecting and Localizing Occluded Faces, 2015",
+    how_to_get="clone cofw68-benchmark and put COFW_test_color.mat (see data set cofw) into the same folder",
+)
 def cofw68(root: Path, split: str) -> pd.DataFrame:
     """COFW's test pictures with the 68 points of ``test_annotations/N_points.mat``; 1-based there."""
     ref = _colour(root, "test")

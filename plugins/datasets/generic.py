@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import Absent
 from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
+from parface_bench.data.own_layouts import find_layout
 from parface_bench.data.readers.box_table import all_pictures
 from parface_bench.data.readers.coco import parse_coco
-from parface_bench.data.readers.landmark_table import parse_table
+from parface_bench.data.readers.landmark_table import ids_of_images, parse_table
 from parface_bench.data.readers.lookup import Pictures
-from parface_bench.faces import schemas_with
 
 
+@dataset(
+    "landmark-table",
+    summary="any CSV or Parquet table: image, x0, y0[, z0], x1, ..., optional id, box, yaw, subsets",
+    reference="docs/add-a-dataset.md",
+    splits=("train", "val", "test", "all"),
+    test_splits=("test",),
+    overlaps={"all": ("landmark-table",)},
+    how_to_get="write the table and give it, or its folder, as --data-root",
+)
 def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFrame:
     """A CSV or Parquet table ``id, image, x0, y0[, z0], x1, ...``, optional ``bbox_x1`` ..., ``yaw``, ``subset:NAME``.
 
@@ -24,18 +34,17 @@ def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") ->
         root: the table, or a folder with ``SPLIT.csv`` or ``.parquet``, or with one table (a column ``split`` selects).
         split: rows to keep; ``all`` keeps every row.
         base: what the table calls the first pixel.
-        schema: landmark schema; by the number of points if not given.
+        schema: landmark layout, by name or as a YAML file; if not given, ``TABLE.layout.yaml`` or ``layout.yaml``
+            beside the table, else the only known one with so many points, else none.
     """
     file, chosen = _one(root, split, {".csv", ".parquet"})
     labels, tags = parse_table(read_bytes(file.parent, file.name), str(file), base)
     labels = Pictures(file.parent).resolve(labels, lambda row: f"{file}: row {row.Index + 2}")
     if "id" not in labels:  # the second face of a picture is called NAME#2
-        names = [str(PurePosixPath(ref).with_suffix("")) for ref in labels["picture"]]
-        number = labels.groupby("picture").cumcount() + 1
-        labels["id"] = [name if k == 1 else f"{name}#{k}" for name, k in zip(names, number, strict=True)]
+        labels["id"] = ids_of_images(labels["image"])
     if not chosen and split != "all" and "split" in labels:
         labels = labels[labels["split"] == split]
-    columns = {c: c for c in ("yaw", "box_size") if c in labels}
+    columns = {c: c for c in ("yaw", "box_size", "image_size", "visible") if c in labels}
     frame = index(
         labels.drop(columns=["split"], errors="ignore"),
         image="picture",
@@ -46,9 +55,18 @@ def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") ->
         tags=tags,
         **columns,
     )
-    return _schema(frame, schema)
+    return _schema(frame, file, schema)
 
 
+@dataset(
+    "coco",
+    summary="any COCO-style keypoints JSON",
+    reference="https://cocodataset.org/#format-data",
+    splits=("train", "val", "test", "all"),
+    test_splits=("test",),
+    overlaps={"all": ("coco",)},
+    how_to_get="give the JSON, or the folder of JSON and pictures, as --data-root",
+)
 def coco(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFrame:
     """COCO-style keypoints: a JSON with ``images`` and ``annotations`` (``keypoints`` x, y, v; ``bbox`` x, y, w, h).
 
@@ -71,9 +89,19 @@ def coco(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFr
         split=split,
         **{c: c for c in ("box_size",) if c in labels},
     )
-    return _schema(frame, schema)
+    return _schema(frame, file, schema)
 
 
+@dataset(
+    "image-folder",
+    summary="any folder (or tars) of pictures, for self-supervision",
+    reference="docs/add-a-dataset.md",
+    splits=("train", "val", "test", "all"),
+    train_splits=("all",),
+    test_splits=(),
+    overlaps={"all": ("image-folder",)},
+    how_to_get="give the folder as --data-root",
+)
 def image_folder(root: Path, split: str) -> pd.DataFrame:
     """Every picture of a folder (and of tars in it), without landmarks; of the split's own folder if there."""
     folder = split if split != "all" and (root / split).is_dir() else ""
@@ -100,9 +128,11 @@ def _one(root: Path, split: str, suffixes: set[str]) -> tuple[Path, bool]:
     return root / fitting[0], bool(named)
 
 
-def _schema(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
-    """The schema given, or the one that has this many points."""
+def _schema(frame: pd.DataFrame, file: Path, schema: str) -> pd.DataFrame:
+    """The layout of the table's landmarks; '' where it has none."""
     marks: Any = next((m for m in frame["landmarks"] if m is not None), None)
-    known = [] if schema or marks is None else schemas_with(len(marks))
-    frame.attrs["schema"] = schema or (known[0] if len(known) == 1 else "")
+    frame.attrs["schema"] = ""
+    if marks is not None:
+        frame.attrs["schema"], more = find_layout(file, len(marks), schema)
+        frame.attrs.update(more)
     return frame

@@ -7,15 +7,35 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.images.archive import PICTURES, read_bytes, walk
 from parface_bench.data.index import index
 from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.tables import lines, text_numbers
+from parface_bench.faces.layouts import LAPA106
+from parface_bench.plugins.datasets.menpo2d import PUBLIC as MENPO
+from parface_bench.plugins.datasets.w300 import PUBLIC as W300
 from parface_bench.registry.errors import UserError
 
+# its photographs are 300W-LP's, and so 300W's, and MegaFace's
+SOURCES = ("300w-lp", *W300, *MENPO)
 
+
+@dataset(
+    "lapa",
+    summary="LaPa: 106 landmarks on more than 22,000 faces",
+    reference="https://github.com/jd-opensource/lapa-dataset",
+    licence="non-commercial research",
+    layout=LAPA106,
+    splits=("train", "val", "test"),
+    protocol="lapa",
+    counts={"train": 18176, "val": 2000, "test": 2000},
+    overlaps={"train": SOURCES, "val": SOURCES, "test": SOURCES},
+    citation="Liu et al., A New Dataset and Boundary-Attention Semantic Segmentation for Face Parsing, AAAI 2020",
+    how_to_get="download LaPa.tar.gz as its page says and unpack it",
+)
 def lapa(root: Path, split: str) -> pd.DataFrame:
     """LaPa from ``{train,val,test}/landmarks/*.txt`` and ``{train,val,test}/images/*.jpg``; 0-based there."""
     folder = next((f for f in (root / split, root / "LaPa" / split) if (f / "landmarks").is_dir()), None)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
@@ -21,6 +22,21 @@ from parface_bench.registry.errors import UserError
 NAMES = ("pts_3d", "pts_2d", "pt2d")
 
 
+@dataset(
+    "ls3d",
+    summary="LS3D-W: 230,000 faces with 68 landmarks of the 3D kind, seen in 2D",
+    reference="https://www.adrianbulat.com/face-alignment",
+    licence="research only",
+    schema="ibug68",
+    splits=("all",),
+    train_splits=("all",),
+    test_splits=("all",),
+    protocol="300w",
+    subsets={"source=...": "the source set, by its folder"},
+    overlaps={"all": ("300w", "300w-lp", "menpo2d", "lapa", "aflw2000-3d", "aflw", "merl-rav")},
+    citation="Bulat and Tzimiropoulos, How far are we from solving the 2D & 3D Face Alignment problem?, ICCV 2017",
+    how_to_get="ask for it on its page; ParFace's ls3d.ljson goes to csv/, LS3D.tar to the root; .t7 has no reader",
+)
 def ls3d(root: Path, split: str) -> pd.DataFrame:
     """LS3D-W from ParFace's ``ls3d.ljson`` and pictures or tar (0-based), or ``.mat`` files beside the pictures."""
     table = find(root, "ls3d.ljson")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import read_bytes
 from parface_bench.data.index import index
@@ -16,14 +17,42 @@ from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.data.readers.sidecar import find
 from parface_bench.data.readers.tables import parse_json_table, points
+from parface_bench.faces.layouts import MENPO39, MENPO84
 from parface_bench.registry.errors import UserError
 
 TABLES = {split: f"menpo_{split}.ljson" for split in ("train", "common", "challenging", "full")} | {
     "private": "300W.ljson"
 }
+PUBLIC = ("menpo2d:train", "menpo2d:common", "menpo2d:challenging", "menpo2d:full")
 PROFILE = {"profile": "menpo39", "test-profile": "menpo39"}
 
 
+@dataset(
+    "menpo2d",
+    summary="Menpo 2D and 300W together: 68 landmarks, profiles with 39",
+    reference="https://ibug.doc.ic.ac.uk/resources/2nd-facial-landmark-tracking-competition-menpo-ben/",
+    licence="research only",
+    schema="ibug68",
+    layout=[MENPO39, MENPO84],
+    splits=("train", "common", "challenging", "full", "private", "test", "profile", "test-profile"),
+    test_splits=("full",),
+    protocol="300w",
+    subsets={"source=...": "the source set: menpo, helen/testset, ibug, ..."},
+    counts={"common": 554, "challenging": 135, "full": 689, "private": 600},
+    # 300W's sets, and for the challenge's own faces photographs of AFLW and FDDB
+    overlaps={
+        "train": ("300w:train", "aflw"),
+        "common": ("300w:common", "300w:full"),
+        "challenging": ("300w:challenging", "300w:full"),
+        "full": ("300w:common", "300w:challenging", "300w:full", "menpo2d:common", "menpo2d:challenging"),
+        "private": ("300w:private",),
+        "test": ("aflw",),
+        "profile": ("aflw",),
+        "test-profile": ("aflw",),
+    },
+    citation="Deng et al., The Menpo Benchmark for Multi-pose 2D and 3D Facial Landmark Localisation, IJCV 2019",
+    how_to_get="ask the iBUG group for Menpo; 300W as for '300w'; ParFace's tables menpo_*.ljson go to csv/",
+)
 def menpo2d(root: Path, split: str) -> pd.DataFrame:
     """Menpo 2D from ParFace's ``.ljson`` tables and tars (0-based), or ``.pts`` files beside the pictures."""
     table = find(root, TABLES[split]) if split in TABLES else None

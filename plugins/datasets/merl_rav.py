@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import read_bytes
 from parface_bench.data.index import index
@@ -19,6 +20,19 @@ from parface_bench.registry.errors import UserError
 VIEWS = ("frontal", "left", "lefthalf", "right", "righthalf")
 
 
+@dataset(
+    "merl-rav",
+    summary="MERL-RAV: AFLW's pictures with 68 landmarks: seen, hidden by something, or by the head itself",
+    reference="https://github.com/abhi1kumar/MERL-RAV_dataset",
+    licence="AFLW's for the pictures, research only for the landmarks",
+    schema="ibug68",
+    protocol="300w",
+    subsets={"view=...": "frontal, left, lefthalf, right, righthalf"},
+    counts={"train": 15449, "test": 3865},
+    overlaps={"train": ("aflw",), "test": ("aflw",)},  # in a split of its own
+    citation="Kumar et al., LUVLi Face Alignment, CVPR 2020",
+    how_to_get="get AFLW, then run the script of the MERL-RAV repository that arranges pictures and labels",
+)
 def merl_rav(root: Path, split: str) -> pd.DataFrame:
     """MERL-RAV as its own script arranges it: ``{frontal,left,...}/{trainset,testset}/*.jpg`` with ``.pts`` beside."""
     rows = []

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import PICTURES, read_bytes, walk
 from parface_bench.data.index import index
@@ -19,6 +20,20 @@ GROUPS = {"als": "ALS", "stroke": "stroke", "healthy": "healthy", "healthycontro
 PREFIX = {"a": "ALS", "s": "stroke", "o": "stroke", "n": "healthy", "h": "healthy"}
 
 
+@dataset(
+    "neuroface",
+    summary="Toronto NeuroFace: orofacial gestures after stroke, with ALS and of healthy controls, 68 landmarks",
+    reference="https://doi.org/10.1109/ACCESS.2020.3015762",
+    licence="on request, for research",
+    schema="ibug68",
+    splits=("all",),
+    train_splits=("all",),
+    test_splits=("all",),
+    protocol="300w",
+    subsets={"ALS": "patients with ALS", "stroke": "patients after a stroke", "healthy": "controls"},
+    citation="Bandini et al., A New Dataset for Facial Motion Analysis in ... Neurological Disorders, 2021",
+    how_to_get="on request from its authors (University Health Network, Toronto), under a data transfer agreement",
+)
 def neuroface(root: Path, split: str) -> pd.DataFrame:
     """NeuroFace from ``NAME.lmk2d.txt`` and ``NAME.bbox.txt`` beside pictures, in folders or tars; 0-based there."""
     rows = []

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import read_bytes
 from parface_bench.data.index import index
@@ -14,11 +15,36 @@ from parface_bench.data.readers.sidecar import find, need
 from parface_bench.data.readers.tables import parse_json_table, points
 from parface_bench.registry.errors import UserError
 
-LABELED = tuple(f"labeled_{k}" for k in range(1, 7))
+LABELED = ("labeled_1", "labeled_2", "labeled_3", "labeled_4", "labeled_5", "labeled_6")
 FILES = {"full": "palsy_annotations.ljson", "parface": "palsy_test.ljson", "unlabeled": "palsy_unlabeled.ljson"}
-FILES |= {split: f"palsy_{split}.ljson" for split in LABELED}
+FILES = FILES | {split: f"palsy_{split}.ljson" for split in LABELED}
+
+_LABELED = (
+    "palsy:labeled_1",
+    "palsy:labeled_2",
+    "palsy:labeled_3",
+    "palsy:labeled_4",
+    "palsy:labeled_5",
+    "palsy:labeled_6",
+)
 
 
+@dataset(
+    "palsy",
+    summary="ParFace: faces with facial palsy from videos, 68 landmarks in 3D",
+    reference="https://github.com/jilliam/ParFace",
+    licence="on request, for research",
+    schema="ibug68",
+    dims=3,
+    splits=("train", "full", "parface", *LABELED, "unlabeled"),
+    test_splits=("parface",),
+    protocol="parface",
+    subsets={"full": "all faces of the split; further subsets as far as the annotation has columns for them"},
+    overlaps={"full": ("palsy:train", "palsy:parface", *_LABELED), "train": _LABELED},
+    citation="Díaz Barros et al., In-Domain Inversion for 3D Face Alignment on Asymmetrical Expressions, FG 2024",
+    how_to_get="write to the authors (address in the README of the ParFace repository); it is given for research",
+    fallback="palsy-twin",
+)
 def palsy(root: Path, split: str) -> pd.DataFrame:
     """ParFace from its ``.ljson`` tables; the picture is the last two parts of ``img_path``.
 

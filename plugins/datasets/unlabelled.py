@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.images.archive import read_bytes, safe_name
 from parface_bench.data.index import index
@@ -21,6 +22,21 @@ from parface_bench.registry.errors import UserError
 MEEI_GRADES = ("near-normal", "mild", "moderate", "severe", "complete")
 
 
+@dataset(
+    "meei",
+    summary="MEEI standard set: photographs and videos over the whole range of facial palsy, no landmarks",
+    reference="https://doi.org/10.1002/lary.27986",
+    licence="on request, for research",
+    splits=("all",),
+    train_splits=("all",),
+    test_splits=(),
+    subsets={
+        "kind=...": "normal, flaccid, synkinetic",
+        "grade=...": "near-normal, mild, moderate, severe, complete",
+    },
+    citation="Greene et al., The spectrum of facial palsy: the MEEI ... photo and video standard set, 2020",
+    how_to_get="on request from the Sir Charles Bell Society; ParFace's MEEI_annotations.csv goes to csv/",
+)
 def meei(root: Path, split: str) -> pd.DataFrame:
     """MEEI's photographs and frames, with ParFace's boxes if they are there; kind and grade from the names."""
     labels = detected(root, "MEEI_annotations.csv", "meei_annotations.csv")
@@ -37,6 +53,18 @@ def meei_case(name: str) -> tuple[str, str]:
     return kind or ("normal" if "normal" in low and not grade else ""), grade
 
 
+@dataset(
+    "ffhq",
+    summary="Flickr-Faces-HQ: 70,000 aligned faces, no landmark truth",
+    reference="https://github.com/NVlabs/ffhq-dataset",
+    licence="CC BY-NC-SA 4.0; each picture its own",
+    splits=("train", "val", "all"),
+    test_splits=(),
+    counts={"train": 60000, "val": 10000, "all": 70000},
+    overlaps={"all": ("ffhq",)},
+    citation="Karras et al., A Style-Based Generator Architecture for Generative Adversarial Networks, CVPR 2019",
+    how_to_get="download images1024x1024 and ffhq-dataset-v2.json, or FFHQ_lite.tar and csv/FFHQ_annotations.csv",
+)
 def ffhq(root: Path, split: str) -> pd.DataFrame:
     """FFHQ: ParFace's boxes (``FFHQ_annotations.csv``), or ``ffhq-dataset-v2.json`` with pictures of 1024 pixels.
 
@@ -74,6 +102,16 @@ def parse_ffhq(data: bytes, where: str) -> list[tuple[str, str, np.ndarray]]:
     return faces
 
 
+@dataset(
+    "vggface2",
+    summary="VGGFace2: 3.3 million faces of 9,131 people, boxes, no landmark truth",
+    reference="https://github.com/ox-vgg/vgg_face2",
+    licence="research only",
+    test_splits=(),
+    counts={"train": 3141890, "test": 169396},
+    citation="Cao et al., VGGFace2: A dataset for recognising faces across pose and age, FG 2018",
+    how_to_get="no longer given out by its authors; with a copy: train/, test/ and bb_landmark/ in one folder",
+)
 def vggface2(root: Path, split: str, min_height: float = 0.0) -> pd.DataFrame:
     """VGGFace2 from ``loose_bb_{train,test}.csv``; ``min_height`` leaves out boxes no higher (ParFace: 100)."""
     table = find(root / "bb_landmark", f"loose_bb_{split}.csv") or find(root, f"loose_bb_{split}.csv")

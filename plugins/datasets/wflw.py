@@ -8,14 +8,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.wflw import ATTRIBUTES, LISTS, parse_list, parse_subset
+from parface_bench.faces.layouts import WFLW98
 from parface_bench.registry.errors import UserError
 
 
+@dataset(
+    "wflw",
+    summary="Wider Facial Landmarks in the Wild: 98 landmarks, six attributes",
+    reference="https://wywu.github.io/projects/LAB/WFLW.html",
+    licence="research only",
+    layout=WFLW98,
+    protocol="wflw",
+    subsets={
+        "pose": "large pose (326)",
+        "expression": "exaggerated expression (314)",
+        "illumination": "hard light (698)",
+        "make-up": "make-up (206)",
+        "occlusion": "part of the face is hidden (736)",
+        "blur": "blurred (773)",
+    },
+    counts={"train": 7500, "test": 2500},
+    citation="Wu et al., Look at Boundary: A Boundary-Aware Face Alignment Algorithm, CVPR 2018",
+    how_to_get="download WFLW_images and WFLW_annotations from its page and unpack both into one folder",
+)
 def wflw(root: Path, split: str) -> pd.DataFrame:
     """WFLW from its lists; several faces of one picture are told apart by ``#2``, ``#3`` in the order of the list."""
     texts = {ref.rsplit("/", 1)[-1]: ref for ref in walk(root, {".txt"})}

@@ -9,10 +9,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from parface_bench import loss
+
 # pixels at a time on a CPU, so that intermediate results stay in its cache
 _CHUNK = 1 << 17
 
 
+@loss(
+    "adaptive_wing",
+    on="heatmaps",
+    summary="adaptive wing loss on heatmaps, as published; with the weighted loss map by weight=10",
+    reference="Wang, Bo & Li, ICCV 2019, arXiv:1904.07399",
+)
 class AdaptiveWing(nn.Module):
     """Adaptive wing loss (Wang, Bo & Li, ICCV 2019, arXiv:1904.07399, equations 3 to 6).
 
@@ -50,6 +58,12 @@ class AdaptiveWing(nn.Module):
         return raised.log1p() * self.omega, raised * power / ((raised + 1) * error) * self.omega
 
 
+@loss(
+    "adaptive_wing_parface",
+    on="heatmaps",
+    summary="adaptive wing loss as the original ParFace code computes it (discontinuous at theta)",
+    reference="ParFace, csl_common/metrics/adaptive_wing_loss.py",
+)
 class AdaptiveWingParFace(AdaptiveWing):
     """Adaptive wing loss as the ParFace code computes it: errors below theta are divided by omega, not epsilon.
 

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench import loss
+
 Critic = Callable[[Tensor], Tensor]
 EPS = 1e-8
 
@@ -33,6 +35,11 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, alpha: Tensor |
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
 
 
+@loss(
+    "wgan_gp",
+    summary="Wasserstein GAN with gradient penalty, as published",
+    reference="Gulrajani et al., NeurIPS 2017, arXiv:1704.00028",
+)
 class WassersteinGP(nn.Module):
     """WGAN with gradient penalty (Gulrajani et al., NeurIPS 2017, arXiv:1704.00028): the critic's score is unbounded.
 
@@ -61,6 +68,11 @@ class WassersteinGP(nn.Module):
         return difference + self.penalty * gradient_penalty(lambda x: self.score(critic, x), real, fake, alpha)
 
 
+@loss(
+    "wgan_gp_parface",
+    summary="WGAN-GP as the original ParFace code computes it: softplus of the critic's probability",
+    reference="ParFace, src/aae_training.py",
+)
 class WassersteinGPParFace(WassersteinGP):
     """WGAN-GP as the ParFace code computes it: softplus of the critic's probability in place of a score.
 
@@ -83,6 +95,11 @@ class WassersteinGPParFace(WassersteinGP):
         return fake_term - real_term + self.penalty * gradient_penalty(critic, real, fake, alpha)
 
 
+@loss(
+    "gan",
+    summary="GAN with the non-saturating generator loss",
+    reference="Goodfellow et al., NeurIPS 2014, arXiv:1406.2661",
+)
 class GAN(nn.Module):
     """The original GAN losses with the non-saturating generator (Goodfellow et al., NeurIPS 2014, arXiv:1406.2661).
 
@@ -98,6 +115,11 @@ class GAN(nn.Module):
         return -torch.log(critic(real) + EPS).mean() - torch.log(1 - critic(fake.detach()) + EPS).mean()
 
 
+@loss(
+    "code_adversary",
+    summary="adversarial autoencoder: codes should look like normal samples",
+    reference="Makhzani et al. 2015, arXiv:1511.05644",
+)
 class CodeAdversary(GAN):
     """Adversarial autoencoder (Makhzani et al. 2015, arXiv:1511.05644): codes should look like normal samples.
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from parface_bench import loss
 
+
+@loss(
+    "kl_simcc",
+    summary="divergence of scores over bins [B, L, 2, bins] from soft labels, as RTMPose is trained",
+    reference="Li et al., SimCC, ECCV 2022, arXiv:2107.03332; Jiang et al., RTMPose, arXiv:2303.07399",
+)
 class SimCCDivergence(nn.Module):
     """Kullback-Leibler divergence of scores over bins from soft labels, as RTMPose is trained (arXiv:2303.07399).
 

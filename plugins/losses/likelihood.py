@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from parface_bench import loss
 from parface_bench.registry.errors import UserError, nearest
 
 FORMS = ("original", "mmpose")
@@ -46,6 +47,11 @@ class RealNVP(nn.Module):
         return log_det - 0.5 * (z**2).sum(dim=1) - math.log(2 * math.pi)
 
 
+@loss(
+    "rle",
+    summary="residual log-likelihood of coordinates with their sigmas [B, L, 4]; forms: original, mmpose",
+    reference="Li et al., Human Pose Regression with RLE, ICCV 2021, arXiv:2107.11291",
+)
 class ResidualLogLikelihood(nn.Module):
     """Negative log-likelihood of coordinates with a learned error distribution, scaled by a predicted sigma.
 

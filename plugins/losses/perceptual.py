@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench import loss
 from parface_bench.plugins.losses.feature_distance import FeatureDistance
 from parface_bench.registry import UserError
 
@@ -91,6 +92,11 @@ def vgg19_weights(weights: str | Path | None) -> dict[str, Tensor] | None:
         raise UserError(f"perceptual: weights {weights}: not a state dict of tensors") from error
 
 
+@loss(
+    "perceptual",
+    summary="squared distance of VGG19 features; weights from a file, a hub, or random by choice",
+    reference="Johnson, Alahi & Li, ECCV 2016; Simonyan & Zisserman, ICLR 2015",
+)
 class Perceptual(nn.Module):
     """Mean squared distance of VGG19 features (Johnson et al., ECCV 2016), summed over layers, as in ParFace.
 

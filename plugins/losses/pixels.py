@@ -6,7 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench import loss
 
+
+@loss(
+    "l1",
+    on="images",
+    summary="mean absolute difference, times 255: in grey levels",
+    reference="the usual definition; the factor is that of 3FabRec and ParFace",
+)
 class L1(nn.Module):
     """Mean absolute difference times ``scale``; 255 gives grey levels, as the original's reconstruction loss."""
 
@@ -19,6 +27,12 @@ class L1(nn.Module):
         return F.l1_loss(prediction, target) * self.scale
 
 
+@loss(
+    "l2",
+    on="images",
+    summary="mean squared difference",
+    reference="the usual definition",
+)
 class L2(nn.Module):
     """Mean squared difference times ``scale``."""
 
@@ -31,6 +45,12 @@ class L2(nn.Module):
         return F.mse_loss(prediction, target) * self.scale
 
 
+@loss(
+    "heatmap_mse",
+    on="heatmaps",
+    summary="mean squared difference of heatmaps, without landmarks that are not visible",
+    reference="Tompson et al., NeurIPS 2014, arXiv:1406.2984",
+)
 class HeatmapMSE(nn.Module):
     """Mean squared difference of heatmaps; landmarks that are not visible do not count."""
 
@@ -40,6 +60,12 @@ class HeatmapMSE(nn.Module):
         return squares.mean() if visible is None else weighted_mean(squares, visible)
 
 
+@loss(
+    "smooth_l1",
+    on="landmarks",
+    summary="smooth L1 on coordinates",
+    reference="Girshick, Fast R-CNN, ICCV 2015",
+)
 class SmoothL1(nn.Module):
     """Smooth L1 (Girshick, ICCV 2015) on coordinates: quadratic below ``beta``, linear beyond it."""
 
@@ -53,6 +79,12 @@ class SmoothL1(nn.Module):
         return loss.mean() if visible is None else weighted_mean(loss.mean(-1), visible)
 
 
+@loss(
+    "wing",
+    on="landmarks",
+    summary="wing loss on coordinates: logarithmic for small errors",
+    reference="Feng et al., CVPR 2018, arXiv:1711.06753",
+)
 class Wing(nn.Module):
     """Wing loss on coordinates (Feng et al., CVPR 2018, arXiv:1711.06753): logarithmic below ``omega``, then linear.
 

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench import loss
+
 
 def gaussian_window(size: int, sigma: float = 1.5) -> Tensor:
     """One-dimensional normalised Gaussian of ``size`` samples."""
@@ -22,6 +24,12 @@ def blur(images: Tensor, window: Tensor) -> Tensor:
     return F.conv2d(images, kernel, groups=channels)
 
 
+@loss(
+    "ssim",
+    on="images",
+    summary="one minus structural similarity",
+    reference="Wang et al., IEEE Trans. Image Processing 13(4), 2004",
+)
 class SSIM(nn.Module):
     """One minus the structural similarity (Wang et al., IEEE Trans. Image Processing 2004).
 
@@ -57,6 +65,12 @@ class SSIM(nn.Module):
         return 1 - (luminance * contrast).mean()
 
 
+@loss(
+    "contrast_structure_parface",
+    on="images",
+    summary="what the original ParFace code calls SSIM: the contrast-structure term with a guessed range",
+    reference="ParFace, csl_common/metrics/ssim.py",
+)
 class ContrastStructureParFace(SSIM):
     """The term that the ParFace code calls SSIM: contrast and structure alone, with a guessed range of values.
 

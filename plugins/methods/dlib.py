@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import dlib
 import numpy as np
 
+from parface_bench import method
 from parface_bench.data.images.crop import warp
 from parface_bench.faces.geometry import apply, box_to_square, invert, square_box, tight_box
 from parface_bench.methods.base import Method
@@ -37,6 +38,16 @@ FROM_LANDMARKS = np.array(
 _ROOM, _SIDE = 2.0, 512
 
 
+@method(
+    "dlib",
+    schema="ibug68",
+    summary="dlib's 68-point shape predictor, started from the face box and re-run in dlib's own kind of box",
+    reference="Kazemi & Sullivan, One Millisecond Face Alignment, CVPR 2014; weights of D. E. King, 2014",
+    licence="code BSL-1.0; weights trained on 300W, whose licence excludes commercial use",
+    needs="dlib",
+    # trained on all of iBUG's 300W release, its test folders included
+    trained_on=("300w:train", "300w:common", "300w:challenging", "300w:full"),
+)
 class DlibLandmarks(Method):
     """The predictor expects the box of dlib's own detector, which moves with the face's yaw.
 

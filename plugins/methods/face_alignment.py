@@ -11,6 +11,7 @@ from types import ModuleType
 import numpy as np
 import torch
 
+from parface_bench import method
 from parface_bench.data.heatmaps.codecs import HeatmapCodec, confidence
 from parface_bench.data.images.crop import Crop, restore
 from parface_bench.faces import get_schema
@@ -29,6 +30,14 @@ FILES = {
 SCALE, SHIFT = (1 + 0.755) / 195 * 200 / 0.876, (-0.12 - 0.14) / 0.876
 
 
+@method(
+    "face-alignment",
+    schema="ibug68",
+    summary="FAN, four stacked hourglasses, its published 2D or 3DA-2D weights (by path or torch hub)",
+    reference="Bulat & Tzimiropoulos, How far are we from solving face alignment, ICCV 2017, arXiv:1703.07332",
+    licence="BSD-3-Clause; weights trained on 300W-LP (and 300W), whose licences exclude commercial use",
+    trained_on=("300w-lp", "300w:train"),
+)
 class FaceAlignment(Method):
     """Four stacked hourglasses at 256 px, averaged with the mirrored face; its 2D or its 3DA-2D weights."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from parface_bench import method
 from parface_bench.data.batches.batch import Batch
 from parface_bench.data.heatmaps.codecs import HeatmapCodec, confidence
 from parface_bench.faces import Schema
@@ -15,6 +16,11 @@ from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, LOSSES
 
 
+@method(
+    "heatmap",
+    summary="one heatmap a landmark; MSE or adaptive wing loss; argmax, sub-pixel (local fit) or DARK decoding",
+    reference="Bulat & Tzimiropoulos, ICCV 2017, arXiv:1703.07332; Wang et al., ICCV 2019, arXiv:1904.07399",
+)
 class Heatmap(TrainableMethod):
     """Heatmaps from fused features, trained towards Gaussians (Bulat & Tzimiropoulos, ICCV 2017).
 

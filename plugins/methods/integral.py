@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from parface_bench import method
 from parface_bench.data.batches.batch import Batch
 from parface_bench.faces import Schema
 from parface_bench.methods.heads import PyramidHead, annotated, known
@@ -15,6 +16,11 @@ from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, LOSSES
 
 
+@method(
+    "integral",
+    summary="soft-argmax of heatmaps, trained on coordinates with variance regularisation",
+    reference="Sun et al., Integral Human Pose Regression, ECCV 2018; Nibali et al., DSNT, arXiv:1801.07372",
+)
 class Integral(TrainableMethod):
     """Soft-argmax (Sun et al., ECCV 2018) with the spread of each heatmap held near a target (Nibali et al., 2018).
 

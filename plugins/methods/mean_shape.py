@@ -9,12 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from parface_bench import method
 from parface_bench.faces import Schema
 from parface_bench.methods.stage import Stage
 from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.training.face_arrays import FaceArrays
 
 
+@method(
+    "mean-shape",
+    summary="mean training shape in the crop, whatever the picture shows: the floor",
+    reference="no learning; the mean of the training landmarks",
+)
 class MeanShape(TrainableMethod):
     """Mean training shape in normalised crop coordinates, solved in closed form; with mean depth where data are 3D."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from parface_bench import method
 from parface_bench.data.images.crop import warp
 from parface_bench.faces.geometry import box_to_square, compose, restore, rotation, square_box, tight_box
 from parface_bench.methods.base import Method
@@ -38,6 +39,14 @@ _ROOM, _FIRST_ROOM, _FIRST_SHIFT = 1.5, 1.6, -0.1
 _SURE = 0.5
 
 
+@method(
+    "mediapipe-mesh",
+    schema="ibug68",
+    summary="MediaPipe's face mesh, 68 of its 468 points, with depth; trained on Google's own photographs",
+    reference="Kartynnik et al., Real-time Facial Surface Geometry, CVPRW 2019, arXiv:1907.06724",
+    licence="Apache-2.0 (weights and runtime); trained on Google's own in-the-wild photographs",
+    needs="mediapipe",
+)
 class MediapipeMesh(Method):
     """The mesh network alone: the given box starts it, then the mesh that it found places the next, turned crop.
 

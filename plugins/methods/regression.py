@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from parface_bench import method
 from parface_bench.data.batches.batch import Batch
 from parface_bench.faces import Schema
 from parface_bench.methods.heads import CoordinateHead, known
@@ -14,6 +15,11 @@ from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, LOSSES
 
 
+@method(
+    "regression",
+    summary="coordinates straight from pooled features, with wing, smooth L1 or L1 loss",
+    reference="Feng et al., Wing Loss for Robust Facial Landmark Localisation, CVPR 2018, arXiv:1711.06753",
+)
 class Regression(TrainableMethod):
     """Coordinates from the backbone's pooled last features (Feng et al., CVPR 2018).
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from parface_bench import method
 from parface_bench.data.batches.batch import Batch
 from parface_bench.faces import Schema
 from parface_bench.methods.heads import annotated
@@ -46,6 +47,11 @@ class MmposeHead(nn.Linear):
         return super().forward(features).unflatten(1, (-1, 4))
 
 
+@method(
+    "rle",
+    summary="direct regression with a sigma for each landmark; a flow learns the shape of the errors",
+    reference="Li et al., Human Pose Regression with RLE, ICCV 2021, arXiv:2107.11291",
+)
 class RLE(TrainableMethod):
     """Direct regression that knows how sure it is (Li et al., Human Pose Regression with RLE, ICCV 2021).
 

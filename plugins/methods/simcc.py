@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from parface_bench import method
 from parface_bench.data.batches.batch import Batch
 from parface_bench.data.simcc import SimCC
 from parface_bench.faces import Schema
@@ -84,6 +85,11 @@ class SimCCHead(nn.Module):
         return torch.stack([self.cls_x(vectors), self.cls_y(vectors)], dim=2)
 
 
+@method(
+    "simcc",
+    summary="x and y by classification over half-pixel bins, with RTMPose's attention head",
+    reference="Li et al., SimCC, ECCV 2022, arXiv:2107.03332; Jiang et al., RTMPose, arXiv:2303.07399",
+)
 class SimCCMethod(TrainableMethod):
     """Coordinates by classification (Li et al., SimCC, ECCV 2022), with the head and loss of RTMPose.
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from parface_bench import method
 from parface_bench.data.batches.batch import Batch
 from parface_bench.faces import Schema
 from parface_bench.methods.heads import PyramidHead, annotated
@@ -46,6 +47,11 @@ class InherentRelationLayer(nn.Module):
         return x + self.mix(self.norms[2](x))
 
 
+@method(
+    "slpt",
+    summary="attention among patches about the landmarks, coarse to fine, sized by how unsure each is (DSLPT)",
+    reference="Xia et al., DSLPT, TPAMI 45, 2023; SLPT, CVPR 2022, arXiv:2203.06541",
+)
 class SparsePatches(TrainableMethod):
     """Dynamic sparse local patch transformer (Xia et al., TPAMI 2023; SLPT, CVPR 2022).
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from yuface import detect as find_faces
 
+from parface_bench import method
 from parface_bench.registry.errors import UserError
 
 # Its boxes are WIDER FACE's (forehead to chin, narrow); these make them this toolkit's face boxes: medians over the 330
@@ -15,6 +16,14 @@ from parface_bench.registry.errors import UserError
 SCALE, SHIFT = 0.876, 0.14
 
 
+@method(
+    "yuface",
+    task="detection",
+    summary="libfacedetection: finds faces for 'pfbench predict' and 'pfbench data prepare'",
+    reference="Wu, Peng & Yu, YuNet: A Tiny Millisecond-level Face Detector, Machine Intelligence Research 2023",
+    licence="BSD-3-Clause; trained on WIDER FACE",
+    needs="faces",
+)
 class YuFace:
     """A face detector for photographs of any size."""
 

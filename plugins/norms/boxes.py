@@ -4,26 +4,47 @@ from __future__ import annotations
 
 import numpy as np
 
+from parface_bench import norm
 from parface_bench.registry.errors import UserError
 from parface_bench.scoring.norms import Truth
 
 
+@norm(
+    "bbox",
+    summary="sqrt(w * h) of the tight box of the true landmarks, in x and y",
+    reference="Zhu et al., Face Alignment in Full Pose Range, 2017",
+)
 def bbox(truth: Truth) -> np.ndarray:
     """sqrt(w * h) of the tight box of the true landmarks, in x and y. [N]."""
     w, h = _tight(truth)
     return np.sqrt(w * h)
 
 
+@norm(
+    "bbox-max",
+    summary="max(w, h) of the tight box of the true landmarks, in x and y",
+    reference="Zhu et al., Face Alignment in Full Pose Range, 2017",
+)
 def bbox_max(truth: Truth) -> np.ndarray:
     """max(w, h) of the tight box of the true landmarks, in x and y. [N]."""
     return np.maximum(*_tight(truth))
 
 
+@norm(
+    "bbox-diag",
+    summary="Diagonal of the tight box of the true landmarks, in x and y",
+    reference="Deng et al., The Menpo Benchmark, 2019",
+)
 def bbox_diag(truth: Truth) -> np.ndarray:
     """Diagonal of the tight box of the true landmarks, in x and y. [N]."""
     return np.hypot(*_tight(truth))
 
 
+@norm(
+    "face-size",
+    summary="sqrt(w * h) of the annotated face box, or its column box_size",
+    reference="Zhu et al., Unconstrained Face Alignment via Cascaded Compositional Learning, 2016",
+)
 def face_size(truth: Truth) -> np.ndarray:
     """sqrt(w * h) of the annotated face box, or what the data themselves give as its size. [N]."""
     if truth.box_size is not None:
@@ -37,6 +58,11 @@ def face_size(truth: Truth) -> np.ndarray:
     return np.sqrt(np.maximum(w, 0.0) * np.maximum(h, 0.0))
 
 
+@norm(
+    "image",
+    summary="Side of the square crop in pixels",
+    reference="ParFace, src/train_aae_landmarks_3d.py",
+)
 def image(truth: Truth) -> np.ndarray:
     """Side of the square crop. [N]."""
     if truth.image_size is None:
@@ -44,6 +70,11 @@ def image(truth: Truth) -> np.ndarray:
     return np.broadcast_to(np.asarray(truth.image_size, dtype=np.float64), (len(truth),))
 
 
+@norm(
+    "none",
+    summary="100, so that the percentage is pixels",
+    reference="this project",
+)
 def none(truth: Truth) -> np.ndarray:
     """100, so that the percentage is pixels. [N]."""
     return np.full(len(truth), 100.0)

@@ -72,11 +72,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "protocol.yaml").write_text(PROTOCOL)
     file = folder / "bench_plugin.py"
     file.write_text(PLUGIN.format(protocol=folder / "protocol.yaml"))
-    catalogue.discover()
-    before = {name: dict(kind._specs) for name, kind in catalogue.kinds.items()}
-    module = catalogue.load_file(file)
-    yield file
-    catalogue._manager.unregister(module)
+    with catalogue.temporarily():
+        module = catalogue.load_file(file)
+        yield file
     sys.modules.pop(module.__name__, None)
-    for name, specs in before.items():
-        catalogue.kinds[name]._specs = specs

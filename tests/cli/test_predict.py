@@ -34,13 +34,10 @@ def corner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "corner.py").write_text(STAND_IN)
     Image.new("RGB", (40, 20)).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"")
-    catalogue.discover()
-    known = dict(METHODS._specs)
-    module = catalogue.load_file("corner.py")
-    yield
-    catalogue._manager.unregister(module)
+    with catalogue.temporarily():
+        module = catalogue.load_file("corner.py")
+        yield
     sys.modules.pop(module.__name__, None)
-    METHODS._specs = known
 
 
 @pytest.mark.usefixtures("corner")

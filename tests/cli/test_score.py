@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from parface_bench.registry import METRICS
+from parface_bench.registry import METRICS, catalogue
 
 PLUGIN = '''from parface_bench import metric
 
@@ -138,13 +138,12 @@ def test_a_strangers_metric_has_a_column(pfbench: Any, tables: Any, tmp_path: Pa
     pred, gt = tables
     store = ("--store", tmp_path / "store")
     name = "nme-mouth-of-a-test"
-    try:
+    with catalogue.temporarily():
         arguments = ("--pred", pred, "--gt", gt, "--protocol", "parface", "--plugin", plugin)
         done = pfbench("score", *arguments, "--record", *store)
         assert done.code == 0 and f"{name} ↓" in done.out
         assert name in pfbench("leaderboard", *store).out
-    finally:
-        METRICS._specs.pop(name, None)
+    assert name not in METRICS
     assert name in pfbench("leaderboard", *store).out  # the result knows its metric without the plugin
 
 

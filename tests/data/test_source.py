@@ -28,14 +28,13 @@ def _fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def declare(monkeypatch: pytest.MonkeyPatch):
-    """Declare a data set for one test."""
+    """Declare a data set for one test, also in place of a built-in one."""
 
     def add(name: str, function, **facts) -> DatasetSpec:
         spec = DatasetSpec(name=name, target=function, owner="a test", **facts)
-        monkeypatch.setitem(DATASETS._specs, name, spec)
+        monkeypatch.setitem(catalogue.specs("dataset"), name, spec)
         return spec
 
-    catalogue.discover()
     return add
 
 
@@ -138,12 +137,11 @@ class TestLoading:
         )
         layouts.picture(tmp_path / "data/a.png")
         names = []
-        for name in ("one", "two"):
-            (tmp_path / "edited.py").write_text(code.format(name))
-            DATASETS._specs.pop("edited", None)
-            catalogue.load_file(tmp_path / "edited.py")
-            names += list(load_index("edited", "test", tmp_path / "data")["id"])
-        DATASETS._specs.pop("edited")
+        with catalogue.temporarily():
+            for name in ("one", "two"):
+                (tmp_path / "edited.py").write_text(code.format(name))
+                catalogue.load_file(tmp_path / "edited.py")
+                names += list(load_index("edited", "test", tmp_path / "data")["id"])
         assert names == ["one", "two"]
 
     def test_missing_pictures(self, tmp_path: Path) -> None:

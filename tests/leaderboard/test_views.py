@@ -202,9 +202,7 @@ def test_a_plugin_adds_a_column(store, tmp_path):
     plugin.write_text(
         "def pfbench_leaderboard_columns():\n    return [('faces per subset', lambda d: d['subsets']['hard']['n'])]\n"
     )
-    module = catalogue.load_file(plugin)
-    try:
+    with catalogue.temporarily():
+        catalogue.load_file(plugin)
         [table] = tables_of(store, Selection())
         assert "faces per subset" in render([table], "md") and table.rows[0].extra == {"faces per subset": 40}
-    finally:
-        catalogue._manager.unregister(module)

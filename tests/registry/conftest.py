@@ -10,7 +10,6 @@ from textwrap import dedent
 import pytest
 
 from parface_bench.registry import Catalogue
-from parface_bench.registry.declare import DECLARED
 
 
 @pytest.fixture
@@ -18,7 +17,6 @@ def catalogue() -> Iterator[Catalogue]:
     """A fresh catalogue; what a test declares or imports does not outlive it."""
     modules = set(sys.modules)
     yield Catalogue()
-    DECLARED.clear()
     for name in set(sys.modules) - modules:
         if name.startswith(("pfbench_plugin_", "tiny_")):
             del sys.modules[name]

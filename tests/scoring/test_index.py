@@ -102,9 +102,9 @@ def plugin(tmp_path: Path) -> Iterator[None]:
     file.write_text(
         "def pfbench_subsets(index):\n    return {'last-two': [i >= len(index) - 2 for i in range(len(index))]}\n"
     )
-    module = catalogue.load_file(file)
-    yield
-    catalogue._manager.unregister(module)
+    with catalogue.temporarily():
+        catalogue.load_file(file)
+        yield
 
 
 @pytest.mark.usefixtures("plugin")

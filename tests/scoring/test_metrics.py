@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parface_bench import metric
-from parface_bench.registry import METRICS, MetricSpec, UserError, WorkError
+from parface_bench.registry import MetricSpec, UserError, WorkError, catalogue
 from parface_bench.scoring import evaluate, metric_direction
 from parface_bench.scoring.metrics import declared_by_users, resolve_metric
 
@@ -17,10 +17,8 @@ from parface_bench.scoring.metrics import declared_by_users, resolve_metric
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     """Take the metrics that a test declares out of the catalogue again."""
-    before = set(METRICS.names())
-    yield
-    for name in set(METRICS.names()) - before:
-        del METRICS._specs[name]
+    with catalogue.temporarily():
+        yield
 
 
 def test_families_resolve_for_any_number() -> None:
@@ -193,7 +191,7 @@ def test_numbers_that_are_none(faces: Callable[..., Any]) -> None:
         """Has no order."""
         return faces.nme * 1j
 
-    METRICS._add(MetricSpec(name="lazy", target="no_such_module:f", owner="someone"), replace=True)
+    catalogue.add(MetricSpec(name="lazy", target="no_such_module:f", owner="someone"))
     document = evaluate(truth, predicted, "300w").document
     text = "\n".join(document["warnings"])
     assert "metric 'infinite'" in text and "is infinite for some faces" in text

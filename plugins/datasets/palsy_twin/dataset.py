@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench import dataset
 from parface_bench.data.index import index
 from parface_bench.plugins.datasets.palsy_twin import storage
 from parface_bench.plugins.datasets.palsy_twin.covering import HIDING
-from parface_bench.plugins.datasets.palsy_twin.generate import SIZES, ensure
+from parface_bench.plugins.datasets.palsy_twin.generate import SIZES, ensure, make_root, make_root_v1
 from parface_bench.plugins.datasets.palsy_twin.versions import LATEST, V1, Version
 
 CATEGORIES = ["palsy_side", "palsy_grade", "palsy_kind", "expression", "skin_tone", "occlusion", "lighting"]
@@ -27,6 +28,28 @@ SUBSETS = {
 }
 
 
+# facts of both versions
+TWIN = {
+    "reference": "docs/palsy-twin.md",
+    "licence": "CC0 1.0 (MakeHuman head data); no real person, no clinical evidence",
+    "schema": "ibug68",
+    "dims": 3,
+    "splits": ("train", "val", "test", "paired"),
+    "pairs": "healthy",
+    "protocol": "parface",
+    "subsets": SUBSETS,
+    "citation": "parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
+    "how_to_get": "made on first use",
+}
+
+
+@dataset(
+    "palsy-twin",
+    make_root=make_root,
+    summary="Synthetic faces with exact 3D truth and dialled facial palsy, rendered on first use (v2)",
+    counts={"train": 4000, "val": 500, "test": 1000, "paired": 2000},
+    **TWIN,
+)
 def palsy_twin(
     root: Path,
     split: str,
@@ -46,6 +69,14 @@ def palsy_twin(
     return _table(root, split, {"train": train, "val": val, "test": test, "paired": paired}, seed, image_size, LATEST)
 
 
+@dataset(
+    "palsy-twin-v1",
+    make_root=make_root_v1,
+    summary="The twin's first version, with milder palsies: for results that were recorded on it",
+    counts={"train": 4000, "val": 500, "test": 1000, "paired": 500},
+    formerly={"palsy-twin": ("af10f5a3ed22bbae",)},
+    **TWIN,
+)
 def palsy_twin_v1(
     root: Path,
     split: str,

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from parface_bench import method
 from parface_bench.data.heatmaps.codecs import PARFACE_CODEC, HeatmapCodec
 from parface_bench.faces import Schema
 from parface_bench.methods.build import build_method
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 SHARED_DEPTH = TrainableMethod.depth_loss.__name__
 
 
+@method(
+    "parface",
+    summary="ParFace-Net: 3D landmarks from a face autoencoder, trained in stages, first without landmarks",
+    reference="ParFace-Net, 3D face alignment for facial palsy; Browatzki & Wallraven, CVPR 2020, arXiv:1911.10448",
+)
 class ParFace(TrainableMethod):
     """ParFace-Net: 3D landmarks of healthy and paralysed faces from a face autoencoder.
 
@@ -186,6 +192,11 @@ class ParFace(TrainableMethod):
         return twin
 
 
+@method(
+    "3fabrec",
+    summary="3FabRec: 2D landmarks from a face autoencoder; no in-domain inversion, no depth head of its own",
+    reference="Browatzki & Wallraven, 3FabRec, CVPR 2020, arXiv:1911.10448",
+)
 class FabRec(ParFace):
     """3FabRec (Browatzki & Wallraven, CVPR 2020): ParFace-Net's ancestor, without in-domain inversion or depth head."""
 
