@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -18,7 +19,9 @@ def register(app: typer.Typer) -> None:
         gt: Path | None = typer.Option(
             None, "--gt", help="True landmarks, likewise; may add bbox_x1..bbox_y2, yaw, v0.., subset:NAME."
         ),
-        dataset: str | None = typer.Option(None, "--dataset", help="Score against a data set instead of a table."),
+        dataset: str | None = typer.Option(
+            None, "--dataset", help="DATASET[:SPLIT] to score against instead of a table."
+        ),
         protocol: str | None = typer.Option(
             None, "--protocol", help="Protocol name or .yaml file (default: the data set's)."
         ),
@@ -71,6 +74,8 @@ def register(app: typer.Typer) -> None:
                 seed=seed,
             )
         document = evaluation.document
+        if dataset is not None:
+            _add_pairs(document, evaluation.errors, data_root)
         document["method"] = name or pred.stem
         document["seed"] = None
         document["trained_on"] = trained_on or (list(METHODS.spec(name).trained_on) if name and name in METHODS else [])
@@ -91,8 +96,26 @@ def register(app: typer.Typer) -> None:
             typer.echo(codec.dumps(document, indent=2, allow_nan=False))
         else:
             typer.echo(subset_table(document))
+            if document.get("pairs"):
+                from parface_bench.clinical.paired import pair_table
+
+                typer.echo("\n" + pair_table(document))
         if record:
             from parface_bench.results.record import record as add_record
 
             place = add_record(document, evaluation.errors, store, keep=out)
             typer.echo(f"pfbench: recorded in {place}", err=True)
+
+
+def _add_pairs(document: dict[str, Any], errors: Any, root: Path | None) -> None:
+    """What a change does within the pairs of the scored splits, where the data set declares pairs."""
+    from parface_bench.clinical.paired import add_pairs
+    from parface_bench.data.index import join
+    from parface_bench.data.source import load_index
+    from parface_bench.registry import DATASETS
+
+    name = document["dataset"]
+    if name in DATASETS and DATASETS.spec(name).pairs:
+        index = join([load_index(name, split, root=root) for split in document["split"]])
+        index.attrs["dataset"] = name
+        add_pairs(document, errors, index)
