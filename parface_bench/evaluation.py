@@ -103,7 +103,8 @@ def score_tables(
     Args:
         pred: CSV or Parquet, see :mod:`parface_bench.data.tables`.
         gt: the same with the true landmarks; or
-        dataset: name of a data set (or ``DATASET:SPLIT``), with its ``split`` (default: its test splits) and ``data_root``.
+        dataset: name of a data set, or ``DATASET:SPLIT``, with its ``split`` (default: its test splits) and
+            ``data_root``.
         protocol: name, file or object; default that of the data set.
         base: what the table of true landmarks, or the data set's, calls the first pixel (0 or 1).
         pred_base: the same of the predictions; those of ``pfbench`` are 0-based.

@@ -56,6 +56,7 @@ __all__ = [
     "WorkError",
     "backbone",
     "catalogue",
+    "data_and_split",
     "dataset",
     "hookimpl",
     "loss",

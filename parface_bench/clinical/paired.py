@@ -13,6 +13,7 @@ import numpy as np
 
 from parface_bench.clinical.differences import compare_pairs
 from parface_bench.faces import Schema, get_schema
+from parface_bench.grid import Grid, Head
 from parface_bench.registry import DATASETS
 
 if TYPE_CHECKING:
@@ -144,25 +145,36 @@ def _landmarks(rows: pd.DataFrame) -> np.ndarray:
 
 
 def pair_table(document: dict[str, Any]) -> str:
-    """The effects as text: a row a group, a column each for NME, regions and sides; '' where there are none."""
+    """The effects as plain text, '' where there are none."""
     from tabulate import tabulate
 
+    grid = pair_grid(document)
+    if grid is None:
+        return ""
+    rows = [[str(cell) for cell in row] for row in grid.rows]
+    return f"{grid.title}\n{tabulate(rows, headers=[h.text for h in grid.heads], disable_numparse=True)}"
+
+
+def pair_grid(document: dict[str, Any]) -> Grid | None:
+    """The effects as a table: a row a group, a column each for NME, regions and sides; None where there are none."""
     found = document.get("pairs")
     if not found:
-        return ""
+        return None
     names = list(found["groups"]["full"])
-    table = []
+    heads = [Head("with the change", words=True, keep=0), Head("pairs", keep=2), Head("NME without", keep=2)]
+    heads += [Head("difference [95 %]", keep=0), Head("of NME", keep=1), *(Head(name, keep=3) for name in names[1:])]
+    title = f"NME with the change minus NME of the same picture without ({found['base']}), {found['n']} pairs"
+    grid = Grid(title, heads)
     shown: list[Any] = []
     for group, row in found["groups"].items():
-        if row in shown:
+        if row in shown:  # a tag's value that is a 0/1 tag as well
             continue
         shown.append(row)
         nme = row["NME"]
-        cells = [group, nme["n"], f"{nme['without']:.2f}", _signed(nme), f"{nme['percent']:+.0f} %"]
-        table.append([*cells, *(_signed(row[name], short=True) if name in row else "" for name in names[1:])])
-    heads = ["with the change", "pairs", "NME without", "difference [95 %]", "of NME", *names[1:]]
-    title = f"NME with the change minus NME of the same picture without ({found['base']}), {found['n']} pairs"
-    return f"{title}\n{tabulate(table, headers=heads, disable_numparse=True)}"
+        percent = "" if nme["percent"] is None else f"{nme['percent']:+.0f} %"
+        cells = [group, str(nme["n"]), f"{nme['without']:.2f}", _signed(nme), percent]
+        grid.rows.append([*cells, *(_signed(row[name], short=True) if name in row else "" for name in names[1:])])
+    return grid
 
 
 def _signed(one: dict[str, Any], short: bool = False) -> str:
