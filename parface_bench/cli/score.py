@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
         out: Path | None = typer.Option(None, "--out", help="Write result.json and errors.parquet into this folder."),
         split: str | None = typer.Option(None, "--split", help="Split of the data set (default: its test splits)."),
         data_root: Path | None = typer.Option(None, "--data-root", help="Folder of the data set."),
+        metric: list[str] = typer.Option([], "--metric", metavar="NAME", help="Also compute this metric (repeatable)."),
         subset: list[str] = typer.Option([], "--subset", help="Report these subsets only (repeatable)."),
         intersections: bool = typer.Option(False, "--intersections", help="Add pair-wise intersections of subsets."),
         without_depth: bool = typer.Option(False, "--without-depth", help="Score x and y of a 3D protocol only."),
@@ -71,6 +72,7 @@ def register(app: typer.Typer) -> None:
                 data_root=data_root,
                 without_depth=without_depth,
                 exclude_missing=exclude_missing,
+                metrics=metric,
                 only=subset,
                 with_intersections=intersections,
                 resamples=resamples,
@@ -88,10 +90,15 @@ def register(app: typer.Typer) -> None:
         document = after_score(document)
         for line in remarks(document):
             say(line)
+        tables: dict[str, bytes] = {}
+        if evaluation.scored is not None and (record or out is not None):
+            from parface_bench.clinical.beside import side_tables
+
+            tables = side_tables(*evaluation.scored())
         if out is not None:
             from parface_bench.results.record import write_result
 
-            write_result(document, evaluation.errors, out)
+            write_result(document, evaluation.errors, out, tables)
             say(f"result written to {out}")
         if json:
             emit_document(document)
@@ -102,7 +109,7 @@ def register(app: typer.Typer) -> None:
         if record:
             from parface_bench.results.record import record as add_record
 
-            place = add_record(document, evaluation.errors, store, keep=out)
+            place = add_record(document, evaluation.errors, store, keep=out, tables=tables)
             say(f"recorded in {place}")
 
 
