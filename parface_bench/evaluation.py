@@ -108,7 +108,8 @@ def score_tables(
     Args:
         pred: CSV or Parquet, see :mod:`parface_bench.data.tables`.
         gt: the same with the true landmarks; or
-        dataset: name of a data set, with its ``split`` (default: its test splits) and ``data_root``.
+        dataset: name of a data set, or ``DATASET:SPLIT``, with its ``split`` (default: its test splits) and
+            ``data_root``.
         protocol: name, file or object; default that of the data set.
         base: what the table of true landmarks, or the data set's, calls the first pixel (0 or 1).
         pred_base: the same of the predictions; those of ``pfbench`` are 0-based.
@@ -150,6 +151,7 @@ def score_tables(
         there = _there(predicted, rows)
         options["confidence"] = _sure(predicted, rows[there])
         evaluation = score_index(_part(index, there), _ordered(predicted, rows[there]), protocol, **options)
+        evaluation.scored = lambda: (index, _whole(predicted, rows, there))
         facts = {key: index.attrs[key] for key in ("dataset", "data_fingerprint", "split")}
     else:
         assert gt is not None
@@ -180,6 +182,8 @@ def score_tables(
             confidence=_sure(predicted, rows[there]),
             **options,
         )
+        layout = "" if schema is None else get_schema(schema).name
+        evaluation.scored = lambda: (truth.index(layout), _whole(predicted, rows, there))
         facts = {"dataset": Path(gt).stem, "data_fingerprint": truth.fingerprint()}
     evaluation.document.update(facts)
     lost = [str(name) for name in ids[~there]]
@@ -195,8 +199,9 @@ def _dataset(
 ) -> tuple[pd.DataFrame, Protocol]:
     from parface_bench.data.index import fingerprint, join
     from parface_bench.data.source import load_index
-    from parface_bench.registry import DATASETS
+    from parface_bench.registry import DATASETS, data_and_split
 
+    name, split = data_and_split(name, split)
     spec = DATASETS.spec(name)
     splits = [split] if split else list(spec.test_splits)
     frames = [load_index(name, s, root=root, **({"base": base} if base else {})) for s in splits]
@@ -247,6 +252,13 @@ def _there(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray:
     if not there.any():
         raise UserError(f"{predicted.path}: no face has landmarks, so there is nothing to score")
     return there
+
+
+def _whole(predicted: LandmarkTable, rows: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """The predictions of all faces [N, L, D] in the truth's order, NaN where there is none."""
+    whole = np.full((len(rows), *predicted.points.shape[1:]), np.nan)
+    whole[there] = predicted.points[rows[there]]
+    return whole
 
 
 def _part(index: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
