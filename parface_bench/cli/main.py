@@ -29,6 +29,7 @@ COMMANDS = (
     "report",
     "predict",
     "bench",
+    "reproduce",
     "list",
     "show",
     "new",
