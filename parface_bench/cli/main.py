@@ -30,6 +30,7 @@ COMMANDS = (
     "predict",
     "measure",
     "bench",
+    "reproduce",
     "list",
     "show",
     "new",
