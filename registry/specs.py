@@ -85,6 +85,7 @@ class DatasetSpec(Spec):
             one, under whatever annotation; leaderboards mark methods that were trained on them.
         fallback: the data set that is used, with one line said, where no root of this one has been set.
         make_root: ``"module:attr"`` of a function ``(**options) -> Path`` that makes the data where no root is set.
+        generic: it reads anybody's files, so that a user may call the set by a name of their own (``--name``).
         config_key: the set's name in the original code's ``local_config.ini``, where it differs from ``name``.
     """
 
@@ -103,6 +104,7 @@ class DatasetSpec(Spec):
     overlaps: Mapping[str, Sequence[str]] = field(default_factory=dict)
     fallback: str = ""
     make_root: Any = None
+    generic: bool = False
     config_key: str = ""
 
 

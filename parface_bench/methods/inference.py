@@ -29,7 +29,7 @@ Tick = Callable[[int], Any]
 class CropPredictor(Protocol):
     """What predicting needs of a trained method; see :class:`parface_bench.methods.trainable.TrainableMethod`."""
 
-    landmark_schema: Schema
+    schema: Schema
     dims: int
     crop: Crop
     flip_test: bool
@@ -58,7 +58,7 @@ def predict_photographs(
     if boxes is None:
         boxes = largest_faces(images)
         there = np.isfinite(boxes).all(axis=1)
-        points = np.full((len(images), len(method.landmark_schema), method.dims), np.nan)
+        points = np.full((len(images), len(method.schema), method.dims), np.nan)
         if there.any():
             seen = [image for image, known in zip(images, there, strict=True) if known]
             points[there] = predict_photographs(method, seen, boxes[there], batch_size)
@@ -74,7 +74,7 @@ def predict_photographs(
         crops = np.stack([_cut(crop, image, row) for row, image in part])
         matrices = np.stack([crop.matrix(row) for row, _ in part])
         out.append(restore(predict_crops(method, crops, method.flip_test), matrices))
-    return np.concatenate(out) if out else np.zeros((0, len(method.landmark_schema), method.dims))
+    return np.concatenate(out) if out else np.zeros((0, len(method.schema), method.dims))
 
 
 def largest_faces(images: Sequence[np.ndarray]) -> np.ndarray:
@@ -113,7 +113,7 @@ def predict_tensor(method: CropPredictor, crops: torch.Tensor, flip_test: bool =
         if flip_test:
             mirrored = method.predict_crops(images.flip(-1)).double()
             mirrored[..., 0] = images.shape[-1] - 1 - mirrored[..., 0]
-            points = (points + mirrored[:, torch.tensor(method.landmark_schema.flip)]) / 2
+            points = (points + mirrored[:, torch.tensor(method.schema.flip)]) / 2
     return points.cpu().numpy()
 
 

@@ -12,11 +12,13 @@ from typing import Any
 import pandas as pd
 import torch
 
+from parface_bench.data.source import open_source
+from parface_bench.faces import get_schema
 from parface_bench.methods.checkpoint import read_checkpoint
 from parface_bench.methods.recipe import compose
 from parface_bench.registry import DATASETS, METHODS, MethodSpec, UserError, catalogue, nearest
 from parface_bench.runs.folder import CHECKPOINT
-from parface_bench.scoring import Protocol, load_protocol
+from parface_bench.scoring import Protocol, load_protocol, protocol_of
 from parface_bench.training import distributed
 from parface_bench.training.loop import chosen_stages
 from parface_bench.training.selection import Selection
@@ -31,6 +33,7 @@ class Settings:
         profile: 'quick' or 'full'; None = full on a GPU, quick on a CPU.
         data_root: the data set's folder, where it is not set otherwise.
         protocol: another than the data set's own.
+        name: what the user calls files of their own that a generic data set reads.
         split: one split instead of the data set's test splits.
         seed: of everything random.
         device: 'auto', 'cpu', 'cuda' or 'cuda:i'.
@@ -49,6 +52,7 @@ class Settings:
     profile: str | None = None
     data_root: Path | None = None
     protocol: str | None = None
+    name: str | None = None
     split: str | None = None
     seed: int = 0
     device: str = "auto"
@@ -88,7 +92,7 @@ class Settings:
         """The command line that does this again, without the places (data root, output) of this machine."""
         method = Path(self.method).name if not self.train else self.method
         words = ["pfbench", "run" if self.train else "eval", method, "--dataset", self.dataset]
-        for option in ("profile", "protocol", "split", "stages", "limit"):
+        for option in ("name", "profile", "protocol", "split", "stages", "limit"):
             if getattr(self, option) is not None:
                 words += [f"--{option}", str(getattr(self, option))]
         if self.from_checkpoint is not None:
@@ -145,16 +149,15 @@ class Plan:
             )
         if not settings.train and spec.trainable and checkpoint is None:
             raise UserError(f"method {name!r} has to learn first: 'pfbench run {name}', then eval its checkpoint.pt")
-        selection = Selection.of(settings.dataset, settings.data_root, 3, settings.limit, settings.split)
-        dataset = selection.source.name
+        source = open_source(settings.dataset, settings.data_root, settings.name or "")
+        recipe = compose(name, source.name, profile, settings.overrides)
+        selection = Selection.of(source.with_options(recipe["dataset"]), 3, settings.limit, settings.split)
         if not selection.schema:
-            raise UserError(f"data set {dataset!r} has no landmarks, so nothing can be scored on it")
-        if not (settings.protocol or selection.source.spec.protocol):
-            raise UserError(f"data set {dataset!r} has no default protocol: name one with --protocol")
-        protocol = load_protocol(settings.protocol or selection.source.spec.protocol)
+            raise UserError(f"data set {source.name!r} has no landmarks, so nothing can be scored on it")
+        protocol = load_protocol(settings.protocol) if settings.protocol else protocol_of(source.spec)
         selection.dims = min(selection.dims, protocol.dims)
-        recipe = compose(name, dataset, profile, settings.overrides)
-        selection.source = selection.source.with_options(recipe["dataset"])
+        if not get_schema(selection.schema).has_flip:
+            _without_mirroring(recipe, settings.overrides, selection.schema)
         if checkpoint is not None:
             trained = checkpoint[1]
             recipe.update(method=trained["recipe"]["method"], image_size=trained["image_size"])
@@ -173,7 +176,9 @@ class Plan:
         )
         profile = f"profile {self.profile}{chosen}, " if self.learns else ""
         where = f"{self.device}" + (f" x {distributed.world()} processes" if distributed.world() > 1 else "")
-        return f"{self.name} on {self.selection.source.name}: {profile}protocol {self.protocol.name}, device {where}"
+        said = f"{self.name} on {self.selection.source.name}: {profile}protocol {self.protocol.name}, device {where}"
+        mirrored = get_schema(self.selection.schema).has_flip
+        return said if mirrored else f"{said}; nothing is mirrored, since the landmarks' layout has no flip"
 
     @property
     def splits(self) -> list[str]:
@@ -219,6 +224,20 @@ class Plan:
             "protocol_version": self.protocol.version,
             "seed": self.settings.seed,
         }
+
+
+def _without_mirroring(recipe: dict[str, Any], overrides: Iterable[str], schema: str) -> None:
+    """Change a recipe so that neither training nor prediction mirrors landmarks of which no mirror image is known.
+
+    Raises:
+        UserError: the user has asked for it.
+    """
+    for key, _, value in (pair.partition("=") for pair in overrides):
+        if key.split(".")[-1] in ("flip", "flip_test") and value.lower() not in ("0", "0.0", "false"):
+            _ = get_schema(schema).flip  # raises, and says what to do
+    recipe["predict"]["flip_test"] = False
+    for stage in (recipe["train"], *(stage for stage in recipe["stages"] if stage.get("augment"))):
+        stage["augment"] = {**(stage.get("augment") or {}), "flip": 0.0}
 
 
 def _checkpoint_path(settings: Settings) -> Path | None:
