@@ -131,6 +131,8 @@ def _lacks(spec: Spec) -> dict[str, Any] | None:
             problem = str(target.lacks() or "") if hasattr(target, "lacks") else ""
         except PfError as error:
             problem = str(error)
+        except Exception as error:
+            problem = f"cannot be asked what it lacks: {type(error).__name__}: {error}"
     if not packages and not problem:
         return None
     install = install_command(spec) if packages else ""

@@ -60,7 +60,11 @@ class Kind(Generic[S]):
         """
         if name in self:
             return self._specs[name]
-        return next((spec for spec in self if spec.provides(name)), None) or self.spec(name)
+        for spec in self:
+            with self._catalogue.noting(spec.owner, f"{self.name} {spec.name!r}"):
+                if spec.provides(name):
+                    return spec
+        return self.spec(name)
 
     def get(self, name: str) -> Any:
         """The plugin's object (function or class), imported now."""

@@ -10,17 +10,24 @@ if TYPE_CHECKING:
 
 
 def requirements(spec: Spec) -> list[str]:
-    """Requirements that ``spec.needs`` stands for: those of that extra of the owner's distribution, else itself."""
+    """Requirements that ``spec.needs`` stands for: those of that extra of the owner's distribution, else itself.
+
+    What a plugin states may be no requirement at all; then it is given back as it is, and never fulfilled.
+    """
     return _of_extra(spec) or ([spec.needs] if spec.needs else [])
 
 
 def missing(spec: Spec) -> list[str]:
     """Those of :func:`requirements` that are not installed in the version asked for, as requirement strings."""
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
     lacking = []
     for text in requirements(spec):
-        requirement = Requirement(text)
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            lacking.append(f"{text!r}, which is no requirement (the plugin states it)")
+            continue
         try:
             found = version(requirement.name)
         except PackageNotFoundError:
@@ -38,7 +45,7 @@ def install_command(spec: Spec) -> str:
 
 
 def _of_extra(spec: Spec) -> list[str]:
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
     try:
         declared = requires(spec.owner.split(" ")[0]) if spec.needs and spec.owner else None
@@ -46,7 +53,10 @@ def _of_extra(spec: Spec) -> list[str]:
         declared = None
     found = []
     for text in declared or ():
-        requirement = Requirement(text)
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:  # of somebody else's distribution
+            continue
         marker = requirement.marker
         if marker and marker.evaluate({"extra": spec.needs}) and not marker.evaluate({"extra": ""}):
             requirement.marker = None

@@ -40,6 +40,9 @@ class Spec:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_@+-]*", self.name):
             raise ValueError(f"{self.kind} name {self.name!r}: letters, digits, '-', '_', '+' and '@' only")
+        for key in ("summary", "reference", "licence", "needs", "owner"):
+            if not isinstance(getattr(self, key), str):
+                raise TypeError(f"{self.kind} {self.name!r}: {key} must be a text, not {getattr(self, key)!r}")
 
     def load(self) -> Any:
         """The plugin's object, imported now if it was given lazily.
@@ -52,14 +55,14 @@ class Spec:
         try:
             with aside(), importing():
                 return resolve_name(self.target)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self.unusable(error) from error
 
     def provides(self, name: str) -> bool:
         """Whether a name that is not registered is one of this plugin's, as 'resnet18' is timm's."""
         return False
 
-    def unusable(self, error: Exception) -> UserError:
+    def unusable(self, error: BaseException) -> UserError:
         """The sentence for a plugin that cannot be imported or built."""
         if isinstance(error, ModuleNotFoundError) and self.needs:
             return UserError(f"{self.kind} {self.name!r} needs the module {error.name!r}: {install_command(self)}")

@@ -33,7 +33,7 @@ def run_cell(arguments: dict[str, Any], identity: dict[str, Any], plugins: list[
         return {"run": result.document["run_id"], "summary": f"{main} {value:.3f}" if value is not None else ""}
     except PfError as error:
         return {"error": str(error), "traceback": ""}
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plugin that ends the program has not done the work
         return {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
 
 

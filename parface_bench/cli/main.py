@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -109,6 +111,9 @@ def main() -> None:
     except SystemExit as stop:
         if stop.code == 130:  # typer has turned the interrupt into this
             _stop("interrupted", 130)
+        place = _foreign_exit(stop)
+        if place:
+            _stop(f"{place} ended the program (sys.exit), so the work was not done", 1)
         raise
     except Exception as error:
         if debug:
@@ -121,6 +126,14 @@ def main() -> None:
         place = catalogue.place_in_files(error)
         whose = f"plugin {place}: {said}" if place else f"internal error ({said})"
         _stop(f"{whose}; rerun with --debug to see {'how it came there' if place else 'where'}", 1)
+
+
+def _foreign_exit(stop: SystemExit) -> str:
+    """``FILE, line N`` of a ``sys.exit`` that is neither ours nor the command line library's; '' where it is."""
+    last = traceback.extract_tb(stop.__traceback__)[-1]
+    parts = Path(last.filename).parts
+    ours = Path(last.filename).resolve().parent == Path(__file__).resolve().parent
+    return "" if ours or "click" in parts or "typer" in parts else f"{last.filename}, line {last.lineno}"
 
 
 def _stop(sentence: str, code: int) -> None:

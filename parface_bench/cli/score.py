@@ -47,9 +47,10 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Score predictions that were made anywhere: per-subset metrics with 95 % bootstrap intervals."""
         from parface_bench.evaluation import score_tables
-        from parface_bench.registry import METHODS, UserError, catalogue
+        from parface_bench.registry import METHODS, UserError
         from parface_bench.registry.faults import aside
         from parface_bench.results.contamination import contaminated
+        from parface_bench.results.record import after_score
         from parface_bench.scoring.report import remarks, subset_table
 
         if out is not None and out.exists() and not out.is_dir():
@@ -76,7 +77,7 @@ def register(app: typer.Typer) -> None:
         document["contaminated"] = contaminated(
             document["trained_on"], document["dataset"], document.get("split") or []
         )
-        catalogue.hook.pfbench_after_score(result=document)
+        document = after_score(document)
         for line in remarks(document):
             typer.echo(f"pfbench: {line}", err=True)
         if out is not None:

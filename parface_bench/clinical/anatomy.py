@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parface_bench.faces import Schema, conversions, convert, get_schema
-from parface_bench.faces.schema import indices
+from parface_bench.faces import Schema, conversions, convert, converts, get_schema
+from parface_bench.faces.layout import indices
 from parface_bench.registry import UserError
 
 Chain = np.ndarray
@@ -66,8 +66,13 @@ class Anatomy:
         return self.right if name == "right" else self.left
 
 
+def chain(run: str) -> Chain:
+    """Indices of a run such as "48,59-54"."""
+    return np.array(indices(run), dtype=np.intp)
+
+
 def _side(runs: str, pupil: int, commissure: int) -> Side:
-    brow, upper, lower, cubic_upper, cubic_lower, eye, ears = (indices(run) for run in runs.split())
+    brow, upper, lower, cubic_upper, cubic_lower, eye, ears = (chain(run) for run in runs.split())
     corners = (int(upper[0]), int(upper[-1]))
     return Side(brow, upper, lower, cubic_upper, cubic_lower, eye, ears, corners, pupil, commissure)
 
@@ -76,32 +81,32 @@ ANATOMY: dict[str, Anatomy] = {
     "ibug68": Anatomy(
         right=_side("17-21 36-39 36,41,40,39 36-39 36,41,40,39 36-41 0-3", -1, 48),
         left=_side("22-26 45-42 45,46,47,42 45-42 45,46,47,42 42-47 16-13", -1, 54),
-        upper_lip=indices("48-54"),
-        lower_lip=indices("48,59-54"),
-        inner_upper_lip=indices("60-64"),
-        inner_lower_lip=indices("60,67-64"),
-        inner_lips=indices("60-67"),
+        upper_lip=chain("48-54"),
+        lower_lip=chain("48,59-54"),
+        inner_upper_lip=chain("60-64"),
+        inner_lower_lip=chain("60,67-64"),
+        inner_lips=chain("60-67"),
         lower_lip_middle=57,
         upper_lip_middle=51,
         nose_tip=30,
         nose_base=33,
         chin=8,
-        pupils=indices(""),
+        pupils=chain(""),
     ),
     "wflw98": Anatomy(
         right=_side("33-37 60-64 60,67-64 60,61,63,64 60,67,65,64 60-67 0,2,4,6", 96, 76),
         left=_side("42-46 72-68 72-75,68 72,71,69,68 72,73,75,68 68-75 32,30,28,26", 97, 82),
-        upper_lip=indices("76-82"),
-        lower_lip=indices("76,87-82"),
-        inner_upper_lip=indices("88-92"),
-        inner_lower_lip=indices("88,95-92"),
-        inner_lips=indices("88-95"),
+        upper_lip=chain("76-82"),
+        lower_lip=chain("76,87-82"),
+        inner_upper_lip=chain("88-92"),
+        inner_lower_lip=chain("88,95-92"),
+        inner_lips=chain("88-95"),
         lower_lip_middle=85,
         upper_lip_middle=79,
         nose_tip=54,
         nose_base=57,
         chin=16,
-        pupils=indices("96-97"),
+        pupils=chain("96-97"),
     ),
 }
 
@@ -115,8 +120,8 @@ def measurable(points: np.ndarray, schema: Schema | str) -> tuple[np.ndarray, Sc
     schema = get_schema(schema)
     if schema.name in ANATOMY:
         return points, schema
-    if (schema.name, "ibug68") in conversions():
-        return convert(points, schema.name, "ibug68"), get_schema("ibug68")
+    if converts(schema, "ibug68"):
+        return convert(points, schema, "ibug68"), get_schema("ibug68")
     if not ((schema.side == "left").any() and (schema.side == "right").any()):
         raise UserError(f"schema {schema.name!r} shows one side of the face only, so that it has no asymmetry")
     can = sorted({*ANATOMY, *(source for source, target in conversions() if target == "ibug68")})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsFloat
 
 from parface_bench.leaderboard.table import COST, Cell, Column, Group, Row, Selection, Table
 from parface_bench.registry import DATASETS, UserError, catalogue, nearest
@@ -261,12 +262,20 @@ def _cell(entries: list[dict[str, Any]]) -> Cell:
 def _extra(heading: str, function: Callable[[dict[str, Any]], Any], documents: list[dict[str, Any]]) -> Any:
     values: list[Any] = []
     with catalogue.noting(f"column {heading!r}"):
-        values += [function(d) for d in documents]
+        values += [_shown(function(copy.deepcopy(d))) for d in documents]
     if not values:
         return None
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
         return statistics.fmean(values)
     return values[-1]
+
+
+def _shown(value: Any) -> str | int | float | None:
+    """What a plugin's column holds, as something that every format can show."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value if not isinstance(value, int) or abs(value) < 1 << 53 else str(value)[:40]
+    number = float(value) if isinstance(value, SupportsFloat) else None
+    return str(value)[:200] if number is None else number if math.isfinite(number) else None
 
 
 def _name_configs(rows: list[Row]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from parface_bench.atomic import write_atomic
 from parface_bench.leaderboard.board import build_tables
@@ -75,7 +76,7 @@ def tables_of(
     contents = read_store(store)
     for problem in contents.problems:
         warn(problem)
-    extra = [column for columns in catalogue.hook.pfbench_leaderboard_columns() for column in columns]
+    extra = _plugin_columns()
     results = contents.results
     if reported:  # a name may be known to the reported numbers alone
         results = [r for r in results if selection.takes(r.document["dataset"], r.document["protocol"])]
@@ -90,6 +91,18 @@ def tables_of(
             "'pfbench run METHOD --dataset DATASET' or 'pfbench score ... --record' adds one"
         )
     return tables
+
+
+def _plugin_columns() -> list[tuple[str, Callable[[dict[str, Any]], Any]]]:
+    """The columns that plugins add: heading and function; a plugin that gives something else is left out and noted."""
+    found = []
+    for owner, hook in catalogue.hooks("pfbench_leaderboard_columns"):
+        with catalogue.noting(owner, "pfbench_leaderboard_columns"):
+            columns = [(heading, function) for given in hook() for heading, function in given]
+            if not all(isinstance(heading, str) and callable(function) for heading, function in columns):
+                raise TypeError("a column is a pair of its heading and a function of a result document")
+            found += columns
+    return found
 
 
 def add_runs(folders: Sequence[Path], store: Path, warn: Warn) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import shutil
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from parface_bench.atomic import write_atomic
 from parface_bench.home import home
-from parface_bench.registry import UserError, WorkError
+from parface_bench.registry import UserError, WorkError, catalogue
 from parface_bench.results import provenance
 from parface_bench.results.contamination import contaminated
 
@@ -130,6 +131,34 @@ def record(
             f"cannot record in the leaderboard store {store} ({reason}); {_kept(full, errors, keep)}; "
             "make the store writable or name another one with --store"
         ) from error
+
+
+def find_recorded(document: Mapping[str, Any], store: str | Path) -> Path | None:
+    """The folder in which a store holds this very result (its ``run_id`` may have got a number), or None."""
+    parent = Path(store) / folder_name(document["dataset"]) / folder_name(document["method"])
+    own = {key: value for key, value in document.items() if key != "run_id"}
+    attempt, folder = 1, parent / document["run_id"]
+    while folder.exists():
+        try:
+            there = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            there = None
+        if isinstance(there, dict) and {key: value for key, value in there.items() if key != "run_id"} == own:
+            return folder
+        attempt += 1
+        folder = parent / f"{document['run_id']}-{attempt}"
+    return None
+
+
+def after_score(document: dict[str, Any]) -> dict[str, Any]:
+    """The document as the plugins' ``pfbench_after_score`` leave it; what one of them spoils is not taken over."""
+    for owner, hook in catalogue.hooks("pfbench_after_score"):
+        trial = copy.deepcopy(document)
+        with catalogue.noting(owner, "pfbench_after_score"):
+            hook(result=trial)
+            complete(trial)
+            document = trial
+    return document
 
 
 def write_result(document: Mapping[str, Any], errors: pd.DataFrame | None, folder: str | Path) -> dict[str, Any]:

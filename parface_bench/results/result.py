@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+LARGEST = 256 << 20  # bytes of a result.json: 10 million excluded faces
+
+
 @dataclass(frozen=True)
 class Result:
     """One run's result.
@@ -92,13 +95,18 @@ def load_result(path: str | Path) -> Result:
     path = Path(path)
     file = path / RESULT if path.is_dir() else path
     try:
+        if not file.exists():
+            raise UserError(f"{path}: no {RESULT} here, so the run was never finished or never recorded")
+        if not file.is_file() or file.stat().st_size > LARGEST:
+            raise UserError(f"{file}: no result (it is no regular file, or larger than {LARGEST >> 20} MiB)")
         text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no {RESULT} here, so the run was never finished or never recorded") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error})") from error
     try:
-        document = json.loads(text, parse_constant=_no_number)
+        document = json.loads(text, parse_constant=_no_number, parse_int=_integer, parse_float=_decimal)
+        _check_texts(document)
+    except RecursionError:
+        raise UserError(f"{file}: no result, it is nested far too deep; delete it, score again and record") from None
     except json.JSONDecodeError as error:
         raise UserError(
             f"{file}: no result, or half-written or damaged (line {error.lineno}: {error.msg}); score again and record"
@@ -115,6 +123,35 @@ def load_result(path: str | Path) -> Result:
     except WorkError as error:
         raise UserError(f"{file}: {error}") from None
     return Result(document, file.parent)
+
+
+def _integer(token: str) -> int:
+    """A whole number that every later computation can hold."""
+    value = int(token) if len(token) < 20 else 1 << 63
+    if abs(value) >= 1 << 53:
+        raise json.JSONDecodeError(f"the number {token[:20]}... is out of any range", token, 0)
+    return value
+
+
+def _decimal(token: str) -> float:
+    value = float(token)
+    if abs(value) >= 1e100:
+        raise json.JSONDecodeError(f"the number {token[:20]} is out of any range", token, 0)
+    return value
+
+
+def _check_texts(value: Any) -> None:
+    """Refuse texts with control characters, which would reach whoever looks at a table on a terminal."""
+    if isinstance(value, str):
+        if any((ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in value):
+            raise json.JSONDecodeError(f"the text {value[:40]!r} holds control characters", value, 0)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_texts(key)
+            _check_texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_texts(item)
 
 
 def _no_number(token: str) -> float:

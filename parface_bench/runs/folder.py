@@ -27,7 +27,7 @@ class RunFolder:
 
     Attributes:
         path: the folder.
-        finished: it holds a result already.
+        finished: it holds a result already, though perhaps not yet recorded.
         found: it was there before (``--resume``).
     """
 
@@ -63,9 +63,9 @@ def claim(out: Path, config: Mapping[str, Any], *, resume: bool) -> RunFolder:
             if not _same(path, config):
                 continue
             folder = path.parent
-            if (folder / RESULT).is_file():
-                return RunFolder(folder, finished=True, found=True)
             lock = _lock(folder)
+            if (folder / RESULT).is_file():
+                return RunFolder(folder, lock, finished=True, found=True)
             if lock is not None:
                 for half in folder.rglob(TEMPORARY):  # what a kill left of a file that was being written
                     half.unlink(missing_ok=True)

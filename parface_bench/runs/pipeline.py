@@ -20,9 +20,9 @@ from parface_bench.leaderboard.plots import plot_ced
 from parface_bench.methods.build import build_method
 from parface_bench.methods.checkpoint import load_method, load_weights, read_checkpoint, save_atomic
 from parface_bench.methods.trainable import TrainableMethod
-from parface_bench.registry import PfError, catalogue
+from parface_bench.registry import PfError
 from parface_bench.results.provenance import environment
-from parface_bench.results.record import record, write_result
+from parface_bench.results.record import after_score, find_recorded, record, write_result
 from parface_bench.results.result import Result, load_result
 from parface_bench.runs.cost import measure
 from parface_bench.runs.folder import CHECKPOINT, RunFolder, claim, open_log
@@ -30,7 +30,7 @@ from parface_bench.runs.plan import Plan, Settings
 from parface_bench.training import distributed, overlays
 from parface_bench.training.hooks import seconds_spent
 from parface_bench.training.loop import Training, chosen_stages
-from parface_bench.training.predictions import predict_all, prediction_table, score_faces
+from parface_bench.training.predictions import predict_all, prediction_table, read_predictions, score_faces
 from parface_bench.training.progress import Progress
 
 PREDICTIONS = "predictions.parquet"
@@ -55,7 +55,7 @@ def execute(settings: Settings) -> Result:
     folder = _claim(plan, progress)
     if folder.finished:
         progress.say(f"already finished: {folder.path}")
-        return load_result(folder.path)
+        return _completed(folder, plan, progress)
     log = open_log(folder.path if distributed.rank() == 0 else None)
     log.info("%s", settings.command())
     before = seconds_spent(folder.path) if folder.found else 0.0
@@ -87,8 +87,7 @@ def execute(settings: Settings) -> Result:
                 "run_dir": str(folder.path),
                 "notes": [*plan.test.attrs.get("notes", []), *notes],
             }
-            catalogue.hook.pfbench_after_score(result=document)
-            full = write_result(document, evaluation.errors, folder.path)
+            full = write_result(after_score(document), evaluation.errors, folder.path)
             _draw(folder.path, plan, predictions, progress)
             if settings.store is not None:
                 place = record(full, evaluation.errors, settings.store, keep=folder.path)
@@ -101,6 +100,23 @@ def execute(settings: Settings) -> Result:
         if isinstance(error, KeyboardInterrupt) and training is not None:
             progress.say("stopped; the same command with --resume goes on from here")
         raise
+    finally:
+        folder.release()
+
+
+def _completed(folder: RunFolder, plan: Plan, progress: Progress) -> Result:
+    """The result of a finished run, drawn and recorded now if a kill came before that."""
+    result = load_result(folder.path)
+    try:
+        if distributed.rank() == 0 and folder.lock is not None:  # else another process is at it
+            predictions = read_predictions(folder.path / PREDICTIONS, plan.test)
+            if predictions is not None and not (folder.path / "figures" / "ced.svg").is_file():
+                _draw(folder.path, plan, predictions, progress)
+            store = plan.settings.store
+            if store is not None and find_recorded(result.document, store) is None:
+                progress.say(f"recorded in {record(result.document, result.errors(), store, keep=folder.path)}")
+        distributed.wait()
+        return result
     finally:
         folder.release()
 

@@ -43,8 +43,13 @@ def index_subsets(frame: Any, protocol: Protocol) -> dict[str, np.ndarray]:
         for value in sorted(values, key=str):
             if str(value):
                 found[f"{tag}={value}"] = known & (column == value).to_numpy(dtype=bool, na_value=False)
-    for extra in catalogue.hook.pfbench_subsets(index=frame):
-        found.update({str(name): np.asarray(mask, dtype=bool) for name, mask in extra.items()})
+    for owner, hook in catalogue.hooks("pfbench_subsets"):
+        with catalogue.noting(owner, "pfbench_subsets"):
+            given = [
+                (str(name), np.asarray(mask, dtype=bool)) for extra in hook(index=frame) for name, mask in extra.items()
+            ]
+            check_subsets(dict(given), len(frame))
+            found.update(given)
     return found
 
 

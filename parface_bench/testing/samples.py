@@ -77,9 +77,9 @@ def sample_shapes(
     from dataclasses import replace
 
     from parface_bench.clinical.frames import lay
-    from parface_bench.faces.schema import indices
+    from parface_bench.faces.layout import indices
 
-    schema, where = get_schema("ibug68"), indices(_WHERE)
+    schema, where = get_schema("ibug68"), np.array(indices(_WHERE))
     face = np.zeros((68, 3))
     face[where, :2] = [[float(v) for v in pair.split(",")] for run in _HALF for pair in run.split()]
     other = where[schema.side[where] == "right"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,18 @@ def prediction_table(frame: pd.DataFrame, predictions: np.ndarray) -> pd.DataFra
     table = pd.DataFrame(predictions.reshape(len(predictions), -1), columns=names)
     table.insert(0, "id", frame["id"].to_numpy())
     return table
+
+
+def read_predictions(path: Path, frame: pd.DataFrame) -> np.ndarray | None:
+    """What :func:`prediction_table` wrote, [N, L, 2|3]; None where it is not there or of other faces."""
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError):
+        return None
+    if "id" not in table or list(table["id"]) != list(frame["id"]):
+        return None
+    values = table.drop(columns="id").to_numpy(dtype=np.float64)
+    return values.reshape(len(table), -1, 3 if "z0" in table else 2)
 
 
 def score_faces(

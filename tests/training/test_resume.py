@@ -15,6 +15,7 @@ import torch
 from parface_bench.methods import checkpoint as checkpoints
 from parface_bench.methods.checkpoint import load_safely, save_atomic
 from parface_bench.registry import UserError, WorkError
+from parface_bench.runs.folder import pipeline
 from parface_bench.training import runner
 from tests.training.conftest import PLUGIN, QUICK
 
@@ -147,6 +148,24 @@ def test_a_finished_run_is_given_back_and_another_configuration_starts_anew(run)
     assert run("dot-net", resume=True).folder == first.folder
     assert run("dot-net", "train.epochs=1", resume=True).folder != first.folder
     assert run("dot-net", seed=9, resume=True).folder != first.folder
+
+
+@pytest.mark.parametrize("step", ["record", "_draw"])
+def test_a_run_killed_after_its_result_is_recorded_by_resume(run, tmp_path, monkeypatch, step):
+    """Finished means recorded: whoever dies between the two is neither lost nor recorded twice."""
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, step, lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run("dot-net", "log.pictures=2")
+    assert not list(tmp_path.glob("store/*/*/*/result.json"))
+    result = run("dot-net", "log.pictures=2", resume=True)
+    [kept] = tmp_path.glob("store/*/*/*/result.json")
+    assert json.loads(kept.read_text()) == result.document
+    assert (result.folder / "figures" / "ced.png").is_file() and (result.folder / "figures" / "worst.png").is_file()
+    assert run("dot-net", "log.pictures=2", resume=True).folder == result.folder
+    assert list(tmp_path.glob("store/*/*/*/result.json")) == [kept]
+    run("dot-net", "log.pictures=2", resume=True, store=tmp_path / "other")
+    assert len(list(tmp_path.glob("other/*/*/*/result.json"))) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
