@@ -24,6 +24,8 @@ from parface_bench.data.readers.lookup import Pictures
     reference="docs/add-a-dataset.md",
     splits=("train", "val", "test", "all"),
     test_splits=("test",),
+    protocol="any",
+    generic=True,
     overlaps={"all": ("landmark-table",)},
     how_to_get="write the table and give it, or its folder, as --data-root",
 )
@@ -64,6 +66,8 @@ def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") ->
     reference="https://cocodataset.org/#format-data",
     splits=("train", "val", "test", "all"),
     test_splits=("test",),
+    protocol="any",
+    generic=True,
     overlaps={"all": ("coco",)},
     how_to_get="give the JSON, or the folder of JSON and pictures, as --data-root",
 )
@@ -99,6 +103,7 @@ def coco(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFr
     splits=("train", "val", "test", "all"),
     train_splits=("all",),
     test_splits=(),
+    generic=True,
     overlaps={"all": ("image-folder",)},
     how_to_get="give the folder as --data-root",
 )
