@@ -155,8 +155,9 @@ class LossSpec(Spec):
     """A loss: the target builds a callable ``(prediction, target, ...) -> scalar tensor``.
 
     Attributes:
-        on: what the two tensors are: 'heatmaps' [B, L, H, W], 'landmarks' [B, L, 2], 'images' [B, 3, H, W], or '' for
-            anything else, which the loss's own docstring tells.
+        on: what the two tensors are: 'heatmaps' [B, L, H, W], 'landmarks' [B, L, 2], 'images' [B, 3, H, W],
+            'distributions' (heatmaps against landmarks [B, L, 2] in their pixels), or '' for anything else, which the
+            loss's own docstring tells.
     """
 
     kind: ClassVar[str] = "loss"

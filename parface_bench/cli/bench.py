@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.screen import emit, emit_document, say
 
 
 def register(app: typer.Typer) -> None:
@@ -40,10 +41,8 @@ def register(app: typer.Typer) -> None:
         """Run methods x data sets x seeds, skip what is recorded, and end in the leaderboards."""
         from parface_bench.bench.bench import Bench, raise_failures
         from parface_bench.bench.show import cell_list, document
+        from parface_bench.leaderboard.grids import table_grid
         from parface_bench.leaderboard.render import render
-
-        def say(sentence: str) -> None:
-            typer.echo(f"pfbench: {sentence}", err=True)
 
         options: dict[str, Any] = {"device": device, "overrides": overrides, "out": out, "store": store}
         given = {"profile": profile, "protocol": protocol, "data_root": data_root, "limit": limit}
@@ -60,13 +59,16 @@ def register(app: typer.Typer) -> None:
         )
         if dry_run:
             cells = work.cells(say)
-            typer.echo(document(cells, []) if json else cell_list(cells))
+            emit_document(document(cells, [])) if json else emit(cell_list(cells))
             return
         cells = work.run(say)
         tables = work.tables(cells, say) if any(c.state != "failed" for c in cells) else []
         if tables:
             work.publish(say)
-        typer.echo(document(cells, tables) if json else render(tables, "md"))
+        if json:
+            emit_document(document(cells, tables))
+        else:
+            emit(render(tables, "md"), [table_grid(table) for table in tables])
         raise_failures(cells)
 
 

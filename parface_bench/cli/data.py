@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from parface_bench.cli.options import Json, Plugins, keyed
+from parface_bench.cli.screen import emit, emit_document, say
 
 Name = Annotated[str, typer.Argument(metavar="DATASET", help="Registered name of the data set.")]
 Root = Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Folder of the data set.")]
@@ -47,7 +48,7 @@ def check(
 
     report = run_check(_source(dataset, data_root, setting), pictures=pictures)
     text = json.dumps(report.document(), indent=2, ensure_ascii=False) if json_ else report.text()
-    typer.echo(text)
+    emit_document(text) if json_ else emit(text)
     if out is not None:
         _write(out, text + "\n")
     if report.faults:
@@ -78,11 +79,11 @@ def stats(
         except Absent as error:
             if split:
                 raise
-            typer.echo(f"pfbench: {error}", err=True)
+            say(str(error))
             continue
         found["splits"][name] = {"fingerprint": frame.attrs["fingerprint"], **statistics(frame)}
     document = json.dumps(found, indent=2, ensure_ascii=False)
-    typer.echo(document if json_ else "\n".join(_outline(found)))
+    emit_document(document) if json_ else emit("\n".join(_outline(found)))
     if out is not None:
         _write(out, document + "\n")
 
@@ -108,7 +109,7 @@ def preview(
     split, frame = _there(source, [split] if split else [*source.spec.test_splits, *source.spec.splits])
     file = out or Path(f"{source.name}-{split}.png")
     write(sheet(frame, number=number, mode=crop), file)
-    typer.echo(str(file))
+    emit(str(file))
 
 
 def path(
@@ -124,12 +125,12 @@ def path(
     spec = DATASETS.spec(dataset)
     folder = folder or data_root
     if folder is not None:
-        typer.echo(str(remember(dataset, folder)))
+        emit(str(remember(dataset, folder)))
         return
     root = find_root(spec)
     if root is None:
         raise UserError(how_to_set(spec))
-    typer.echo(f"{root.path} (set by {root.said_by})")
+    emit(f"{root.path} (set by {root.said_by})")
 
 
 def prepare(
@@ -166,13 +167,13 @@ def prepare(
         except Absent as error:
             if split:
                 raise
-            typer.echo(f"pfbench: {error}", err=True)
+            say(str(error))
     file = out or table_of(source.name, source.folder)
     count, missing = find_boxes(frames, METHODS.build(chosen), file)
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        typer.echo(f"pfbench: not found: {counted(len(missing), 'face')}, {shown}", err=True)
-    typer.echo(f"{file}: {count} boxes")
+        say(f"not found: {counted(len(missing), 'face')}, {shown}")
+    emit(f"{file}: {count} boxes")
 
 
 def _there(source: Any, splits: list[str]) -> tuple[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from parface_bench import __version__
+from parface_bench.cli.screen import say
 from parface_bench.registry.catalogue import catalogue
 from parface_bench.registry.errors import PfError, PluginWarning, UserError
 
@@ -137,7 +138,7 @@ def _foreign_exit(stop: SystemExit) -> str:
 
 
 def _stop(sentence: str, code: int) -> None:
-    print(f"pfbench: {' '.join(sentence.split())}", file=sys.stderr)
+    say(" ".join(sentence.split()))
     raise SystemExit(code) from None
 
 

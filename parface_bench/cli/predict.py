@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from parface_bench.cli.options import Plugins, keyed
+from parface_bench.cli.screen import emit, emit_document
 
 
 def register(app: typer.Typer) -> None:
@@ -45,4 +46,4 @@ def register(app: typer.Typer) -> None:
             out = Path("predictions")
         with aside():
             outcome = run(images, Wish(model, out, form, draw, detector, faces, smoothing, device, keyed(setting)))
-        typer.echo(outcome.table or outcome.text(form).rstrip("\n"))
+        emit(str(outcome.table)) if outcome.table else emit_document(outcome.text(form))

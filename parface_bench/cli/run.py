@@ -5,11 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.screen import emit, emit_document, say
+
+if TYPE_CHECKING:
+    from parface_bench.leaderboard.table import Table
 
 
 def _common(
@@ -92,8 +96,10 @@ def _show(method: str, *, dataset: str, json: bool, plugin: list[Path], **option
         METHODS.spec(method)
 
     from parface_bench.api import run
+    from parface_bench.leaderboard.grids import table_grid
+    from parface_bench.leaderboard.render import render
     from parface_bench.registry.faults import aside
-    from parface_bench.scoring.report import remarks, subset_table
+    from parface_bench.scoring.report import remarks, subset_grid, subset_table
     from parface_bench.training import distributed
 
     options["overrides"] = options["overrides"] or []
@@ -106,24 +112,25 @@ def _show(method: str, *, dataset: str, json: bool, plugin: list[Path], **option
         distributed.stop()
     document = {**result.document, "run_dir": str(result.folder)}
     for line in remarks(document):
-        typer.echo(f"pfbench: {line}", err=True)
+        say(line)
     if json:
-        import json as codec
-
-        typer.echo(codec.dumps(document, indent=2, allow_nan=False))
+        emit_document(document)
     else:
-        typer.echo(subset_table(document))
+        plain, grids = subset_table(document), [subset_grid(document)]
         if options.get("store") is not None:
-            typer.echo("\n" + _standing(document, options["store"]))
-        typer.echo(f"pfbench: {result.folder}", err=True)
+            tables = _standing(document, options["store"])
+            plain += "\n\n" + render(tables, "md")
+            grids += [table_grid(table, around=document["run_id"]) for table in tables]
+        emit(plain, grids)
+        say(f"everything about this run: {result.folder}")
+        say(f"next: pfbench leaderboard --dataset {document['dataset']}")
 
 
-def _standing(document: dict[str, Any], store: Path) -> str:
+def _standing(document: dict[str, Any], store: Path) -> list[Table]:
     """The leaderboard that a result is in, over all faces."""
     from parface_bench.leaderboard.board import group_of
-    from parface_bench.leaderboard.render import render
     from parface_bench.leaderboard.table import Selection
     from parface_bench.leaderboard.views import tables_of
 
     tables = tables_of(store, Selection(document["dataset"], document["protocol"], subsets=["full"]))
-    return render([t for t in tables if t.group == group_of(document)], "md")
+    return [t for t in tables if t.group == group_of(document)]

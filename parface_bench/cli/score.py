@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.screen import emit, emit_document, say
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +43,7 @@ def register(app: typer.Typer) -> None:
         ),
         resamples: int = typer.Option(1000, "--resamples", min=1, help="Bootstrap resamples."),
         seed: int = typer.Option(0, "--seed", min=0, help="Seed of the bootstrap."),
+        everything: bool = typer.Option(False, "--all", help="On a terminal: all metrics and subsets."),
         plugin: Plugins = None,
         json: Json = False,
     ) -> None:
@@ -51,7 +53,7 @@ def register(app: typer.Typer) -> None:
         from parface_bench.registry.faults import aside
         from parface_bench.results.contamination import contaminated
         from parface_bench.results.record import after_score
-        from parface_bench.scoring.report import remarks, subset_table
+        from parface_bench.scoring.report import remarks, subset_grid, subset_table
 
         if out is not None and out.exists() and not out.is_dir():
             raise UserError(f"--out {out} is a file: name a folder")
@@ -79,20 +81,18 @@ def register(app: typer.Typer) -> None:
         )
         document = after_score(document)
         for line in remarks(document):
-            typer.echo(f"pfbench: {line}", err=True)
+            say(line)
         if out is not None:
             from parface_bench.results.record import write_result
 
             write_result(document, evaluation.errors, out)
-            typer.echo(f"pfbench: result written to {out}", err=True)
+            say(f"result written to {out}")
         if json:
-            import json as codec
-
-            typer.echo(codec.dumps(document, indent=2, allow_nan=False))
+            emit_document(document)
         else:
-            typer.echo(subset_table(document))
+            emit(subset_table(document), [subset_grid(document, everything=everything)])
         if record:
             from parface_bench.results.record import record as add_record
 
             place = add_record(document, evaluation.errors, store, keep=out)
-            typer.echo(f"pfbench: recorded in {place}", err=True)
+            say(f"recorded in {place}")

@@ -29,6 +29,9 @@ class TrainableMethod(Method, nn.Module):
     crop in pixels), and whatever else a recipe may set under ``method:``. Weights that are not in the method's own
     ``state_dict`` do not exist for checkpoints.
 
+    Attributes:
+        trained_on: data, ``DATASET:SPLIT`` or ``DATASET``, seen by published weights that the method itself loaded.
+
     Attributes set by the toolkit right after building (:func:`parface_bench.methods.build.build_method`):
         schema: the landmark layout given to ``__init__``.
         image_size: side of the crop in pixels.
@@ -40,6 +43,7 @@ class TrainableMethod(Method, nn.Module):
 
     predicts_depth: bool = False
     flip_test: bool = False
+    trained_on: tuple[str, ...] = ()
     schema: Schema
     image_size: int
     crop: Crop

@@ -147,6 +147,7 @@ def build(plan: Plan) -> tuple[Any, list[str]]:
         selection = plan.selection
         crop = Crop(mode=plan.protocol.crop)
         method = build_method(plan.name, selection.schema, plan.recipe, selection.dims, crop, device=str(plan.device))
+        trained_on += getattr(method, "trained_on", ())
     start = plan.settings.from_checkpoint
     if start is not None and plan.learns:
         content = read_checkpoint(start)

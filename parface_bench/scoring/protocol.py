@@ -35,6 +35,7 @@ class Protocol:
         norm: normalising distance of the 2D errors, as :func:`parface_bench.scoring.norms.parse_norm` gives it.
         depth_norm: the same for the 3D errors.
         metrics: names of metrics, in the order of the table.
+        main: those of them that a screen shows first; empty: the first three. They change no score.
         yaw_bins: subset name -> (low, high], limits of the absolute yaw in degrees; the first bin includes its low.
         balanced: subsets whose mean is reported as the subset 'balanced'.
         subsets: reported subsets of its data sets and what each means.
@@ -50,6 +51,7 @@ class Protocol:
     norm: str = "bbox"
     depth_norm: str = "outer"
     metrics: tuple[str, ...] = ("NME",)
+    main: tuple[str, ...] = ()
     yaw_bins: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     balanced: tuple[str, ...] = ()
     subsets: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +70,17 @@ class Protocol:
 
 
 _FIELDS = {f.name for f in fields(Protocol)}
+_FIRST = 3  # metrics that a screen shows where the protocol names no main ones
+
+
+def main_metrics(document: Mapping[str, Any]) -> list[str]:
+    """The metrics of a result document that a screen shows first, in their order: the protocol's main ones."""
+    has = [name for name in document.get("metrics", {}) or document["subsets"]["full"] if name != "n"]
+    try:
+        wanted = load_protocol(document["protocol"]).main
+    except UserError:  # a user's own protocol file, whose result was recorded
+        wanted = ()
+    return [name for name in wanted if name in has] or has[:_FIRST]
 
 
 def protocol_names() -> list[str]:
@@ -94,7 +107,7 @@ def protocol_of(spec: DatasetSpec) -> Protocol:
 def protocol_facts(protocol: Protocol) -> dict[str, Any]:
     """Everything that a protocol fixes, as JSON values (an open end of a yaw bin is None)."""
     plain: dict[str, Any] = {"kind": "protocol", **_shallow(protocol)}
-    for key in ("schemas", "metrics", "balanced"):
+    for key in ("schemas", "metrics", "main", "balanced"):
         plain[key] = list(plain[key])
     ends = {name: [x if math.isfinite(x) else None for x in limits] for name, limits in protocol.yaw_bins.items()}
     return {**plain, "yaw_bins": ends}
@@ -152,7 +165,8 @@ def _load_file(path: Path) -> Protocol:
 
 def _versioned(protocol: Protocol) -> Protocol:
     """A hash of the content in the version: scores of two definitions must never meet under one name and version."""
-    content = json.dumps({**asdict(protocol), "version": ""}, sort_keys=True, default=str)
+    defining = {key: value for key, value in asdict(protocol).items() if key != "main"}
+    content = json.dumps({**defining, "version": ""}, sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     return Protocol(**{**_shallow(protocol), "version": f"{protocol.version}-{digest}"})
 
@@ -181,7 +195,7 @@ def _make(facts: dict[str, Any], where: str) -> Protocol:
         if not facts.get(key):
             raise UserError(f"{where}: the key {key!r} is missing")
     try:
-        for key in ("schemas", "metrics", "balanced"):
+        for key in ("schemas", "metrics", "main", "balanced"):
             if key in facts:
                 facts[key] = tuple(str(x) for x in _listed(facts[key]))
         if "yaw_bins" in facts:
@@ -201,6 +215,9 @@ def _make(facts: dict[str, Any], where: str) -> Protocol:
         raise UserError(f"{where}: dims must be 2 or 3, not {protocol.dims!r}")
     if not protocol.metrics:
         raise UserError(f"{where}: 'metrics' is empty")
+    stray = [name for name in protocol.main if name not in protocol.metrics]
+    if stray:
+        raise UserError(f"{where}: 'main' names {stray[0]!r}, which is not among its metrics")
     unknown = [s for s in protocol.balanced if s not in protocol.yaw_bins and s not in protocol.subsets]
     if unknown:
         raise UserError(f"{where}: 'balanced' names {unknown[0]!r}, which is neither a yaw bin nor a subset")

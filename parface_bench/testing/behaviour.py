@@ -29,7 +29,7 @@ from parface_bench.testing.samples import sample_batch, sample_faces, sample_pho
 
 # The two tensors that a loss is given, by the fact `on`.
 LOSS_SHAPES: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {"heatmaps": (2, 5, 16, 16), "landmarks": (2, 5, 2), "images": (2, 3, 64, 64)}
+    {"heatmaps": (2, 5, 16, 16), "landmarks": (2, 5, 2), "images": (2, 3, 64, 64), "distributions": (2, 5, 16, 16)}
 )
 
 
@@ -119,13 +119,19 @@ def loss(spec: LossSpec, **options: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     target = torch.rand(LOSS_SHAPES[spec.on], generator=generator)
     prediction = torch.rand(LOSS_SHAPES[spec.on], generator=generator).requires_grad_()
+    right = target
+    if spec.on == "distributions":
+        from parface_bench.data.heatmaps.codecs import encode_gaussian
+
+        target = target[..., 0, :2] * 8 + 4
+        right = encode_gaussian(target, 16, 1.0)
     value = function(prediction, target)
     assert value.ndim == 0, f"loss {spec.name!r} gives shape {tuple(value.shape)}, not a scalar"
     value.backward()
     gradient = prediction.grad
     flows = gradient is not None and bool(torch.isfinite(gradient).all()) and bool(gradient.any())
     assert flows, f"loss {spec.name!r}: no finite gradient reaches the prediction"
-    off, at = value.item(), function(target, target).item()
+    off, at = value.item(), function(right, target).item()
     assert at <= off, f"loss {spec.name!r} is {at:g} at the target and {off:g} off it"
 
 
