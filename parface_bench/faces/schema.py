@@ -96,6 +96,7 @@ def _sides(layout: Layout) -> list[str]:
 
 
 _made: dict[str, Schema] = {}
+_adopted: dict[str, Layout] = {}
 
 
 def schema_of(layout: Layout) -> Schema:
@@ -139,8 +140,9 @@ def get_schema(name: str | Schema | Layout) -> Schema:
 
 
 def schemas_with(points: int) -> list[str]:
-    """Names of the layouts that have this many landmarks."""
-    counts = {name: layout.points for name, layout in HUB.items()} | {spec.name: spec.points for spec in LAYOUTS}
+    """Names of the layouts that have this many landmarks, without those that came with data or a checkpoint."""
+    counts = {name: layout.points for name, layout in HUB.items()}
+    counts |= {spec.name: spec.points for spec in LAYOUTS if spec.target is not _adopted.get(spec.name, LAYOUTS)}
     return [name for name, count in counts.items() if count == points]
 
 
@@ -161,5 +163,6 @@ def adopt(layout: Layout, owner: str) -> Schema:
         raise UserError(
             f"{owner}: the layout name {layout.name!r} stands for landmarks without a layout; choose another"
         )
+    _adopted[layout.name] = layout
     catalogue.add(LayoutSpec(name=layout.name, target=layout, points=layout.points, owner=owner))
     return schema_of(layout)

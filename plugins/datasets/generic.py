@@ -45,7 +45,13 @@ def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") ->
     if "id" not in labels:  # the second face of a picture is called NAME#2
         labels["id"] = ids_of_images(labels["image"])
     if not chosen and split != "all" and "split" in labels:
+        found = sorted(filter(None, labels["split"].unique()))
         labels = labels[labels["split"] == split]
+        if not len(labels):
+            raise Absent(
+                f"{file}: no row is in the split {split!r}, only in {', '.join(found) or 'none'}; correct its column "
+                "'split', or use a method that needs no such faces"
+            )
     columns = {c: c for c in ("yaw", "box_size", "image_size", "visible") if c in labels}
     frame = index(
         labels.drop(columns=["split"], errors="ignore"),
