@@ -35,6 +35,7 @@ FLOORS = {
     "parface_bench.results": 6,
     "parface_bench.leaderboard": 7,
     "parface_bench.clinical": 7,
+    "parface_bench.pages": 8,
     "parface_bench.methods": 8,
     "parface_bench.training": 9,
     "parface_bench.runs": 10,
@@ -121,6 +122,12 @@ def test_imports_point_downward(path: Path) -> None:
     wrong = [f"{path.relative_to(ROOT)}:{line} imports {name}" for name, line in imports(path)
              if (target := room(name)) and target not in allowed]  # fmt: skip
     assert wrong == []
+
+
+def test_plugins_are_declared_beside_their_code() -> None:
+    """A plugin's own file is the only place of its facts: the packages hold no lists, and no list is read."""
+    packages = [path for path in sources("plugins") if path.name == "__init__.py"]
+    assert [str(p.relative_to(ROOT)) for p in packages if len(ast.parse(p.read_text(encoding="utf-8")).body) > 1] == []
 
 
 @pytest.mark.parametrize("folder", THIRD_PARTY)

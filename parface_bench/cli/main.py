@@ -25,6 +25,7 @@ COMMANDS = (
     "audit",
     "compare",
     "leaderboard",
+    "report",
     "predict",
     "bench",
     "list",

@@ -11,13 +11,13 @@ from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import read_bytes
 from parface_bench.data.index import index
 from parface_bench.data.progress_bar import progress
-from parface_bench.data.readers import ibug
 from parface_bench.data.readers.beside import pairs
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.data.readers.sidecar import find
 from parface_bench.data.readers.tables import parse_json_table, points
 from parface_bench.faces.layouts import MENPO39, MENPO84
+from parface_bench.plugins.datasets.w300 import SPLITS, source_of
 from parface_bench.registry.errors import UserError
 
 TABLES = {split: f"menpo_{split}.ljson" for split in ("train", "common", "challenging", "full")} | {
@@ -70,16 +70,16 @@ def _from_table(root: Path, table: Path) -> pd.DataFrame:
         with tolerant():
             where = f"{table}: row {row}"
             landmarks = points(value, where, 68, (2,))
-            rows.append((str(name), pictures.find(str(name), where), ibug.source_of(str(name)) or "menpo", landmarks))
+            rows.append((str(name), pictures.find(str(name), where), source_of(str(name)) or "menpo", landmarks))
     return pd.DataFrame(rows, columns=["id", "image", "source", "landmarks"])
 
 
 def _from_pts(root: Path, split: str) -> pd.DataFrame:
     """300W's sets by their folders; every other face is Menpo's, for testing where a folder says test."""
-    sources = ibug.SPLITS.get(split, ())
+    sources = SPLITS.get(split, ())
     rows = []
     for name, picture, annotation in progress(pairs(root, ".pts"), "reading .pts files"):
-        source = ibug.source_of(name)
+        source = source_of(name)
         own = not source and split in ("train", "profile", "test", "test-profile") and _tests(name) == ("test" in split)
         if not own and source not in sources:
             continue
