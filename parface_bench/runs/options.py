@@ -54,7 +54,8 @@ class RunOptions:
         None
     )
     base: Annotated[
-        int | None, Option("--base", "What a table of your own calls the first pixel: 0 or 1.", ("run", "eval"))
+        int | None,
+        Option("--base", "What a table of your own calls the first pixel: 0 or 1.", ("run", "eval"), least=0),
     ] = None
     protocol: Annotated[str | None, Option("--protocol", "Protocol name or .yaml file (default: the data set's).")] = (
         None
