@@ -44,6 +44,7 @@ class Schema:
         self.eyes = None if layout.eyes is None else (_frozen(layout.eyes[0]), _frozen(layout.eyes[1]))
         self.nose_tip: int | None = layout.nose_tip
         self.mouth_corners: tuple[int, int] | None = layout.mouth_corners
+        self.sources: dict[str, tuple[Schema, list[np.ndarray]]] = {}  # conversions made so far
 
     def __len__(self) -> int:
         return self.layout.points
@@ -96,6 +97,7 @@ def _sides(layout: Layout) -> list[str]:
 
 
 _made: dict[str, Schema] = {}
+_loaded: dict[str, tuple[LayoutSpec, Schema]] = {}
 _adopted: dict[str, Layout] = {}
 
 
@@ -131,8 +133,12 @@ def get_schema(name: str | Schema | Layout) -> Schema:
         return schema_of(name)
     if name in HUB:
         return schema_of(HUB[name])
-    if name in LAYOUTS:
-        return schema_of(LAYOUTS.get(name))
+    spec = LAYOUTS.peek(name) or (LAYOUTS.spec(name) if name in LAYOUTS else None)
+    if spec is not None:
+        known = _loaded.get(name)
+        if known is None or known[0] is not spec:
+            known = _loaded[name] = (spec, schema_of(spec.load()))
+        return known[1]
     count = _UNNAMED.fullmatch(name)
     if count:
         return schema_of(Layout(name, int(count[1])))
