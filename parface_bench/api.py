@@ -54,8 +54,8 @@ def run(
     Args:
         method: registered name, or ``METHOD+VARIANT``; with ``train=False`` also a checkpoint or a run's folder.
         dataset: registered name.
-        profile, data_root, name, base, protocol, split, seed, device, labels, stages, from_checkpoint, out, resume, limit,
-            overrides, confidence, metrics, record, store, train, plugins, recipe: see
+        profile, data_root, name, base, protocol, split, seed, device, labels, stages, from_checkpoint, out, resume,
+            limit, overrides, confidence, metrics, record, store, train, plugins, recipe: see
             :class:`parface_bench.runs.options.RunOptions`.
 
     Returns:
