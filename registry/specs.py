@@ -222,6 +222,7 @@ class MeasureSpec(Spec):
         dims: 3 where it needs the head's own frame.
         pupils: it needs landmarks on the pupils.
         asked: it is measured only where it is named (the forms of other tools).
+        detail: summaries leave it out, since another measure says the same more robustly or more plainly.
     """
 
     kind: ClassVar[str] = "measure"
@@ -231,6 +232,7 @@ class MeasureSpec(Spec):
     dims: int = 2
     pupils: bool = False
     asked: bool = False
+    detail: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

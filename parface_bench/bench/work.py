@@ -44,7 +44,7 @@ def _finished(arguments: dict[str, Any], identity: dict[str, Any]) -> Result:
     store = Path(arguments["store"])
     recorded = read_store(store).results if store.exists() else []
     if not any(is_result_of(r, identity) for r in recorded):  # it was finished before, and recorded elsewhere
-        record(result.document, result.errors(), store, keep=result.folder)
+        record(result.document, result.errors(), store, keep=result.folder, tables=result.tables())
     return result
 
 

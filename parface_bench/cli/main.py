@@ -24,6 +24,7 @@ COMMANDS = (
     "score",
     "audit",
     "compare",
+    "gap",
     "leaderboard",
     "report",
     "predict",

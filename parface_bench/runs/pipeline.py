@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from parface_bench.atomic import write_atomic
+from parface_bench.clinical.beside import side_tables
 from parface_bench.data.images.crop import Crop
 from parface_bench.data.index import stack
 from parface_bench.data.recycled import keep_freed_memory
@@ -102,10 +103,11 @@ def execute(options: RunOptions) -> Result | Unfinished:
                 "confidence": found.source,
                 "notes": [*plan.test.attrs.get("notes", []), *part_of_set(plan), *notes],
             }
-            full = write_result(after_score(document), evaluation.errors, folder.path)
+            tables = side_tables(plan.test, predictions, getattr(method, "schema", ""))
+            full = write_result(after_score(document), evaluation.errors, folder.path, tables)
             _draw(folder.path, plan, predictions, progress)
             if options.records and options.store is not None:
-                place = record(full, evaluation.errors, options.store, keep=folder.path)
+                place = record(full, evaluation.errors, options.store, keep=folder.path, tables=tables)
                 progress.say(f"recorded in {place}")
             elif options.limit is not None and options.record is None and options.store is not None:
                 progress.say("not recorded, since --limit takes a part of the faces; --record asks for it")
