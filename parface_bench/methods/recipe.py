@@ -183,10 +183,10 @@ def put(recipe: dict[str, Any], pair: str) -> None:
         if last not in known and not free:
             raise UserError(f"--set {pair}: no setting {path!r}{_near(path, recipe)}")
         old = here.get(last)
-        if isinstance(old, dict) and not isinstance(value, dict):
+        if isinstance(old, dict) and not isinstance(value, dict) and not (value is None and free):
             inside = ", ".join(f"{path}.{k}" for k in old) or f"{path}.NAME"
             raise UserError(f"--set {pair}: {path} holds several settings: set {inside}")
-        if isinstance(old, str) and not isinstance(value, str):
+        if isinstance(old, str) and value is not None and not isinstance(value, str):
             value = text.strip()  # YAML 1.1 reads off, on, yes and no as truth values
         elif isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)

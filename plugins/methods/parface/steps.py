@@ -55,6 +55,7 @@ class AutoencoderStep:
         losses: between reconstruction and image, each a registered name or ``{type, factor, ...}``.
         adversary: adversarial loss against the image critic, stepped by the optimizer ``critic``; None: none.
         code_adversary: adversarial loss against the code critic, stepped by the optimizer ``code_critic``.
+        critic_every: the critics learn in every so many steps.
     """
 
     def __init__(
@@ -63,7 +64,11 @@ class AutoencoderStep:
         losses: list[str | Mapping[str, Any]],
         adversary: str | Mapping[str, Any] | None = None,
         code_adversary: str | Mapping[str, Any] | None = None,
+        critic_every: int = 1,
     ) -> None:
+        if critic_every < 1:
+            raise UserError(f"critic_every {critic_every}: must be at least 1")
+        self.critic_every = critic_every
         device = next(network.parameters()).device
         self.network = network
         self.losses = [Term(config, device) for config in losses]
@@ -89,9 +94,10 @@ class AutoencoderStep:
             if critic is None:
                 raise UserError("the stage has an adversary, but the network was built with critics: false")
             # in full precision: the penalty is the gradient of a gradient
-            loss = adversary.loss.critic(critic, real, fake.detach().to(images.dtype))
-            _optimizer(optimizers, name).update_params(loss)
-            logged[f"{name}_loss"] = loss.detach()
+            if main.inner_count % self.critic_every == 0:
+                loss = adversary.loss.critic(critic, real, fake.detach().to(images.dtype))
+                _optimizer(optimizers, name).update_params(loss)
+                logged[f"{name}_loss"] = loss.detach()
             critic.requires_grad_(False)
             with main.optim_context(network):
                 terms[f"{adversary.name}_{name}"] = adversary(fake, critic=critic)
