@@ -17,6 +17,8 @@ from parface_bench.registry.errors import UserError, nearest
 PROFILES = ("quick", "full")
 # Replaced whole: their keys are the arguments of whoever is named in them.
 _WHOLE = {"optimizers", "schedule"}
+# Settings of version 0.1 and what they are called now.
+RENAMED = {"log.tensorboard": "log.backends: [tensorboard]"}
 _FREE = {"method", "dataset", "augment", "crop", "optimizers", "schedule", "settings"}
 
 
@@ -96,7 +98,9 @@ def check(recipe: Mapping[str, Any], base: Mapping[str, Any], where: str) -> Non
     """Refuse keys that ``base.yaml`` does not have, by name and with the nearest."""
     for key, value in recipe.items():
         if key not in base and not (where.endswith("train") and key in _STAGE_KEYS):
-            raise UserError(f"{where}: no setting {key!r}{nearest(str(key), base)}")
+            path = ".".join([*where.split(": ")[1:], str(key)])
+            hint = f"; it is now {RENAMED[path]}" if path in RENAMED else nearest(str(key), base)
+            raise UserError(f"{where}: no setting {key!r}{hint}")
         if isinstance(base.get(key), Mapping) and key not in _FREE:
             if not isinstance(value, Mapping):
                 raise UserError(f"{where}: {key} must hold settings, found {value!r}")
@@ -173,6 +177,8 @@ def _position(entries: list[Any], key: str, pair: str) -> int:
 
 
 def _near(path: str, recipe: Mapping[str, Any]) -> str:
+    if path in RENAMED:
+        return f"; it is now {RENAMED[path]}"
     names = list(_paths(recipe))
     last = path.rsplit(".", 1)[-1]
     same_end = [n for n in names if n.rsplit(".", 1)[-1] == last]
