@@ -10,6 +10,7 @@ import numpy as np
 
 from parface_bench.faces import get_schema
 from parface_bench.registry import UserError
+from parface_bench.scoring.metrics import resolve_metrics
 from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names, protocol_of
 from parface_bench.scoring.scorer import RESAMPLES, Evaluation, evaluate
 from parface_bench.scoring.subsets import index_subsets
@@ -25,6 +26,7 @@ def score_index(
     predictions: np.ndarray,
     protocol: str | Path | Protocol,
     *,
+    confidence: np.ndarray | None = None,
     metrics: Iterable[str] = (),
     only: Iterable[str] = (),
     with_intersections: bool = False,
@@ -37,6 +39,7 @@ def score_index(
         index: as :mod:`parface_bench.data.index` describes it; its tags, its yaw and the plugins make the subsets.
         predictions: [N, L, 2|3] in the rows' order, pixels of the stored image.
         protocol: name, file or object.
+        confidence: [N, L] how sure the predictions are, for metrics that judge that.
         metrics: names of metrics beside the protocol's.
         only: names of the subsets to report; all where empty.
         with_intersections, resamples, seed: see :func:`evaluate`.
@@ -69,6 +72,7 @@ def score_index(
         ids=index["id"].to_numpy(dtype=object),
         schema=schema,
         visible=visible,
+        confidence=confidence,
         bbox=bbox,
         box_size=numbers("box_size"),
         image_size=numbers("image_size"),
@@ -93,6 +97,7 @@ def score_tables(
     pred_base: float = 0,
     without_depth: bool = False,
     exclude_missing: bool = False,
+    metrics: Iterable[str] = (),
     only: Iterable[str] = (),
     with_intersections: bool = False,
     resamples: int = RESAMPLES,
@@ -110,6 +115,7 @@ def score_tables(
         without_depth: leave out the metrics of depth where the protocol compares depth and the predictions have none.
         exclude_missing: faces without prediction (no row, or one without coordinates) are excluded, counted and named,
             as those that a method of ``run`` does not find; otherwise they are an error.
+        metrics: names of metrics beside the protocol's; those of confidence read the columns c0, c1, ... of ``pred``.
         only, with_intersections, resamples, seed: see :func:`score_index`.
 
     Returns:
@@ -124,20 +130,25 @@ def score_tables(
 
     if (gt is None) == (dataset is None):
         raise UserError("say what to score against: either a table (--gt) or a data set (--dataset)")
+    wanted = resolve_metrics(metrics)
     options: dict[str, Any] = {
+        "metrics": [metric.name for metric in wanted],
         "only": only,
         "with_intersections": with_intersections,
         "resamples": resamples,
         "seed": seed,
     }
+    sure = any(metric.spec.of == "confidence" for metric in wanted)
+    reading: dict[str, Any] = {"gaps": exclude_missing, "base": pred_base, "confidence": sure}
     if dataset is not None:
         index, protocol = _dataset(dataset, split, data_root, protocol, base)
-        predicted = read_table(pred, gaps=exclude_missing, base=pred_base)
+        predicted = read_table(pred, **reading)
         shape = stack(index).shape
         _check_fit(predicted, protocol, shape, f"data set {dataset!r}", without_depth)
         ids = index["id"].to_numpy(dtype=object)
         rows = align(predicted, ids, f"data set {dataset!r}", exclude_missing)
         there = _there(predicted, rows)
+        options["confidence"] = _sure(predicted, rows[there])
         evaluation = score_index(_part(index, there), _ordered(predicted, rows[there]), protocol, **options)
         facts = {key: index.attrs[key] for key in ("dataset", "data_fingerprint", "split")}
     else:
@@ -148,7 +159,7 @@ def score_tables(
         truth = read_table(gt, truth=True, base=base)
         points = truth.points.shape[1]
         schema = protocol.schema_for(points) or find_layout(Path(gt), points)[0]
-        predicted = read_table(pred, gaps=exclude_missing, base=pred_base)
+        predicted = read_table(pred, **reading)
         _check_fit(predicted, protocol, truth.points.shape, str(gt), without_depth)
         ids = truth.ids
         rows = align(predicted, ids, str(gt), exclude_missing)
@@ -166,6 +177,7 @@ def score_tables(
             image_size=scored.numbers.get("image_size"),
             yaw=scored.numbers.get("yaw"),
             subsets=scored.subsets,
+            confidence=_sure(predicted, rows[there]),
             **options,
         )
         facts = {"dataset": Path(gt).stem, "data_fingerprint": truth.fingerprint()}
@@ -243,6 +255,10 @@ def _part(index: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
     part = index[kept].reset_index(drop=True)
     part.attrs = dict(index.attrs)
     return part
+
+
+def _sure(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray | None:
+    return None if predicted.confidence is None else predicted.confidence[rows]
 
 
 def _ordered(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray:

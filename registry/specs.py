@@ -170,13 +170,15 @@ class MetricSpec(Spec):
         unit: '%', 'px', 'fraction', ...
         higher_is_better: alone decides arrows, bold and checkpoint selection.
         over: 'face' (the function returns [N] or [N, K] and is averaged over the faces for which it is not NaN),
-            'set' (it returns one number) or 'quantile' (it returns [N], whose quantile at the parameter, in percent,
-            is taken).
+            'set' (it returns one number), 'weights' (it returns a function that gives the number for weights [N] of
+            the faces, so that no bootstrap sample is computed from nothing) or 'quantile' (it returns [N], whose
+            quantile at the parameter, in percent, is taken).
         finish: a numpy ufunc name or callable applied to the mean ([...] or [..., K]), e.g. 'sqrt' for a root of a
             mean variance.
         dims: needs 3D data if 3, else 2.
         parameter: the tail of the name that stands for a number: 'FR@t' with parameter 't' makes 'FR@8' the call
             ``target(faces, 8.0)``.
+        of: what it judges: 'errors', or the 'confidence' that predictions come with.
     """
 
     kind: ClassVar[str] = "metric"
@@ -186,13 +188,16 @@ class MetricSpec(Spec):
     finish: Any = None
     dims: int = 2
     parameter: str = ""
+    of: str = "errors"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.name == "n":
             raise ValueError("metric name 'n': results count the faces under that name")
-        if self.over not in ("face", "set", "quantile"):
-            raise ValueError(f"metric {self.name!r}: over={self.over!r}, but it is 'face', 'set' or 'quantile'")
+        for field_name, known in (("over", ("face", "set", "weights", "quantile")), ("of", ("errors", "confidence"))):
+            value = getattr(self, field_name)
+            if value not in known:
+                raise ValueError(f"metric {self.name!r}: {field_name}={value!r}, but it is one of {', '.join(known)}")
 
     def provides(self, name: str) -> bool:
         """Whether the name is the family's with a number: 'FR@8' of 'FR@t'."""

@@ -40,6 +40,15 @@ def _common(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe (repeatable)."),
     ] = None,
+    confidence: Annotated[
+        str,
+        typer.Option(
+            "--confidence", help="Confidence of each landmark: own (the method's), flip (any method) or none."
+        ),
+    ] = "own",
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", metavar="NAME", help="Also compute this metric (repeatable).")
+    ] = None,
     store: Annotated[Path, typer.Option("--store", help="Folder of recorded results.")] = Path("leaderboards"),
     plugin: Plugins = None,
     json: Json = False,

@@ -66,6 +66,10 @@ class TrainableMethod(Method, nn.Module):
         """Landmarks of what ``forward`` gave: [B, L, 2], or [B, L, 3] with depth, in crop pixels."""
         raise NotImplementedError
 
+    def confidences(self, output: Any) -> Tensor | None:
+        """How sure it is of each landmark of what ``forward`` gave: [B, L] in 0..1, or None if it cannot tell."""
+        return None
+
     def stages(self, recipe: Mapping[str, Any]) -> list[Stage]:
         """The phases of the training: those that the recipe lists under ``stages``, else one from ``train``."""
         return [Stage.from_recipe(recipe, **own) for own in recipe.get("stages") or [{}]]
@@ -121,7 +125,16 @@ class TrainableMethod(Method, nn.Module):
 
     def predict_crops(self, images: Tensor) -> Tensor:
         """Landmarks in crops: float [B, 3, S, S] -> [B, L, 2 or 3] crop pixels. Called in evaluation mode."""
-        points = self.decode(self(images))
+        return self._lifted(self.decode(self(images)))
+
+    def find(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What :meth:`predict_crops` gives, and the :meth:`confidences` [B, L] of the same look at the crops."""
+        if type(self).predict_crops is not TrainableMethod.predict_crops:
+            return self.predict_crops(images), None
+        output = self(images)
+        return self._lifted(self.decode(output)), self.confidences(output)
+
+    def _lifted(self, points: Tensor) -> Tensor:
         if self.depth_head is None or points.shape[-1] == 3:
             return points
         return torch.cat([points, self.depth_head(points)[..., None]], dim=-1)

@@ -69,12 +69,20 @@ def execute(settings: Settings) -> Result:
             training.folder, training.log, training.clock = folder.path, log, clock
             trained_on, notes = _learn(training, plan)
         since = time.perf_counter()
-        predictions = predict_all(method, plan.test, plan.recipe, progress)
+        found = predict_all(method, plan.test, plan.recipe, progress, settings.confidence)
+        predictions = found.points
         took = time.perf_counter() - since
         if distributed.rank() == 0:
-            table = prediction_table(plan.test, predictions)
+            table = prediction_table(plan.test, predictions, found.confidence)
             write_atomic(folder.path / PREDICTIONS, lambda out: table.to_parquet(out, index=False))
-            evaluation = score_faces(plan.test, predictions, plan.protocol, getattr(method, "schema", ""))
+            evaluation = score_faces(
+                plan.test,
+                predictions,
+                plan.protocol,
+                getattr(method, "schema", ""),
+                found.confidence,
+                metrics=settings.metrics,
+            )
             document = {
                 **evaluation.document,
                 **plan.identity(),
@@ -85,6 +93,7 @@ def execute(settings: Settings) -> Result:
                 "cost": _cost(method, plan, 1000 * took / len(plan.test), progress),
                 "seconds": round(clock(), 1),
                 "run_dir": str(folder.path),
+                "confidence": found.source,
                 "notes": [*plan.test.attrs.get("notes", []), *notes],
             }
             full = write_result(after_score(document), evaluation.errors, folder.path)

@@ -13,10 +13,12 @@ import pandas as pd
 import torch
 
 from parface_bench.methods.checkpoint import read_checkpoint
+from parface_bench.methods.inference import SOURCES
 from parface_bench.methods.recipe import compose
 from parface_bench.registry import DATASETS, METHODS, MethodSpec, UserError, catalogue, nearest
 from parface_bench.runs.folder import CHECKPOINT
 from parface_bench.scoring import Protocol, load_protocol
+from parface_bench.scoring.metrics import resolve_metrics
 from parface_bench.training import distributed
 from parface_bench.training.loop import chosen_stages
 from parface_bench.training.selection import Selection
@@ -42,6 +44,9 @@ class Settings:
         overrides: ``key=value`` pairs on top of the recipe.
         store: leaderboard store; None = do not record.
         train: False = predict and score only (``pfbench eval``).
+        confidence: 'own' (the method's; where it has none and looks at mirrored faces anyway, how well the two agree),
+            'flip' (that agreement, for any method) or 'none'; a column for each landmark of the predictions.
+        metrics: further metrics beside the protocol's.
     """
 
     method: str
@@ -60,6 +65,8 @@ class Settings:
     overrides: tuple[str, ...] = ()
     store: Path | None = Path("leaderboards")
     train: bool = True
+    confidence: str = "own"
+    metrics: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, method: str | Path, dataset: str, *, plugins: Iterable[str | Path] = (), **options: Any) -> Settings:
@@ -77,10 +84,14 @@ class Settings:
         for key in ("data_root", "from_checkpoint", "out", "store"):
             if options.get(key) is not None:
                 options[key] = Path(options[key])
-        options["overrides"] = tuple(options.get("overrides", ()))
+        for key in ("overrides", "metrics"):
+            options[key] = tuple(options.get(key) or ())
         settings = cls(method=str(method), dataset=dataset, **options)
         if settings.limit is not None and settings.limit < 2:
             raise UserError(f"limit {settings.limit}: must be at least 2 faces")
+        if settings.confidence not in SOURCES:
+            raise UserError(f"confidence {settings.confidence!r} does not exist{nearest(settings.confidence, SOURCES)}")
+        resolve_metrics(settings.metrics)
         chosen_stages(settings.stages)
         return settings
 
@@ -96,6 +107,9 @@ class Settings:
         words += ["--seed", str(self.seed)]
         for pair in self.overrides:
             words += ["--set", pair]
+        words += [] if self.confidence == "own" else ["--confidence", self.confidence]
+        for metric in self.metrics:
+            words += ["--metric", metric]
         owners = [kind.spec(name).owner for kind, name in ((METHODS, method), (DATASETS, self.dataset)) if name in kind]
         for file in dict.fromkeys(Path(owner).name for owner in owners if owner.endswith(".py")):
             words += ["--plugin", file]

@@ -67,8 +67,11 @@ def metric(spec: MetricSpec) -> None:
     example = spec.name.removesuffix(spec.parameter) + "10" if spec.parameter else spec.name
     function = resolve_metric(example)
     values = {}
+    confident = spec.of == "confidence"
     for error in (0.0, 20.0):
-        faces = sample_faces(dims=spec.dims, error=error)
+        # what judges errors sees none and large ones, what judges confidence a good and a misleading one
+        sure = -1.0 if confident and error else 1.0
+        faces = sample_faces(dims=spec.dims, error=10.0 if confident else error, sure=sure)
         arrays = (faces.landmarks, faces.predicted, faces.norm)
         before = [a.copy() for a in arrays]
         numbers = function(faces)
@@ -79,7 +82,10 @@ def metric(spec: MetricSpec) -> None:
     perfect, bad = values[0.0], values[20.0]
     right = perfect >= bad if spec.higher_is_better else perfect <= bad
     better = "higher" if spec.higher_is_better else "lower"
-    assert right, f"metric {example!r}: {better} is better, yet it gives {perfect:g} for no error and {bad:g} for large"
+    what = ("a good confidence", "a misleading one") if confident else ("no error", "large")
+    assert right, (
+        f"metric {example!r}: {better} is better, yet it gives {perfect:g} for {what[0]} and {bad:g} for {what[1]}"
+    )
 
 
 def measure(spec: MeasureSpec) -> None:

@@ -63,7 +63,8 @@ class Validation:
         from parface_bench.training.predictions import interleave, score_faces
 
         mine = range(distributed.rank(), len(self.frame), distributed.world())
-        part = predict_loader(self.method, self.loader, flip_test=self.flip_test) if len(mine) else None
+        found_here = predict_loader(self.method, self.loader, flip_test=self.flip_test) if len(mine) else None
+        part = None if found_here is None else found_here.points
         found = interleave(distributed.gather(part), len(self.frame))
         extra = [] if self.metric in self.protocol.metrics else [self.metric]
         document = score_faces(self.frame, found, self.protocol, resamples=2, metrics=extra).document

@@ -57,7 +57,7 @@ class FaceAlignment(Method):
     @torch.inference_mode()
     def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """See :meth:`Method.predict`."""
-        found, sure = np.full((len(images), 68, 2), np.nan), np.zeros(len(images))
+        found, sure = np.full((len(images), 68, 2), np.nan), np.zeros((len(images), 68))
         mirror = torch.tensor(get_schema("ibug68").flip, device=self._device)
         for i, (image, box) in enumerate(zip(images, np.asarray(boxes, dtype=np.float64), strict=True)):
             if not np.isfinite(box).all():
@@ -70,7 +70,7 @@ class FaceAlignment(Method):
                 maps = (maps + self._last(crop.flip(-1)).flip(-1)[:, mirror]) / 2
             points = self._codec.decode(maps, 256)[0].double().cpu().numpy()
             found[i] = restore(points, self._crop.matrix(row))
-            sure[i] = float(confidence(maps).mean())
+            sure[i] = confidence(maps)[0].double().cpu().numpy()
         self.confidence = sure
         return found
 

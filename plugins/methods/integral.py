@@ -88,6 +88,10 @@ class Integral(TrainableMethod):
         """Heatmap pixels to crop pixels: the centre of a heatmap pixel is the centre of its block."""
         return (places + 0.5) * self.stride - 0.5
 
+    def confidences(self, output: Tensor) -> Tensor:
+        """One over one more than the maps' standard deviation in heatmap pixels [B, L]."""
+        return 1 / (1 + self.expectation(output)[1].clamp_min(0).sum(dim=-1).sqrt())
+
     def decode(self, output: Tensor) -> Tensor:
         """The maps' means in crop pixels [B, L, 2]."""
         return self.to_crop(self.expectation(output)[0])

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from parface_bench.data import mmpose_codecs as mmpose
+from parface_bench.data.heatmaps import mmpose_codecs as mmpose
 from parface_bench.data.heatmaps import peaks
 from parface_bench.registry.errors import UserError, nearest
 

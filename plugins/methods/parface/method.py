@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from parface_bench import method
-from parface_bench.data.heatmaps.codecs import PARFACE_CODEC, HeatmapCodec
+from parface_bench.data.heatmaps.codecs import PARFACE_CODEC, HeatmapCodec, confidence
 from parface_bench.faces import Schema
 from parface_bench.methods.build import build_method
 from parface_bench.methods.recipe import compose, merge
@@ -93,6 +93,10 @@ class ParFace(TrainableMethod):
         """Crops float [B, 3, S, S], RGB in 0..1 -> their reconstructions, likewise."""
         recon = self.network(self.normalise(images)).reconstruction
         return (recon + recon.new_tensor(self.mean)[:, None, None]).clamp(0, 1)
+
+    def confidences(self, output: Output) -> Tensor:
+        """Height of the heatmaps' peaks [B, L]."""
+        return confidence(output.heatmaps)
 
     def decode(self, output: Output) -> Tensor:
         """Landmarks in crop pixels, [B, L, 3] where depth is trained and scored, else [B, L, 2]."""
