@@ -2,7 +2,7 @@
 
 from parface_bench.registry.catalogue import Catalogue, catalogue
 from parface_bench.registry.declare import backbone, dataset, loss, measure, method, metric, norm
-from parface_bench.registry.errors import NameClash, PfError, PluginWarning, UserError, WorkError, nearest
+from parface_bench.registry.errors import NameClash, PfError, PluginWarning, UserError, WorkError, check_known, nearest
 from parface_bench.registry.hookspecs import hookimpl
 from parface_bench.registry.kind import Kind
 from parface_bench.registry.specs import (
@@ -55,6 +55,7 @@ __all__ = [
     "WorkError",
     "backbone",
     "catalogue",
+    "check_known",
     "dataset",
     "hookimpl",
     "loss",

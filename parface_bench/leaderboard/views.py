@@ -11,7 +11,7 @@ from parface_bench.leaderboard.board import build_tables
 from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.render import FORMATS, render
 from parface_bench.leaderboard.table import Selection, Table
-from parface_bench.registry import UserError, catalogue, nearest
+from parface_bench.registry import UserError, catalogue, check_known
 from parface_bench.results.record import record
 from parface_bench.results.result import load_result
 from parface_bench.results.store import read_store
@@ -46,8 +46,7 @@ def show(
     Raises:
         UserError: nothing is recorded, an unknown name, or a folder that cannot be written.
     """
-    if form not in FORMATS:
-        raise UserError(f"unknown format {form!r}{nearest(form, FORMATS)}")
+    check_known([form], FORMATS, "unknown format")
     tables = tables_of(store, selection, reported=reported, warn=warn)
     if plots is not None:
         from parface_bench.leaderboard.plots import plot_tables

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.errors import UserError, check_known, nearest
 
 PROFILES = ("quick", "full")
 # Replaced whole: their keys are the arguments of whoever is named in them.
@@ -78,8 +78,7 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
     Raises:
         UserError: an unknown profile or key (with the nearest name), or a value that is not YAML.
     """
-    if profile not in PROFILES:
-        raise UserError(f"unknown profile {profile!r}{nearest(profile, PROFILES)}")
+    check_known([profile], PROFILES, "unknown profile")
     root = configs()
     recipe = read(root / "profiles" / f"{profile}.yaml")
     for stem in (f"datasets/{dataset}", f"methods/{method}", f"methods/{method}@{dataset}"):

@@ -15,7 +15,7 @@ import torch
 from parface_bench.methods.checkpoint import read_checkpoint
 from parface_bench.methods.inference import SOURCES
 from parface_bench.methods.recipe import compose
-from parface_bench.registry import DATASETS, METHODS, MethodSpec, UserError, catalogue, nearest
+from parface_bench.registry import DATASETS, METHODS, MethodSpec, UserError, catalogue, check_known, nearest
 from parface_bench.runs.folder import CHECKPOINT
 from parface_bench.scoring import Protocol, load_protocol
 from parface_bench.scoring.metrics import resolve_metrics
@@ -89,8 +89,7 @@ class Settings:
         settings = cls(method=str(method), dataset=dataset, **options)
         if settings.limit is not None and settings.limit < 2:
             raise UserError(f"limit {settings.limit}: must be at least 2 faces")
-        if settings.confidence not in SOURCES:
-            raise UserError(f"confidence {settings.confidence!r} does not exist{nearest(settings.confidence, SOURCES)}")
+        check_known([settings.confidence], SOURCES, "confidence", "does not exist")
         resolve_metrics(settings.metrics)
         chosen_stages(settings.stages)
         return settings
