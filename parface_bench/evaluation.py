@@ -150,6 +150,7 @@ def score_tables(
         there = _there(predicted, rows)
         options["confidence"] = _sure(predicted, rows[there])
         evaluation = score_index(_part(index, there), _ordered(predicted, rows[there]), protocol, **options)
+        evaluation.scored = lambda: (index, _whole(predicted, rows, there))
         facts = {key: index.attrs[key] for key in ("dataset", "data_fingerprint", "split")}
     else:
         assert gt is not None
@@ -180,6 +181,8 @@ def score_tables(
             confidence=_sure(predicted, rows[there]),
             **options,
         )
+        layout = "" if schema is None else get_schema(schema).name
+        evaluation.scored = lambda: (truth.index(layout), _whole(predicted, rows, there))
         facts = {"dataset": Path(gt).stem, "data_fingerprint": truth.fingerprint()}
     evaluation.document.update(facts)
     lost = [str(name) for name in ids[~there]]
@@ -247,6 +250,13 @@ def _there(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray:
     if not there.any():
         raise UserError(f"{predicted.path}: no face has landmarks, so there is nothing to score")
     return there
+
+
+def _whole(predicted: LandmarkTable, rows: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """The predictions of all faces [N, L, D] in the truth's order, NaN where there is none."""
+    whole = np.full((len(rows), *predicted.points.shape[1:]), np.nan)
+    whole[there] = predicted.points[rows[there]]
+    return whole
 
 
 def _part(index: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:

@@ -88,6 +88,7 @@ class DatasetSpec(Spec):
             one, under whatever annotation; leaderboards mark methods that were trained on them.
         fallback: the data set that is used, with one line said, where no root of this one has been set.
         make_root: ``"module:attr"`` of a function ``(**options) -> Path`` that makes the data where no root is set.
+        images_shareable: its licence lets images stand in a report that is passed on.
         config_key: the set's name in the original code's ``local_config.ini``, where it differs from ``name``.
     """
 
@@ -106,6 +107,7 @@ class DatasetSpec(Spec):
     overlaps: Mapping[str, Sequence[str]] = field(default_factory=dict)
     fallback: str = ""
     make_root: Any = None
+    images_shareable: bool = False
     config_key: str = ""
 
 
@@ -218,6 +220,7 @@ class MeasureSpec(Spec):
         dims: 3 where it needs the head's own frame.
         pupils: it needs landmarks on the pupils.
         asked: it is measured only where it is named (the forms of other tools).
+        detail: summaries leave it out, since another measure says the same more robustly or more plainly.
     """
 
     kind: ClassVar[str] = "measure"
@@ -227,6 +230,7 @@ class MeasureSpec(Spec):
     dims: int = 2
     pupils: bool = False
     asked: bool = False
+    detail: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -35,6 +35,7 @@ FLOORS = {
     "parface_bench.results": 6,
     "parface_bench.leaderboard": 7,
     "parface_bench.clinical": 7,
+    "parface_bench.pages": 8,
     "parface_bench.methods": 8,
     "parface_bench.training": 9,
     "parface_bench.runs": 10,

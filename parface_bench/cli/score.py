@@ -84,10 +84,15 @@ def register(app: typer.Typer) -> None:
         document = after_score(document)
         for line in remarks(document):
             say(line)
+        tables: dict[str, bytes] = {}
+        if evaluation.scored is not None and (record or out is not None):
+            from parface_bench.clinical.beside import side_tables
+
+            tables = side_tables(*evaluation.scored())
         if out is not None:
             from parface_bench.results.record import write_result
 
-            write_result(document, evaluation.errors, out)
+            write_result(document, evaluation.errors, out, tables)
             say(f"result written to {out}")
         if json:
             emit_document(document)
@@ -96,5 +101,5 @@ def register(app: typer.Typer) -> None:
         if record:
             from parface_bench.results.record import record as add_record
 
-            place = add_record(document, evaluation.errors, store, keep=out)
+            place = add_record(document, evaluation.errors, store, keep=out, tables=tables)
             say(f"recorded in {place}")

@@ -64,6 +64,14 @@ class LandmarkTable:
             subsets={name: mask[kept] for name, mask in self.subsets.items()},
         )
 
+    def index(self, schema: str) -> pd.DataFrame:
+        """The faces as an index table (see :mod:`parface_bench.data.index`) without pictures."""
+        frame = pd.DataFrame({"id": self.ids, "landmarks": list(self.points)})
+        for name, values in {**self.numbers, **self.subsets}.items():
+            frame[name] = values
+        frame.attrs.update(schema=schema, tags=list(self.subsets))
+        return frame
+
     def fingerprint(self) -> str:
         """Hash of the content, whatever the order of the rows."""
         order = np.argsort(self.ids)

@@ -117,7 +117,8 @@ def add_runs(folders: Sequence[Path], store: Path, warn: Warn) -> None:
         except UserError as error:
             warn(f"recorded without per-face errors: {error}")
             errors = None
-        warn(f"recorded in {record(result.document, errors, store, keep=result.folder)}")
+        place = record(result.document, errors, store, keep=result.folder, tables=result.tables())
+        warn(f"recorded in {place}")
 
 
 def write(text: str, path: Path) -> None:

@@ -14,6 +14,7 @@ import yaml
 
 from parface_bench.registry.errors import UserError, check_known, nearest
 
+# For every method; a file METHOD.PROFILE.yaml makes another profile of this method's own.
 PROFILES = ("quick", "full")
 # Replaced whole: their keys are the arguments of whoever is named in them.
 _WHOLE = {"optimizers", "schedule"}
@@ -72,25 +73,72 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
     """The resolved recipe of a run.
 
     Later wins: ``profiles/PROFILE.yaml``, ``datasets/DATASET.yaml``, ``methods/METHOD.yaml``,
-    ``methods/METHOD@DATASET.yaml``, ``--set`` pairs ``key.sub=value``. Of the middle three a file ``NAME.PROFILE.yaml``
-    is taken in place of ``NAME.yaml`` where there is one.
+    ``methods/METHOD@DATASET.yaml``, ``methods/METHOD+VARIANT.yaml``, ``--set`` pairs ``key.sub=value``. Of the middle
+    three a file ``NAME.PROFILE.yaml`` is taken in place of ``NAME.yaml`` where there is one. A variant may name stages
+    to leave out (``skip_stages``).
+
+    Args:
+        method: a registered name, or ``METHOD+VARIANT``.
+        dataset, profile: what is trained on, and how long.
+        overrides: the ``--set`` pairs.
 
     Raises:
         UserError: an unknown profile or key (with the nearest name), or a value that is not YAML.
     """
-    check_known([profile], PROFILES, "unknown profile")
+    base, variant = variant_of(method)
+    known = profiles_of(base)
+    check_known([profile], known, f"method {base!r} has no profile")
     root = configs()
-    recipe = read(root / "profiles" / f"{profile}.yaml")
+    own = root / "profiles" / f"{profile}.yaml"
+    recipe = read(own if own.is_file() else root / "profiles" / "base.yaml")
+    method = base
     for stem in (f"datasets/{dataset}", f"methods/{method}", f"methods/{method}@{dataset}"):
         for name in (f"{stem}.{profile}.yaml", f"{stem}.yaml"):
             path = root / name
             if path.is_file():
                 recipe = merge(recipe, read(path))
                 break
+    if variant is not None:
+        recipe = merge(recipe, read(variant))
+        _leave_out(recipe, variant)
     check(recipe, read(root / "profiles" / "base.yaml"), "recipe")
     for pair in overrides:
         put(recipe, pair)
     return recipe
+
+
+def profiles_of(method: str) -> tuple[str, ...]:
+    """The profiles that a method knows: those of all methods and its own."""
+    own = [path.name.split(".")[1] for path in sorted(configs().glob(f"methods/{method}.*.yaml"))]
+    return tuple(dict.fromkeys([*PROFILES, *own]))
+
+
+def variant_of(name: str) -> tuple[str, Path | None]:
+    """A method's registered name, and the recipe file of the variant where the name is ``METHOD+VARIANT``.
+
+    Raises:
+        UserError: the method has no such variant.
+    """
+    from parface_bench.registry import METHODS
+
+    base, plus, variant = name.rpartition("+")
+    if name in METHODS or not plus or base not in METHODS:
+        return name, None
+    path = configs() / "methods" / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem.partition("+")[2] for p in configs().glob(f"methods/{base}+*.yaml"))
+        raise UserError(f"method {base!r} has no variant {variant!r}{nearest(variant, known)}")
+    return base, path
+
+
+def _leave_out(recipe: dict[str, Any], variant: Path) -> None:
+    """Take the stages that a variant skips out of the recipe, and its own key with them."""
+    skipped = recipe.pop("skip_stages", [])
+    names = [stage.get("name") for stage in recipe.get("stages") or []]
+    for name in skipped:
+        if name not in names:
+            raise UserError(f"recipe {variant.name}: skips the stage {name!r}, which there is not (stages: {names})")
+    recipe["stages"] = [stage for stage in recipe.get("stages") or [] if stage.get("name") not in skipped]
 
 
 def check(recipe: Mapping[str, Any], base: Mapping[str, Any], where: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parface_bench.registry import UserError, WorkError
-from parface_bench.results.record import ERRORS, RESULT, SCHEMA_VERSION, validate
+from parface_bench.results.record import ERRORS, FACES, MEASURES, RESULT, SCHEMA_VERSION, validate
 from parface_bench.results.worst import Worst
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class Result:
             return pd.read_parquet(path)
         except Exception as error:
             raise UserError(f"{path}: not a readable Parquet file ({error}); score the predictions again") from error
+
+    def tables(self) -> dict[str, bytes]:
+        """The files beside the errors that there are, as :func:`parface_bench.results.record.record` takes them."""
+        return {name: (self.folder / name).read_bytes() for name in (FACES, MEASURES) if (self.folder / name).is_file()}
 
     def table(self) -> pd.DataFrame:
         """One row per subset: number of faces and the value of each metric."""

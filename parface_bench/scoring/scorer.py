@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,10 +32,12 @@ class Evaluation:
         document: the result document (see docs/architecture.md); plain numbers, never NaN.
         columns: per-face errors of the scored faces: ``id``, ``nme``, ``norm``, with depth ``gte``, ``e0``, ``e1``, ...
             (percent of the normalising distance) and one boolean ``subset:NAME`` for each subset.
+        scored: gives the index table of all faces and their predictions [N, L, 2|3] (NaN: none); set for tables.
     """
 
     document: dict[str, Any]
     columns: dict[str, np.ndarray]
+    scored: Callable[[], tuple[pd.DataFrame, np.ndarray]] | None = None
 
     @property
     def errors(self) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,9 @@ from parface_bench.training.runner import StageRunner, mix
 from parface_bench.training.selection import Selection, hold_out
 from parface_bench.training.validation import Validation
 
+# Stands for all parts of a method, where a stage does not name those that it trains.
+ALL_PARTS = "*"
+
 
 @dataclass
 class Training:
@@ -49,6 +52,8 @@ class Training:
         selection: where the faces come from.
         protocol: under which the held-out faces are scored.
         only: numbers of the stages to run, from 1; None = all.
+        profile: the recipe's, for the checkpoints.
+        before: the checkpoint that the training starts from; None where it starts from nothing.
         device: where to train.
         seed: of everything random.
         progress: where to tell.
@@ -66,6 +71,8 @@ class Training:
     seed: int
     progress: Progress
     only: Sequence[int] | None = None
+    profile: str = ""
+    before: Mapping[str, Any] | None = None
     folder: Path = Path()
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("pfbench"))
     clock: Callable[[], float] = time.perf_counter
@@ -173,6 +180,36 @@ class Training:
         numbered = list(enumerate(self.stages(), 1))
         return [(number, stage) for number, stage in numbered if self.only is None or number in self.only]
 
+    @property
+    def done(self) -> list[str]:
+        """The stages that the weights have gone through once the chosen ones have run, each ``"NUMBER NAME"``."""
+        earlier = list((self.before or {}).get("stages_done", []))
+        return list(dict.fromkeys([*earlier, *(f"{number} {stage.name}" for number, stage in self._chosen())]))
+
+    def left(self) -> list[str]:
+        """The stages, ``"NUMBER NAME"``, without which a part that only landmarks train has learned nothing.
+
+        Empty once every such part has been trained, by the chosen stages or before the checkpoint that they start from.
+        """
+        stages = list(enumerate(self.stages(), 1))
+        blind = {part for _, stage in stages if not stage.needs_landmarks for part in stage.trains}
+        trained = set((self.before or {}).get("trained_parts", []))
+        if self.before is not None and "trained_parts" not in self.before:
+            trained = {ALL_PARTS}  # of version 0.1, which let nobody stop before the landmarks
+        trained |= self._parts(stage for _, stage in self._chosen())
+        left = []
+        for number, stage in stages:
+            parts = (set(stage.trains) or {ALL_PARTS}) - blind
+            if stage.needs_landmarks and parts - trained and ALL_PARTS not in trained:
+                left.append(f"{number} {stage.name}")
+                trained |= parts
+        return left
+
+    @staticmethod
+    def _parts(stages: Iterable[Stage]) -> set[str]:
+        """The parts that stages train; :data:`ALL_PARTS` stands for all of them."""
+        return {part for stage in stages for part in stage.trains or ((ALL_PARTS,) if stage.needs_landmarks else ())}
+
     def precisions(self) -> list[str]:
         """What the chosen stages compute in on this device: 'off' (float32), 'bf16', 'fp16'."""
         gradient = [stage for _, stage in self._chosen() if stage.kind == "gradient"]
@@ -199,6 +236,13 @@ class Training:
             trained_on=list(self.selection.used),
             seed=self.seed,
             stage=stage,
+            profile=self.profile,
+            labels=self.selection.labels,
+            stages_done=self.done,
+            stages_left=self.left(),
+            trained_parts=sorted(
+                {*(self.before or {}).get("trained_parts", []), *self._parts(stage for _, stage in self._chosen())}
+            ),
             **more,
         )
 
@@ -278,11 +322,14 @@ class Training:
         """The faces that a stage learns from, and those that it is validated on: none without landmarks."""
         learn = self.selection.training(stage)
         held = learn[0].iloc[:0]
+        aside = ""
         if stage.needs_landmarks:
-            learn, held = hold_out(learn, self.recipe["validation"])
-        aside = f", {len(held)} held out to validate on" if stage.needs_landmarks else ""
-        sets = ", ".join(dict.fromkeys(str(frame.attrs["dataset"]) for frame in learn))
+            learn, held = hold_out(learn, self.recipe["validation"], self.selection.source.name)
+            aside = f", {len(held)} of {held.attrs['dataset']} held out to validate on"
+        sets = ", ".join(dict.fromkeys(str(frame.attrs["dataset"]) for frame in learn if len(frame)))
         self.progress.say(f"  {sum(map(len, learn))} faces of {sets} to learn from{aside}")
+        if stage.needs_landmarks and self.selection.labels is not None:
+            learn = self.selection.repeated(learn)
         return learn, held
 
 
@@ -291,22 +338,3 @@ def _what(stage: Stage) -> str:
         return "solved in closed form"
     parts = ", ".join(stage.trains) or "the whole network"
     return f"{stage.epochs} epochs, {parts}"
-
-
-def chosen_stages(text: str | None) -> list[int] | None:
-    """``"1-3,5"`` -> [1, 2, 3, 5].
-
-    Raises:
-        UserError: not such a list.
-    """
-    if not text:
-        return None
-    out: list[int] = []
-    for piece in text.split(","):
-        first, dash, last = piece.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()) or int(first) < 1:
-            raise UserError(f"--stages {text}: write numbers and ranges from 1, for example 1-3,5")
-        out += range(int(first), int(last or first) + 1)
-    if not out:
-        raise UserError(f"--stages {text}: names no stage")
-    return sorted(set(out))

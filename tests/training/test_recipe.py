@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from parface_bench.methods import recipe as recipes
 from parface_bench.methods.build import build_method
-from parface_bench.methods.recipe import PROFILES, check, compose, configs, merge, read
+from parface_bench.methods.recipe import PROFILES, check, compose, configs, merge, read, variant_of
 from parface_bench.methods.stage import Stage
 from parface_bench.registry import DATASETS, METHODS, UserError
 
@@ -47,7 +47,7 @@ def test_every_method_has_a_recipe_that_is_understood(profile):
 
 def test_every_file_is_part_of_something():
     for path in configs().glob("methods/*.yaml"):
-        method = path.name.split(".")[0].split("@")[0]
+        method = variant_of(path.name.split(".")[0].split("@")[0])[0]
         assert method in METHODS, path
     for path in configs().glob("datasets/*.yaml"):
         assert path.name.split(".")[0] in DATASETS, path

@@ -228,7 +228,6 @@ def test_plan_names_what_run_records(run, dots_root, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"seeds": 1}, "no option 'seeds'; did you mean 'seed'"),
         ({"profile": "quik"}, "did you mean 'quick'"),
         ({"protocol": "parfac"}, "did you mean 'parface'"),
         ({"device": "cuda:9"}, "GPU"),

@@ -39,6 +39,7 @@ TWIN = {
     "subsets": SUBSETS,
     "citation": "parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
     "how_to_get": "made on first use",
+    "images_shareable": True,
 }
 
 
