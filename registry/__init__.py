@@ -16,6 +16,7 @@ from parface_bench.registry.specs import (
     MetricSpec,
     NormSpec,
     Spec,
+    data_and_split,
 )
 
 DATASETS: Kind[DatasetSpec] = catalogue["dataset"]
@@ -56,6 +57,7 @@ __all__ = [
     "backbone",
     "catalogue",
     "check_known",
+    "data_and_split",
     "dataset",
     "hookimpl",
     "loss",

@@ -76,7 +76,7 @@ class Integral(TrainableMethod):
         predicted, target = known(self.to_crop(mean), batch)
         spread = ((variance.clamp_min(1e-4).sqrt() - self.sigma).square() * annotated(batch)[..., 0]).mean()
         if self.of_maps:
-            points = self.loss_fn(maps, (batch.landmarks + 0.5) / self.stride - 0.5)
+            points = self.loss_fn(maps, (batch.points[..., :2] + 0.5) / self.stride - 0.5)
         else:
             points = self.loss_fn(predicted / self.stride, target / self.stride)
         return {

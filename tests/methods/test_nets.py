@@ -15,8 +15,9 @@ from parface_bench.registry import UserError
 from parface_bench.training.face_arrays import FaceArrays
 from tests.methods.test_baselines import batch
 
-NAMES = ("hrnet", "fan", "pipnet")
+NAMES = ("hrnet", "fan", "pipnet", "star")
 SMALL = {
+    "star": ["method.width=16", "method.depth=2"],
     "fan": ["method.width=16", "method.depth=2"],
     "pipnet": ["method.backbone_options={channels: [8, 8, 16, 16], layers: [1, 1, 1, 1], output_stride: 16}"],
     "hrnet": ["method.backbone=resnet18", "method.backbone_options={channels: [8, 8, 16, 16], layers: [1, 1, 1, 1]}"],
@@ -65,7 +66,7 @@ def test_landmarks_that_are_not_annotated_teach_nothing(name):
     loss.backward()
     assert torch.isfinite(loss)
     assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)
-    last = {"hrnet": "head.3", "fan": "network.l1", "pipnet": "cls_layer"}[name]
+    last = {"hrnet": "head.3", "fan": "network.l1", "pipnet": "cls_layer", "star": "network.out_heatmaps.1.conv"}[name]
     gradients = method.get_submodule(last).weight.grad.reshape(5, -1).abs().amax(1)
     assert (gradients > 0).tolist() == [True, True, False, True, True]
 
@@ -91,10 +92,29 @@ def test_any_schema_and_three_dimensions(name, schema):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_full_recipe_builds_the_papers_network(name):
-    parameters = {"hrnet": 9_654_398, "fan": 23_820_176, "pipnet": 11_978_844}
+    parameters = {"hrnet": 9_654_398, "fan": 23_820_176, "pipnet": 11_978_844, "star": 13_368_708}
     with torch.device("meta"):
         method = build_method(name, "ibug68", compose(name, "", "full"), 2)
     assert sum(p.numel() for p in method.parameters()) == parameters[name]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_integral_learns_with_the_star_loss(version):
+    options = [f"method.loss_options={{version: {version}, weight: 0.1}}", "method.regularisation=0"]
+    backbone = "method.backbone_options={channels: [8, 8, 16, 16], layers: [1, 1, 1, 1]}"
+    torch.manual_seed(0)
+    recipe = compose("integral", "300w", "quick", ["image_size=64", "method.loss=star", backbone, *options])
+    method, faces = build_method("integral", "points5", recipe), batch()
+    faces.landmarks[0, 0] = torch.nan
+    optimizer = torch.optim.Adam(method.parameters(), lr=5e-3)
+    losses = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        losses.append(total(method.loss(faces)))
+        losses[-1].backward()
+        optimizer.step()
+    assert torch.stack(losses).isfinite().all()
+    assert losses[-1] < losses[0] / 2
 
 
 def test_hrnet_decodes_what_it_encodes():
@@ -112,6 +132,8 @@ def test_backbones_without_the_wanted_stride():
         small("pipnet", "method.stride=32")
     with pytest.raises(UserError, match="image_size 100 must be a multiple of 16"):
         small("fan", "image_size=100")
+    with pytest.raises(UserError, match="image_size 100 must be a multiple of 16"):
+        small("star", "image_size=100")
     with pytest.raises(UserError, match="fusion 'cubic' does not exist"):
         small("hrnet", "method.fusion=cubic")
 
