@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import traceback
 from dataclasses import dataclass, field, replace
@@ -154,23 +155,26 @@ class Source:
             )
 
 
-def open_source(name: str, root: str | Path | None = None, **options: Any) -> Source:
+def open_source(name: str, root: str | Path | None = None, own_name: str = "", **options: Any) -> Source:
     """Find a data set's files.
 
     Args:
         name: registered name of the data set.
         root: its folder, as ``--data-root`` gives it; None to look where docs/datasets.md says.
+        own_name: what the user calls files that a generic data set reads, as ``--name`` gives it.
         options: keywords for the data set's function.
 
     Raises:
         UserError: unknown name, no root set (the sentence says what to set and how to get the data), or none there.
     """
     spec = DATASETS.spec(name)
+    if own_name:
+        _check_name(own_name, spec)
     found = find_root(spec, root)
     if found is not None or spec.make_root is not None:
         _check_options(spec, options)
     if found is not None:
-        return Source(name, spec, found.path, found.said_by, options)
+        return Source(own_name or name, spec, found.path, found.said_by, options)
     if spec.make_root is not None:
         return Source(name, spec, Path(_target(spec.make_root)(**options)), "made by pfbench", options)
     if spec.fallback:
@@ -211,6 +215,19 @@ def _points(schema: str) -> int:
     from parface_bench.faces import get_schema
 
     return len(get_schema(schema))
+
+
+def _check_name(own_name: str, spec: DatasetSpec) -> None:
+    if not spec.generic:
+        known = ", ".join(s.name for s in DATASETS if s.generic)
+        raise UserError(
+            f"--name {own_name}: data set {spec.name!r} has a name already; files of your own are read by {known}"
+        )
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,63}", own_name):
+        raise UserError(f"--name {own_name}: use letters, digits, '-', '_' and '+', starting with a letter or digit")
+    if own_name in DATASETS:
+        owner = DATASETS.spec(own_name).owner
+        raise UserError(f"--name {own_name}: a data set of this name is registered (from {owner}); choose another")
 
 
 def _layout_files(root: Path, options: dict[str, Any]) -> list[Path]:

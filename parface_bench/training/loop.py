@@ -121,7 +121,7 @@ class Training:
             Crop.from_config(self.method.crop, **stage.crop)
             if stage.kind == "gradient":
                 self._check_metric(stage)
-                Augmenter(stage.augment, self.method.landmark_schema)
+                Augmenter(stage.augment, self.method.schema)
                 freeze(self.method, stage)
                 self.method.check_stage(stage)
                 build_schedules(stage, build_optimizers(self.method, stage, self.device), 100)
@@ -159,7 +159,7 @@ class Training:
             self.method.eval()
             kept: dict[str, Any] = {}
             if stage.kind == "closed-form":
-                schema = self.method.landmark_schema.name
+                schema = self.method.schema.name
                 faces = face_arrays(self.selection.training(stage), self.method.crop, schema, stage.truth)
                 getattr(self.method, stage.loss)(faces)
             else:
@@ -255,7 +255,7 @@ class Training:
                 self.method, held, self.protocol, self.recipe, self._metric(stage), self.folder / "figures"
             )
         loading = self.recipe["loading"]
-        augment = Augmenter(stage.augment, self.method.landmark_schema)
+        augment = Augmenter(stage.augment, self.method.schema)
         crop = Crop.from_config(self.method.crop, **{**stage.crop, "margin": augment.margin(self.method.image_size)})
         loader = FaceLoader(
             learn,
@@ -270,7 +270,7 @@ class Training:
             pin_memory=self.device.type == "cuda",
             cache=loading["cache"],
             cache_gib=float(loading["cache_gib"]),
-            schema=self.method.landmark_schema.name,
+            schema=self.method.schema.name,
             truth=stage.truth if stage.needs_landmarks else "",
             codec=getattr(self.method, "codec", None),
         )
