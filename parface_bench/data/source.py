@@ -202,7 +202,7 @@ def _check_options(spec: DatasetSpec, options: dict[str, Any]) -> None:
     for name, value in options.items():
         if name not in known:
             raise UserError(f"data set {spec.name!r} has no option {name!r}{nearest(name, known)}")
-        for kinds, what in (((int, float), "a number"), ((str,), "text")):
+        for kinds, what in (((int, float), "a number"), ((str,), "text"), ((bool,), "true or false")):
             if type(known[name].default) in kinds and type(value) not in kinds:
                 raise UserError(f"data set {spec.name!r}: the option {name} must be {what}, found {value!r}")
 
