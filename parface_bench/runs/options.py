@@ -50,6 +50,13 @@ class RunOptions:
         str | None, Option("--profile", "quick, full, or one of the method's own; default: full on a GPU, else quick.")
     ] = None
     data_root: Annotated[Path | None, Option("--data-root", "Folder of the data set.")] = None
+    name: Annotated[str | None, Option("--name", "What to call files of your own as a data set.", ("run", "eval"))] = (
+        None
+    )
+    base: Annotated[
+        int | None,
+        Option("--base", "What a table of your own calls the first pixel: 0 or 1.", ("run", "eval"), least=0),
+    ] = None
     protocol: Annotated[str | None, Option("--protocol", "Protocol name or .yaml file (default: the data set's).")] = (
         None
     )
@@ -127,6 +134,11 @@ class RunOptions:
             raise UserError("record: there is no store to record in; name one with store")
         chosen_stages(made.stages)
         return made
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """All that changes the recipe: the ``--set`` pairs, and what other options stand for."""
+        return self.overrides if self.base is None else (*self.overrides, f"dataset.base={self.base}")
 
     @property
     def records(self) -> bool:

@@ -32,7 +32,7 @@ from parface_bench.faces.geometry import (
     square_box,
     tight_box,
 )
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.errors import UserError, check_known
 
 __all__ = ["GEOMETRIES", "MODES", "Crop", "apply", "depth_scale", "face_box", "invert", "restore", "warp"]
 
@@ -76,10 +76,8 @@ class Crop:
     margin: int = 0
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise UserError(f"crop mode {self.mode!r} does not exist{nearest(self.mode, MODES)}")
-        if self.geometry not in GEOMETRIES:
-            raise UserError(f"crop geometry {self.geometry!r} does not exist{nearest(self.geometry, GEOMETRIES)}")
+        check_known([self.mode], MODES, "crop mode", "does not exist")
+        check_known([self.geometry], GEOMETRIES, "crop geometry", "does not exist")
         numbers = (self.size, self.margin, self.scale, self.shift)
         if any(isinstance(v, bool) or not isinstance(v, (int, float)) for v in numbers):
             raise UserError(f"crop size, margin, scale and shift {numbers}: must be numbers")
@@ -105,9 +103,7 @@ class Crop:
         values = asdict(config) if isinstance(config, Crop) else dict(config or {})
         values.update(changes)
         known = [f.name for f in fields(cls)]
-        for key in values:
-            if key not in known:
-                raise UserError(f"crop setting {key!r} does not exist{nearest(key, known)}")
+        check_known(values, known, "crop setting", "does not exist")
         try:
             return cls(**values)
         except TypeError as error:

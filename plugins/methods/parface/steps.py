@@ -19,7 +19,7 @@ from parface_bench.methods.stage import Stage
 from parface_bench.plugins.methods.parface.frozen import FrozenFeatures
 from parface_bench.plugins.methods.parface.inference import channels_last, prepared
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
-from parface_bench.registry import LOSSES, UserError, nearest
+from parface_bench.registry import LOSSES, UserError, check_known
 
 if TYPE_CHECKING:
     from mmengine.optim import OptimWrapper
@@ -199,13 +199,10 @@ def build_step(network: ParFaceNetwork, stage: Stage) -> Any:
         UserError: an unknown kind of step or setting, with the nearest name.
     """
     where = f"stage {stage.name!r}"
-    if stage.loss not in STEPS:
-        raise UserError(f"{where}: loss {stage.loss!r}{nearest(stage.loss, STEPS)}")
+    check_known([stage.loss], STEPS, f"{where}: loss")
     parameters = inspect.signature(STEPS[stage.loss]).parameters
     known = [name for name in parameters if name not in ("network", "same_pictures")]
-    for name in stage.settings:
-        if name not in known:
-            raise UserError(f"{where}: no setting {name!r}{nearest(name, known)}")
+    check_known(stage.settings, known, f"{where}: no setting")
     for name in known:
         if parameters[name].default is inspect.Parameter.empty and name not in stage.settings:
             raise UserError(f"{where}: settings must give {name!r}")
