@@ -204,7 +204,7 @@ def _check_options(spec: DatasetSpec, options: dict[str, Any]) -> None:
     known = dict(list(inspect.signature(spec.load()).parameters.items())[2:])
     for name, value in options.items():
         check_known([name], known, f"data set {spec.name!r} has no option")
-        for kinds, what in (((int, float), "a number"), ((str,), "text")):
+        for kinds, what in (((int, float), "a number"), ((str,), "text"), ((bool,), "true or false")):
             if type(known[name].default) in kinds and type(value) not in kinds:
                 raise UserError(f"data set {spec.name!r}: the option {name} must be {what}, found {value!r}")
 
