@@ -7,8 +7,8 @@ import re
 import sys
 import traceback
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pandas as pd
@@ -21,7 +21,7 @@ from parface_bench.data.index import fingerprint, validate
 from parface_bench.data.own_layouts import beside, readopt
 from parface_bench.data.readers.sidecar import folders as sidecar_folders
 from parface_bench.data.roots import find_root, how_to_set
-from parface_bench.registry import DATASETS, DatasetSpec, PfError, UserError, nearest
+from parface_bench.registry import DATASETS, DatasetSpec, PfError, UserError, check_known
 
 OURS = "parface-bench"  # distribution whose data sets are ours to mend
 _said: set[str] = set()
@@ -68,8 +68,7 @@ class Source:
         asked = self.stands_for
         if asked is not None and split in asked.splits and split not in self.spec.splits:
             split = (self.spec.train_splits if split in asked.train_splits else self.spec.test_splits)[0]
-        if split not in self.spec.splits:
-            raise UserError(f"data set {self.name!r} has no split {split!r}{nearest(split, self.spec.splits)}")
+        check_known([split], self.spec.splits, f"data set {self.name!r} has no split")
         function = self.spec.load()
         options = self._sizes(function, split, limit)
         prefix = f"{self.name}-{split}-{cache.digest(str(self.root.resolve()))[:8]}"
@@ -204,9 +203,8 @@ def load_index(name: str, split: str, root: str | Path | None = None, **options:
 def _check_options(spec: DatasetSpec, options: dict[str, Any]) -> None:
     known = dict(list(inspect.signature(spec.load()).parameters.items())[2:])
     for name, value in options.items():
-        if name not in known:
-            raise UserError(f"data set {spec.name!r} has no option {name!r}{nearest(name, known)}")
-        for kinds, what in (((int, float), "a number"), ((str,), "text")):
+        check_known([name], known, f"data set {spec.name!r} has no option")
+        for kinds, what in (((int, float), "a number"), ((str,), "text"), ((bool,), "true or false")):
             if type(known[name].default) in kinds and type(value) not in kinds:
                 raise UserError(f"data set {spec.name!r}: the option {name} must be {what}, found {value!r}")
 
@@ -241,8 +239,7 @@ def _layout_files(root: Path, options: dict[str, Any]) -> list[Path]:
 def _target(target: Any) -> Any:
     if not isinstance(target, str):
         return target
-    module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute)
+    return resolve_name(target)
 
 
 def _code_state(function: Any) -> str:
