@@ -66,8 +66,8 @@ def entries(store: Path, dataset: str) -> Iterator[Entry]:
             key = (d["method"], tuple(d.get("trained_on") or ()), tuple(d.get("split") or ()), d["data_fingerprint"])
             newest[(*key, d.get("seed") or 0)] = result
     groups: dict[tuple[Any, ...], dict[int, Any]] = {}
-    for (*key, seed), result in newest.items():
-        groups.setdefault(tuple(key), {})[seed] = result
+    for key, result in newest.items():
+        groups.setdefault(key[:-1], {})[key[-1]] = result
     last = {(key[0], key[1], key[2]): key for key in groups}  # of several versions of the data the one recorded last
     for key in sorted(last.values(), key=lambda k: ("paired" in k[2], k[0], k[1])):
         results = groups[key]
@@ -231,9 +231,9 @@ def fidelity_parts(documents: Sequence[tuple[Entry, dict[str, Any]]]) -> list[st
     parts.append(
         "Predicted less true, percent of the true outer-eye distance, faces with palsy that look to the front; + is "
         "the affected side lower or larger. A measure survives where the limits of agreement with their intervals lie "
-        "inside what observers see (3 mm at corner of the mouth and brow, 1 mm at a lid), put into percent at a *nominal* "
-        f"{EYE_DISTANCE:g} mm between the outer eye corners: an assumed scale, and thresholds of perception, not of "
-        "importance to patients.\n"
+        "inside what observers see (3 mm at corner of the mouth and brow, 1 mm at a lid), put into percent at a "
+        f"*nominal* {EYE_DISTANCE:g} mm between the outer eye corners: an assumed scale, and thresholds of perception, "
+        "not of importance to patients.\n"
     )
     heads = ["method", "measure", "faces", "true ± SD", "bias [95 %]", "limits", "slope [95 %]", "ICC [95 %]", "inside"]
     parts.append(table(heads, [row for entry, document in documents for row in survival(entry, document)]))
