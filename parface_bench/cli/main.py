@@ -28,6 +28,7 @@ COMMANDS = (
     "leaderboard",
     "report",
     "predict",
+    "measure",
     "bench",
     "reproduce",
     "list",

@@ -11,7 +11,7 @@ from parface_bench.leaderboard.board import build_tables, scored_data
 from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.render import FORMATS, render
 from parface_bench.leaderboard.table import Selection, Table
-from parface_bench.registry import UserError, catalogue, nearest
+from parface_bench.registry import UserError, catalogue, check_known
 from parface_bench.results.record import record
 from parface_bench.results.result import load_result
 from parface_bench.results.store import read_store
@@ -48,10 +48,8 @@ def show(
     Raises:
         UserError: nothing is recorded, an unknown name, or a folder that cannot be written.
     """
-    if form not in FORMATS:
-        raise UserError(f"unknown format {form!r}{nearest(form, FORMATS)}")
-    if by not in ("", "labels"):
-        raise UserError(f"--by {by}: does not exist{nearest(by, ['labels'])}")
+    check_known([form], FORMATS, "unknown format")
+    check_known([by] if by else [], ["labels"], "--by", "does not exist")
     if by and reported:
         raise UserError("--reported: papers do not say how their errors depend on the number of labels; leave it out")
     tables = tables_of(store, selection, reported=reported, warn=warn)
