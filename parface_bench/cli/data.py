@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins, keyed
+from parface_bench.cli.options import Force, Json, Plugins, keyed
 
 Name = Annotated[str, typer.Argument(metavar="DATASET", help="Registered name of the data set.")]
 Root = Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Folder of the data set.")]
@@ -36,6 +36,7 @@ def check(
     pictures: Annotated[bool, typer.Option(help="Decode every picture.")] = True,
     setting: Settings = None,
     json_: Json = False,
+    force: Force = False,
     plugin: Plugins = None,
 ) -> None:
     """Name every missing, unreadable or inconsistent file in one report; exit code 2 if there is any."""
@@ -49,7 +50,7 @@ def check(
     text = json.dumps(report.document(), indent=2, ensure_ascii=False) if json_ else report.text()
     typer.echo(text)
     if out is not None:
-        _write(out, text + "\n")
+        _write(out, text + "\n", force)
     if report.faults:
         number, see = counted(len(report.faults), "fault"), "; the report names all" if len(report.faults) > 1 else ""
         raise UserError(f"{report.root}: {number} in data set {report.dataset!r}: {report.faults[0]}{see}")
@@ -62,6 +63,7 @@ def stats(
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Also write it here, as JSON.")] = None,
     setting: Settings = None,
     json_: Json = False,
+    force: Force = False,
     plugin: Plugins = None,
 ) -> None:
     """Faces by split and tag, sizes of their boxes, histogram of the yaw."""
@@ -84,7 +86,7 @@ def stats(
     document = json.dumps(found, indent=2, ensure_ascii=False)
     typer.echo(document if json_ else "\n".join(_outline(found)))
     if out is not None:
-        _write(out, document + "\n")
+        _write(out, document + "\n", force)
 
 
 def preview(
@@ -97,6 +99,7 @@ def preview(
     number: Annotated[int, typer.Option("--number", "-n", min=1, max=600, help="How many faces.")] = 24,
     crop: Annotated[str, typer.Option("--crop", help="Crop mode whose square is drawn.")] = "lm_ground_truth",
     setting: Settings = None,
+    force: Force = False,
     plugin: Plugins = None,
 ) -> None:
     """Draw a contact sheet: landmarks, wireframe, annotated box and crop square."""
@@ -107,7 +110,7 @@ def preview(
     source = _source(dataset, data_root, setting)
     split, frame = _there(source, [split] if split else [*source.spec.test_splits, *source.spec.splits])
     file = out or Path(f"{source.name}-{split}.png")
-    write(sheet(frame, number=number, mode=crop), file)
+    write(sheet(frame, number=number, mode=crop), file, force=force)
     typer.echo(str(file))
 
 
@@ -144,9 +147,11 @@ def prepare(
         typer.Option("--out", metavar="FILE", help="Write ParFace's CSV of boxes here instead of keeping it."),
     ] = None,
     setting: Settings = None,
+    force: Force = False,
     plugin: Plugins = None,
 ) -> None:
     """Find the faces of a data set with a detector, for sets without boxes and for crops from a detector's box."""
+    from parface_bench import outputs
     from parface_bench.data.check import counted
     from parface_bench.data.faults import Absent
     from parface_bench.data.images.face_boxes import prepare as find_boxes
@@ -167,11 +172,15 @@ def prepare(
             if split:
                 raise
             typer.echo(f"pfbench: {error}", err=True)
+    if out is not None:
+        outputs.guard([out], force)
     file = out or table_of(source.name, source.folder)
     count, missing = find_boxes(frames, METHODS.build(chosen), file)
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         typer.echo(f"pfbench: not found: {counted(len(missing), 'face')}, {shown}", err=True)
+    if out is not None:
+        outputs.note([out])
     typer.echo(f"{file}: {count} boxes")
 
 
@@ -201,11 +210,12 @@ def _outline(found: dict[str, Any], depth: int = 0) -> list[str]:
     return lines
 
 
-def _write(file: Path, text: str) -> None:
-    from parface_bench.atomic import write_atomic
+def _write(file: Path, text: str, force: bool) -> None:
+    from parface_bench import outputs
     from parface_bench.registry import UserError
 
+    outputs.guard([file], force)
     try:
-        write_atomic(file, text)
+        outputs.write(file, text)
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None

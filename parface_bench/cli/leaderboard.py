@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.options import Force, Json, Plugins
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
         plots: Path | None = typer.Option(None, "--plots", help="Draw error curves (CED) into this folder."),
         store: Path = typer.Option(Path("leaderboards"), "--store", help="Folder of recorded results."),
         add: list[Path] = typer.Option([], "--add", help="First record the result in this run folder (repeatable)."),
+        force: Force = False,
         plugin: Plugins = None,
         json: Json = False,
     ) -> None:
@@ -40,5 +41,5 @@ def register(app: typer.Typer) -> None:
         selection = Selection(dataset, protocol, subset, metric, cost)
         form = "json" if json else form
         with aside():
-            text = show(store, selection, form=form, out=out, reported=reported, plots=plots, warn=warn)
+            text = show(store, selection, form=form, out=out, reported=reported, plots=plots, force=force, warn=warn)
         typer.echo(text, nl=False)

@@ -24,6 +24,7 @@ Plugins = Annotated[
         "--plugin", metavar="FILE", help="Load a plugin from a Python file (repeatable).", callback=_load, is_eager=True
     ),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that pfbench did not make.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
 
@@ -33,8 +34,7 @@ def keyed(pairs: list[str] | None) -> dict[str, Any]:
     Raises:
         UserError: one is no such pair.
     """
-    import yaml
-
+    from parface_bench.limits import read_yaml
     from parface_bench.registry import UserError
 
     settings = {}
@@ -42,9 +42,5 @@ def keyed(pairs: list[str] | None) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not all(part.isidentifier() for part in key.split(".")):
             raise UserError(f"--set {pair}: expected KEY=VALUE")
-        try:
-            settings[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            reason = str(error).split("\n", 1)[0]
-            raise UserError(f"--set {pair}: the value cannot be read ({reason}); put it in quotes") from None
+        settings[key] = read_yaml(value, f"--set {pair}: the value (put it in quotes?)")
     return settings

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from parface_bench.atomic import write_atomic
+from parface_bench import outputs
 from parface_bench.leaderboard.board import build_tables
 from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.render import FORMATS, render
@@ -27,6 +27,7 @@ def show(
     out: Path | None = None,
     reported: bool = False,
     plots: Path | None = None,
+    force: bool = False,
     warn: Warn = lambda sentence: None,
 ) -> str:
     """What ``pfbench leaderboard`` prints.
@@ -37,6 +38,7 @@ def show(
         form: one of ``FORMATS``.
         out: write there instead.
         reported: add published numbers.
+        force: write ``out`` even over a file that pfbench did not make.
         plots: draw error curves into this folder, and into the page where the format is html.
         warn: takes a sentence for the user: what was left out, what was written.
 
@@ -60,7 +62,7 @@ def show(
         text = render(tables, form)
     if out is None:
         return text
-    write(text, out)
+    write(text, out, force=force)
     warn(f"wrote {out}")
     return ""
 
@@ -121,14 +123,15 @@ def add_runs(folders: Sequence[Path], store: Path, warn: Warn) -> None:
         warn(f"recorded in {record(result.document, errors, store, keep=result.folder)}")
 
 
-def write(text: str, path: Path) -> None:
-    """Write a text file, whole or not at all.
+def write(text: str, path: Path, *, force: bool = False) -> None:
+    """Write a text file, whole or not at all, and never over somebody's own.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: it cannot be written, or is there and not ours (unless ``force``).
     """
+    outputs.guard([path], force)
     try:
-        write_atomic(path, text)
+        outputs.write(path, text)
     except OSError as error:
         raise UserError(f"cannot write {path} ({error.strerror or error}); name another file with --out") from error
 

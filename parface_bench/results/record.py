@@ -191,8 +191,8 @@ def metric_facts(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 def folder_name(name: str) -> str:
     """A name as one folder's name: what file systems forbid is written as ``%XX``, so different names stay apart."""
     safe = "".join(f"%{ord(c):02X}" if c in _FORBIDDEN or ord(c) < 32 else c for c in name)
-    if safe.startswith("."):
-        safe = f"%2E{safe[1:]}"
+    if safe.startswith((".", "_")):  # boards leave such folders out
+        safe = f"%{ord(safe[0]):02X}{safe[1:]}"
     return safe[:-1] + f"%{ord(safe[-1]):02X}" if safe.endswith((".", " ")) else safe
 
 

@@ -12,6 +12,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from parface_bench.atomic import TEMPORARY, write_atomic
+from parface_bench.limits import read_file, read_yaml
 from parface_bench.registry import UserError
 from parface_bench.results.provenance import config_hash, new_run_id, plain
 from parface_bench.results.record import RESULT, folder_name
@@ -118,8 +119,8 @@ def _lock(folder: Path) -> FileLock | None:
 
 def _same(path: Path, config: Mapping[str, Any]) -> bool:
     try:
-        there = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        there = read_yaml(read_file(path, 16 << 20).decode("utf-8"), str(path))
+    except (OSError, UserError, UnicodeDecodeError):
         return False
     wanted = _plain(config)
     return isinstance(there, dict) and there.get("seed") == wanted["seed"] and config_hash(there) == config_hash(wanted)

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from parface_bench.methods.checkpoint import read_checkpoint
-from parface_bench.methods.recipe import compose
+from parface_bench.methods.recipe import compose, named_data
 from parface_bench.registry import DATASETS, METHODS, MethodSpec, UserError, catalogue, nearest
 from parface_bench.runs.folder import CHECKPOINT
 from parface_bench.scoring import Protocol, load_protocol
@@ -81,6 +81,8 @@ class Settings:
         settings = cls(method=str(method), dataset=dataset, **options)
         if settings.limit is not None and settings.limit < 2:
             raise UserError(f"limit {settings.limit}: must be at least 2 faces")
+        if not 0 <= settings.seed < 1 << 53:
+            raise UserError(f"seed {settings.seed}: must be from 0 to {(1 << 53) - 1}")
         chosen_stages(settings.stages)
         return settings
 
@@ -154,6 +156,7 @@ class Plan:
         protocol = load_protocol(settings.protocol or selection.source.spec.protocol)
         selection.dims = min(selection.dims, protocol.dims)
         recipe = compose(name, dataset, profile, settings.overrides)
+        selection.demanded = named_data(settings.overrides)
         selection.source = selection.source.with_options(recipe["dataset"])
         if checkpoint is not None:
             trained = checkpoint[1]

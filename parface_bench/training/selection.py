@@ -33,6 +33,7 @@ class Selection:
         limit: at most so many faces of every table; None = all.
         used: ``DATASET:SPLIT`` of all training data that were read, in order.
         skipped: training data that a stage names and no root is set for.
+        demanded: training data that the user named himself (``--set train.data=[...]``): never skipped.
     """
 
     source: Source
@@ -41,6 +42,7 @@ class Selection:
     limit: int | None = None
     used: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    demanded: frozenset[str] = frozenset()
     _tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     _with_boxes: dict[int, pd.DataFrame] = field(default_factory=dict)
 
@@ -78,7 +80,7 @@ class Selection:
             try:
                 tables += self._read(name)
             except UserError:
-                if name.partition(":")[0] == self.source.name or _is_set(name):
+                if name.partition(":")[0] == self.source.name or name in self.demanded or _is_set(name):
                     raise
                 self.skipped.append(name)
         self.skipped = list(dict.fromkeys(self.skipped))

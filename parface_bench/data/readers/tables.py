@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench.limits import check_parquet
 from parface_bench.registry.errors import UserError
 
 
@@ -76,7 +77,9 @@ def parse_parquet(data: bytes, where: str, need: Iterable[str] = ()) -> pd.DataF
     import pyarrow.parquet as pq
 
     try:
-        frame = pq.read_table(io.BytesIO(data)).to_pandas()
+        file = pq.ParquetFile(io.BytesIO(data))
+        check_parquet(file.metadata.num_rows, file.metadata.num_columns, len(data), where)
+        frame = file.read().to_pandas()
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{where}: no readable Parquet table ({_first_line(error)}); write it again") from None
     return _with(frame, where, need)
