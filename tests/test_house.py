@@ -26,7 +26,7 @@ FLOORS = {
     "parface_bench.reported": 0,
     "parface_bench.home": 0,
     "parface_bench.atomic": 1,
-    "parface_bench.limits": 1,
+    "parface_bench.limits": 2,
     "parface_bench.outputs": 2,
     "parface_bench.parent": 0,
     "parface_bench.registry": 1,

@@ -15,9 +15,8 @@ from typing import Any
 import typer
 
 from parface_bench import __version__
-from parface_bench.limits import printable
 from parface_bench.registry.catalogue import catalogue
-from parface_bench.registry.errors import PfError, PluginWarning, UserError
+from parface_bench.registry.errors import PfError, PluginWarning, UserError, printable
 
 # Each module holds `register(app)`; the order is that of `pfbench --help`. They import nothing heavy at the top.
 COMMANDS = (

@@ -42,5 +42,8 @@ def keyed(pairs: list[str] | None) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not all(part.isidentifier() for part in key.split(".")):
             raise UserError(f"--set {pair}: expected KEY=VALUE")
-        settings[key] = read_yaml(value, f"--set {pair}: the value (put it in quotes?)")
+        try:
+            settings[key] = read_yaml(value, "it")
+        except UserError as error:
+            raise UserError(f"--set {pair}: the value cannot be read ({error}); put it in quotes") from None
     return settings

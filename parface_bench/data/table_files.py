@@ -208,7 +208,7 @@ def _arrays(
 
 def open_table(path: Path) -> CsvTable | ParquetTable:
     """The reader for a file, with its header read."""
-    if path.exists() and not path.is_file():
+    if path.exists() and not path.is_file() and not path.is_dir():
         raise UserError(f"{path} cannot be read: it is no regular file")
     try:
         with path.open("rb") as file:

@@ -127,7 +127,7 @@ def _alone_in(folder: Path | None, progress: Progress) -> Iterator[None]:
     try:
         locks = home() / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{hashlib.sha1(os.fsencode(folder.resolve())).hexdigest()}.lock")
+        lock = FileLock(locks / f"{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:

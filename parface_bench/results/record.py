@@ -38,6 +38,13 @@ def complete(document: Mapping[str, Any], run_id: str | None = None) -> dict[str
     Raises:
         WorkError: the document does not follow ``result.schema.json``.
     """
+    try:
+        return _complete(document, run_id)
+    except (TypeError, AttributeError, ValueError, RecursionError) as error:  # something of another kind
+        raise WorkError(f"this is no valid result: {type(error).__name__}: {error}") from error
+
+
+def _complete(document: Mapping[str, Any], run_id: str | None) -> dict[str, Any]:
     splits = document.get("split") or []
     splits = [splits] if isinstance(splits, str) else splits
     seen, dataset = document.get("trained_on") or [], str(document.get("dataset", ""))

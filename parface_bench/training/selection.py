@@ -192,7 +192,7 @@ def hold_out(frames: Sequence[pd.DataFrame], settings: Mapping[str, Any]) -> tup
     first = frames[0]
     wanted = min(round(float(settings["fraction"]) * len(first)), int(settings["most"]))
     who = (first["identity"] if "identity" in first else first["image"]).astype(str)
-    order = sorted(set(who), key=lambda name: hashlib.sha1(name.encode()).digest())
+    order = sorted(set(who), key=lambda name: hashlib.sha1(name.encode(), usedforsecurity=False).digest())
     sizes = who.value_counts()
     held: set[str] = set()
     count = 0
