@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from parface_bench.registry import KINDS, catalogue
 from parface_bench.registry.facts import facts
@@ -11,34 +13,77 @@ from parface_bench.results.result import Result, load_result
 
 if TYPE_CHECKING:
     from parface_bench.methods.base import Method
+    from parface_bench.runs.unfinished import Unfinished
     from parface_bench.scoring import Evaluation
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 __all__ = ["compare", "list_plugins", "load_model", "load_result", "plan", "run", "score"]
 
 
-def run(method: str | Path, dataset: str, **options: Any) -> Result:
-    """Train a method (if it learns), predict, score and record: ``pfbench run``.
+def run(
+    method: str | Path,
+    dataset: str,
+    *,
+    profile: str | None = None,
+    data_root: str | Path | None = None,
+    name: str | None = None,
+    base: int | None = None,
+    protocol: str | Path | None = None,
+    split: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    labels: int | None = None,
+    stages: str | None = None,
+    from_checkpoint: str | Path | None = None,
+    out: str | Path = "runs",
+    resume: bool = False,
+    limit: int | None = None,
+    overrides: Sequence[str] = (),
+    confidence: str = "own",
+    metrics: Sequence[str] = (),
+    record: bool | None = None,
+    store: str | Path | None = "leaderboards",
+    train: bool = True,
+    plugins: Sequence[str | Path] = (),
+    recipe: Mapping[str, Any] | None = None,
+) -> Result | Unfinished:
+    """Train a method (if it learns), predict, score and record: ``pfbench run``, or ``pfbench eval`` without training.
 
     Args:
-        method: registered name; with ``train=False`` (``pfbench eval``) also a checkpoint or a run's folder.
+        method: registered name, or ``METHOD+VARIANT``; with ``train=False`` also a checkpoint or a run's folder.
         dataset: registered name.
-        options: ``profile``, ``data_root``, ``protocol``, ``split``, ``seed``, ``device``, ``stages``,
-            ``from_checkpoint``, ``out``, ``resume``, ``limit``, ``overrides`` (``["train.epochs=5"]``), ``plugins``
-            (files), ``store`` (None: do not record), ``train``: see :class:`parface_bench.runs.plan.Settings`.
+        profile, data_root, name, base, protocol, split, seed, device, labels, stages, from_checkpoint, out, resume,
+            limit, overrides, confidence, metrics, record, store, train, plugins, recipe: see
+            :class:`parface_bench.runs.options.RunOptions`.
 
     Returns:
-        The result: ``.table()``, ``.errors()``, ``.worst(8).draw()``, ``.document``, ``.folder``.
+        The result: ``.table()``, ``.errors()``, ``.worst(8).draw()``, ``.document``, ``.folder``. Of a run that ended
+        before the landmarks were trained (``stages``) only ``.document`` and ``.folder``, where its checkpoint is.
 
     Raises:
         UserError: a name, file, option, setting or data set is wrong.
         WorkError: the training failed (the loss is not finite, out of memory, disk full).
     """
+    options = dict(locals())
+    from parface_bench.runs.options import RunOptions
     from parface_bench.runs.pipeline import execute
-    from parface_bench.runs.plan import Settings
 
-    return execute(Settings.of(method, dataset, **options))
+    return execute(RunOptions.of(**options))
 
 
+def _with_arguments_of(function: Callable[P, Any]) -> Callable[[Callable[..., T]], Callable[P, T]]:
+    """Give a function that passes its arguments on the signature of another, also for type checkers."""
+
+    def decorate(own: Callable[..., T]) -> Callable[P, T]:
+        own.__signature__ = signature(function).replace(return_annotation=dict)  # type: ignore[attr-defined]
+        return own
+
+    return decorate
+
+
+@_with_arguments_of(run)
 def plan(method: str | Path, dataset: str, **options: Any) -> dict[str, Any]:
     """What :func:`run` would begin its result with, without building or training anything. Arguments as :func:`run`.
 
@@ -46,11 +91,12 @@ def plan(method: str | Path, dataset: str, **options: Any) -> dict[str, Any]:
         ``method``, ``dataset``, ``split``, ``profile``, ``config``, ``data_fingerprint``, ``protocol``,
         ``protocol_version`` and ``seed``.
     """
-    from parface_bench.runs.plan import Plan, Settings
+    from parface_bench.runs.options import RunOptions
+    from parface_bench.runs.plan import Plan
     from parface_bench.training import distributed
 
-    settings = Settings.of(method, dataset, **options)
-    return Plan.of(settings, distributed.start(settings.device)).identity()
+    asked = RunOptions.of(method, dataset, **options)
+    return Plan.of(asked, distributed.start(asked.device)).identity()
 
 
 def score(pred: str | Path, gt: str | Path | None = None, **options: Any) -> Evaluation:

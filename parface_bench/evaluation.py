@@ -10,6 +10,7 @@ import numpy as np
 
 from parface_bench.faces import get_schema
 from parface_bench.registry import UserError
+from parface_bench.scoring.metrics import resolve_metrics
 from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names, protocol_of
 from parface_bench.scoring.scorer import RESAMPLES, Evaluation, evaluate
 from parface_bench.scoring.subsets import index_subsets
@@ -25,6 +26,7 @@ def score_index(
     predictions: np.ndarray,
     protocol: str | Path | Protocol,
     *,
+    confidence: np.ndarray | None = None,
     metrics: Iterable[str] = (),
     only: Iterable[str] = (),
     with_intersections: bool = False,
@@ -37,6 +39,7 @@ def score_index(
         index: as :mod:`parface_bench.data.index` describes it; its tags, its yaw and the plugins make the subsets.
         predictions: [N, L, 2|3] in the rows' order, pixels of the stored image.
         protocol: name, file or object.
+        confidence: [N, L] how sure the predictions are, for metrics that judge that.
         metrics: names of metrics beside the protocol's.
         only: names of the subsets to report; all where empty.
         with_intersections, resamples, seed: see :func:`evaluate`.
@@ -69,6 +72,7 @@ def score_index(
         ids=index["id"].to_numpy(dtype=object),
         schema=schema,
         visible=visible,
+        confidence=confidence,
         bbox=bbox,
         box_size=numbers("box_size"),
         image_size=numbers("image_size"),
@@ -93,6 +97,7 @@ def score_tables(
     pred_base: float = 0,
     without_depth: bool = False,
     exclude_missing: bool = False,
+    metrics: Iterable[str] = (),
     only: Iterable[str] = (),
     with_intersections: bool = False,
     resamples: int = RESAMPLES,
@@ -103,13 +108,15 @@ def score_tables(
     Args:
         pred: CSV or Parquet, see :mod:`parface_bench.data.tables`.
         gt: the same with the true landmarks; or
-        dataset: name of a data set, with its ``split`` (default: its test splits) and ``data_root``.
+        dataset: name of a data set, or ``DATASET:SPLIT``, with its ``split`` (default: its test splits) and
+            ``data_root``.
         protocol: name, file or object; default that of the data set.
         base: what the table of true landmarks, or the data set's, calls the first pixel (0 or 1).
         pred_base: the same of the predictions; those of ``pfbench`` are 0-based.
         without_depth: leave out the metrics of depth where the protocol compares depth and the predictions have none.
         exclude_missing: faces without prediction (no row, or one without coordinates) are excluded, counted and named,
             as those that a method of ``run`` does not find; otherwise they are an error.
+        metrics: names of metrics beside the protocol's; those of confidence read the columns c0, c1, ... of ``pred``.
         only, with_intersections, resamples, seed: see :func:`score_index`.
 
     Returns:
@@ -124,21 +131,27 @@ def score_tables(
 
     if (gt is None) == (dataset is None):
         raise UserError("say what to score against: either a table (--gt) or a data set (--dataset)")
+    wanted = resolve_metrics(metrics)
     options: dict[str, Any] = {
+        "metrics": [metric.name for metric in wanted],
         "only": only,
         "with_intersections": with_intersections,
         "resamples": resamples,
         "seed": seed,
     }
+    sure = any(metric.spec.of == "confidence" for metric in wanted)
+    reading: dict[str, Any] = {"gaps": exclude_missing, "base": pred_base, "confidence": sure}
     if dataset is not None:
         index, protocol = _dataset(dataset, split, data_root, protocol, base)
-        predicted = read_table(pred, gaps=exclude_missing, base=pred_base)
+        predicted = read_table(pred, **reading)
         shape = stack(index).shape
         _check_fit(predicted, protocol, shape, f"data set {dataset!r}", without_depth)
         ids = index["id"].to_numpy(dtype=object)
         rows = align(predicted, ids, f"data set {dataset!r}", exclude_missing)
         there = _there(predicted, rows)
+        options["confidence"] = _sure(predicted, rows[there])
         evaluation = score_index(_part(index, there), _ordered(predicted, rows[there]), protocol, **options)
+        evaluation.scored = lambda: (index, _whole(predicted, rows, there))
         facts = {key: index.attrs[key] for key in ("dataset", "data_fingerprint", "split")}
     else:
         assert gt is not None
@@ -148,7 +161,7 @@ def score_tables(
         truth = read_table(gt, truth=True, base=base)
         points = truth.points.shape[1]
         schema = protocol.schema_for(points) or find_layout(Path(gt), points)[0]
-        predicted = read_table(pred, gaps=exclude_missing, base=pred_base)
+        predicted = read_table(pred, **reading)
         _check_fit(predicted, protocol, truth.points.shape, str(gt), without_depth)
         ids = truth.ids
         rows = align(predicted, ids, str(gt), exclude_missing)
@@ -166,8 +179,11 @@ def score_tables(
             image_size=scored.numbers.get("image_size"),
             yaw=scored.numbers.get("yaw"),
             subsets=scored.subsets,
+            confidence=_sure(predicted, rows[there]),
             **options,
         )
+        layout = "" if schema is None else get_schema(schema).name
+        evaluation.scored = lambda: (truth.index(layout), _whole(predicted, rows, there))
         facts = {"dataset": Path(gt).stem, "data_fingerprint": truth.fingerprint()}
     evaluation.document.update(facts)
     lost = [str(name) for name in ids[~there]]
@@ -183,8 +199,9 @@ def _dataset(
 ) -> tuple[pd.DataFrame, Protocol]:
     from parface_bench.data.index import fingerprint, join
     from parface_bench.data.source import load_index
-    from parface_bench.registry import DATASETS
+    from parface_bench.registry import DATASETS, data_and_split
 
+    name, split = data_and_split(name, split)
     spec = DATASETS.spec(name)
     splits = [split] if split else list(spec.test_splits)
     frames = [load_index(name, s, root=root, **({"base": base} if base else {})) for s in splits]
@@ -237,12 +254,23 @@ def _there(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray:
     return there
 
 
+def _whole(predicted: LandmarkTable, rows: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """The predictions of all faces [N, L, D] in the truth's order, NaN where there is none."""
+    whole = np.full((len(rows), *predicted.points.shape[1:]), np.nan)
+    whole[there] = predicted.points[rows[there]]
+    return whole
+
+
 def _part(index: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
     if kept.all():
         return index
     part = index[kept].reset_index(drop=True)
     part.attrs = dict(index.attrs)
     return part
+
+
+def _sure(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray | None:
+    return None if predicted.confidence is None else predicted.confidence[rows]
 
 
 def _ordered(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import sys
 import traceback
 import zlib
@@ -17,50 +16,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pluggy
-
 from parface_bench.registry import hookspecs
 from parface_bench.registry.declare import MARK, marks
 from parface_bench.registry.declared import declared_in
 from parface_bench.registry.errors import NameClash, UserError, nearest
 from parface_bench.registry.faults import Broken, Noting, aside, sentence
+from parface_bench.registry.hooks import HookManager, Hooks
 from parface_bench.registry.kind import Kind
 from parface_bench.registry.specs import KINDS, PLURALS, SPEC_TYPES, Spec
 
 NOTEBOOK = "__main__"
 FILE = "pfbench_plugin_"  # module names of --plugin files begin so
-
-
-class _Manager(pluggy.PluginManager):
-    """Takes every module-level ``pfbench_*`` function for a hook, as pytest does with ``pytest_*``."""
-
-    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        opts = super().parse_hookimpl_opts(plugin, name)
-        if opts is None and name.startswith("pfbench_") and inspect.isroutine(getattr(plugin, name, None)):
-            return pluggy.HookimplOpts(
-                wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None
-            )
-        return opts
-
-
-class Hooks:
-    """``hooks.pfbench_after_score(result=...)`` calls every plugin's hook and gives the list of what they return."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-
-    def __getattr__(self, name: str) -> Callable[..., list[Any]]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-
-        def call(**kwargs: Any) -> list[Any]:
-            found = []
-            for owner, hook in self._catalogue.hooks(name):
-                with self._catalogue.noting(owner, name):
-                    found += hook(**kwargs)
-            return found
-
-        return call
 
 
 @dataclass(frozen=True)
@@ -70,16 +36,6 @@ class _Plugin:
     owner: str
     specs: tuple[Spec, ...]
     module: Any = None
-
-
-class _Registrar(list[Spec]):
-    """What ``pfbench_register`` is given."""
-
-    def add(self, spec: Spec) -> None:
-        """Declare a plugin."""
-        if type(spec) not in SPEC_TYPES.values():
-            raise TypeError(f"not a plugin specification: {spec!r}")
-        self.append(spec)
 
 
 class Catalogue:
@@ -92,7 +48,7 @@ class Catalogue:
         self._by_name: dict[str, dict[str, Any]] | None = None
         self._points: list[EntryPoint] | None = None
         self._unread: list[tuple[str, str]] = []  # owners and modules that were only read so far
-        self._manager = _Manager(hookspecs.GROUP)
+        self._manager = HookManager(hookspecs.GROUP)
         self._manager.add_hookspecs(hookspecs)
 
     def __getitem__(self, kind: str) -> Kind[Any]:
@@ -133,6 +89,11 @@ class Catalogue:
         self._look_around()
         return self._table()[kind]
 
+    def known(self, kind: str) -> dict[str, Any]:
+        """As :meth:`specs`, but without that look, which costs a millisecond."""
+        self.discover()
+        return self._table()[kind]
+
     def add(self, spec: Spec) -> None:
         """Take a plugin in; what the same owner added under this name before is replaced.
 
@@ -152,10 +113,11 @@ class Catalogue:
         """Load all entry points, once."""
         if self._points is None:
             points = entry_points(group=hookspecs.GROUP)
-            self._points = sorted(points, key=lambda p: (p.name != "builtin", _owner_of(p), p.name))
+            owners = {point: _owner_of(point) for point in points}
+            self._points = sorted(points, key=lambda p: (p.name != "builtin", owners[p], p.name))
             for point in self._points:
-                with self.noting(_owner_of(point)):
-                    self._load_point(_owner_of(point), point)
+                with self.noting(owners[point]):
+                    self._load_point(owners[point], point)
 
     def import_all(self) -> None:
         """Import the plugins of others that were only read so far; one that fails is noted in :attr:`broken`.
@@ -272,7 +234,7 @@ class Catalogue:
         """Take a plugin in whole, in place of what stood under its key, or leave everything as it was."""
         old = self._forget(key)
         try:
-            specs = [*specs, *(self._register(key, module) if module is not None else ())]
+            specs = [*specs, *(self._manager.take(key, module) if module is not None else ())]
             self._plugins[key] = _Plugin(owner, self._checked(owner, specs), module)
             self._by_name = None
         except BaseException:
@@ -306,27 +268,6 @@ class Catalogue:
                 for spec in plugin.specs:
                     self._by_name[spec.kind][spec.name] = spec
         return self._by_name
-
-    def _register(self, key: str, module: Any) -> list[Spec]:
-        """Hand a module's hooks to pluggy; what its ``pfbench_register`` declares."""
-        if self._manager.is_registered(module):
-            return []
-        try:
-            self._manager.register(module, name=key)
-        except pluggy.PluginValidationError as error:  # a hook with arguments that it does not have
-            raise UserError("; ".join(str(error).splitlines()[1:])) from error
-        callers = self._manager.get_hookcallers(module) or []
-        known = [name for name in vars(hookspecs) if name.startswith("pfbench_")]
-        try:
-            self._manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            name = next((c.name for c in callers if not c.has_spec()), "")
-            raise UserError(f"unknown hook {name!r}{nearest(name, known)}") from error
-        registrar = _Registrar()
-        if hasattr(module, "pfbench_register"):
-            others = [p for p in self._manager.get_plugins() if p is not module]
-            self._manager.subset_hook_caller("pfbench_register", others)(registry=registrar)
-        return registrar
 
 
 def _import_file(name: str, path: Path) -> ModuleType:

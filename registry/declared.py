@@ -38,11 +38,11 @@ def declared_in(name: str) -> dict[str, list[Spec] | None]:
     found = _load(kept, state)
     if found is not None:
         return found
-    reader = Reader()
+    reader = Reader(files)
     found = {}
     for module, file in files.items():
         if module == name or _DECLARES.search(file.read_text(encoding="utf-8", errors="replace")):
-            found[module] = reader.specs(module, file)
+            found[module] = reader.specs(module)
     _save(kept, state, reader, found)
     return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,26 +33,30 @@ class _Unread(Exception):
 class Reader:
     """Reads modules by their source, each once.
 
+    Args:
+        files: modules whose place is known, so that finding them imports no package above them.
+
     Attributes:
         modules: those that were read, by name, with others that their facts and base classes led to.
         installed: packages that they import, and whether they are there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self.files = files
         self.modules: dict[str, _Module] = {}
         self.installed: dict[str, bool] = {}
 
-    def specs(self, name: str, path: Path | None = None) -> list[Spec] | None:
+    def specs(self, name: str) -> list[Spec] | None:
         """What a module declares with the decorators, with lazy targets; None where it must be imported to know."""
         try:
-            return self.module(name, path).specs()
+            return self.module(name).specs()
         except Exception:  # whatever is wrong with it shows, with its traceback, when it is imported
             return None
 
-    def module(self, name: str, path: Path | None = None) -> _Module:
+    def module(self, name: str) -> _Module:
         """The source of a module."""
         if name not in self.modules:
-            path = path or source(name)
+            path = self.files.get(name) or source(name)
             if path is None:
                 raise _Unread
             self.modules[name] = _Module(self, name, path)

@@ -52,7 +52,7 @@ def _of_extra(spec: Spec) -> list[str]:
     except (PackageNotFoundError, ValueError):
         declared = None
     found = []
-    for text in declared or ():
+    for text in (line for line in declared or () if spec.needs in line):  # the marker's; parsing all of them is slow
         try:
             requirement = Requirement(text)
         except InvalidRequirement:  # of somebody else's distribution

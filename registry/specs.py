@@ -71,6 +71,20 @@ class Spec:
         )
 
 
+def data_and_split(name: str, split: str | None = None) -> tuple[str, str | None]:
+    """``DATASET`` or ``DATASET:SPLIT`` as its parts; ``split`` is one that was given beside it.
+
+    Raises:
+        UserError: two different splits were given.
+    """
+    dataset, colon, own = name.partition(":")
+    if colon and not own:
+        raise UserError(f"{name!r}: name a split after the colon, or leave the colon out")
+    if own and split and own != split:
+        raise UserError(f"--dataset {name} names the split {own!r}, --split {split!r}: give one of them")
+    return dataset, own or split
+
+
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec(Spec):
     """A data set: the target is a function ``(root: Path, split: str) -> pandas.DataFrame`` (the index table).
@@ -88,7 +102,11 @@ class DatasetSpec(Spec):
             one, under whatever annotation; leaderboards mark methods that were trained on them.
         fallback: the data set that is used, with one line said, where no root of this one has been set.
         make_root: ``"module:attr"`` of a function ``(**options) -> Path`` that makes the data where no root is set.
+        generic: it reads anybody's files, so that a user may call the set by a name of their own (``--name``).
+        images_shareable: its licence lets images stand in a report that is passed on.
         config_key: the set's name in the original code's ``local_config.ini``, where it differs from ``name``.
+        pairs: a 0/1 tag that is true of the face of each pair (column ``pair``) with which the other one is compared.
+        formerly: other name -> fingerprints of data of this set that results were recorded on under that name.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -106,7 +124,11 @@ class DatasetSpec(Spec):
     overlaps: Mapping[str, Sequence[str]] = field(default_factory=dict)
     fallback: str = ""
     make_root: Any = None
+    generic: bool = False
+    images_shareable: bool = False
     config_key: str = ""
+    pairs: str = ""
+    formerly: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,8 +175,9 @@ class LossSpec(Spec):
     """A loss: the target builds a callable ``(prediction, target, ...) -> scalar tensor``.
 
     Attributes:
-        on: what the two tensors are: 'heatmaps' [B, L, H, W], 'landmarks' [B, L, 2], 'images' [B, 3, H, W], or '' for
-            anything else, which the loss's own docstring tells.
+        on: what the two tensors are: 'heatmaps' [B, L, H, W], 'landmarks' [B, L, 2], 'images' [B, 3, H, W],
+            'distributions' (heatmaps against landmarks [B, L, 2] in their pixels), or '' for anything else, which the
+            loss's own docstring tells.
     """
 
     kind: ClassVar[str] = "loss"
@@ -169,13 +192,15 @@ class MetricSpec(Spec):
         unit: '%', 'px', 'fraction', ...
         higher_is_better: alone decides arrows, bold and checkpoint selection.
         over: 'face' (the function returns [N] or [N, K] and is averaged over the faces for which it is not NaN),
-            'set' (it returns one number) or 'quantile' (it returns [N], whose quantile at the parameter, in percent,
-            is taken).
+            'set' (it returns one number), 'weights' (it returns a function that gives the number for weights [N] of
+            the faces, so that no bootstrap sample is computed from nothing) or 'quantile' (it returns [N], whose
+            quantile at the parameter, in percent, is taken).
         finish: a numpy ufunc name or callable applied to the mean ([...] or [..., K]), e.g. 'sqrt' for a root of a
             mean variance.
         dims: needs 3D data if 3, else 2.
         parameter: the tail of the name that stands for a number: 'FR@t' with parameter 't' makes 'FR@8' the call
             ``target(faces, 8.0)``.
+        of: what it judges: 'errors', or the 'confidence' that predictions come with.
     """
 
     kind: ClassVar[str] = "metric"
@@ -185,13 +210,16 @@ class MetricSpec(Spec):
     finish: Any = None
     dims: int = 2
     parameter: str = ""
+    of: str = "errors"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.name == "n":
             raise ValueError("metric name 'n': results count the faces under that name")
-        if self.over not in ("face", "set", "quantile"):
-            raise ValueError(f"metric {self.name!r}: over={self.over!r}, but it is 'face', 'set' or 'quantile'")
+        for field_name, known in (("over", ("face", "set", "weights", "quantile")), ("of", ("errors", "confidence"))):
+            value = getattr(self, field_name)
+            if value not in known:
+                raise ValueError(f"metric {self.name!r}: {field_name}={value!r}, but it is one of {', '.join(known)}")
 
     def provides(self, name: str) -> bool:
         """Whether the name is the family's with a number: 'FR@8' of 'FR@t'."""
@@ -212,6 +240,7 @@ class MeasureSpec(Spec):
         dims: 3 where it needs the head's own frame.
         pupils: it needs landmarks on the pupils.
         asked: it is measured only where it is named (the forms of other tools).
+        detail: summaries leave it out, since another measure says the same more robustly or more plainly.
     """
 
     kind: ClassVar[str] = "measure"
@@ -221,6 +250,7 @@ class MeasureSpec(Spec):
     dims: int = 2
     pupils: bool = False
     asked: bool = False
+    detail: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

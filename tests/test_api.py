@@ -66,6 +66,16 @@ def test_decorators_catalogues_and_list_plugins() -> None:
             """A metric."""
             return 0.0
 
+        @pf.norm("api-norm")
+        def a_norm(truth: object) -> np.ndarray:
+            """A distance."""
+            return np.ones(1)
+
+        @pf.measure("api-measure", unit="length")
+        def a_measure(shapes: object) -> np.ndarray:
+            """A measure."""
+            return np.ones(1)
+
         @pf.method("api-method")
         class AMethod(pf.Method):
             """A method."""
@@ -76,6 +86,7 @@ def test_decorators_catalogues_and_list_plugins() -> None:
             "loss": pf.LOSSES,
             "metric": pf.METRICS,
             "method": pf.METHODS,
+            "measure": pf.MEASURES,
         }
         short = {"dataset": "set", "backbone": "body"}
         for kind, names in kinds.items():
@@ -87,8 +98,9 @@ def test_decorators_catalogues_and_list_plugins() -> None:
             pf.LOSSES.spec("api-los")
 
 
-def test_methods_stages_and_hooks_are_what_authors_derive_from() -> None:
+def test_methods_stages_layouts_and_hooks_are_what_authors_derive_from() -> None:
     assert pf.Stage(name="a", epochs=2).epochs == 2
+    assert pf.Layout("api-two", points=2, flip=[(0, 1)]).points == 2
     assert issubclass(pf.TrainableMethod, pf.Method)
     assert pf.TrainableMethod().depth_head is None
 

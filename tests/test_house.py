@@ -29,6 +29,7 @@ FLOORS = {
     "parface_bench.limits": 2,
     "parface_bench.outputs": 2,
     "parface_bench.parent": 0,
+    "parface_bench.grid": 1,
     "parface_bench.registry": 1,
     "parface_bench.faces": 2,
     "parface_bench.scoring": 3,
@@ -37,6 +38,7 @@ FLOORS = {
     "parface_bench.results": 6,
     "parface_bench.leaderboard": 7,
     "parface_bench.clinical": 7,
+    "parface_bench.pages": 8,
     "parface_bench.methods": 8,
     "parface_bench.training": 9,
     "parface_bench.runs": 10,
@@ -125,6 +127,12 @@ def test_imports_point_downward(path: Path) -> None:
     assert wrong == []
 
 
+def test_plugins_are_declared_beside_their_code() -> None:
+    """A plugin's own file is the only place of its facts: the packages hold no lists, and no list is read."""
+    packages = [path for path in sources("plugins") if path.name == "__init__.py"]
+    assert [str(p.relative_to(ROOT)) for p in packages if len(ast.parse(p.read_text(encoding="utf-8")).body) > 1] == []
+
+
 @pytest.mark.parametrize("folder", THIRD_PARTY)
 def test_low_rooms_import_little(folder: str) -> None:
     at_top, inside = THIRD_PARTY[folder]
@@ -143,6 +151,7 @@ def test_commands_are_light_at_the_top() -> None:
         "parface_bench.home",
         "parface_bench.atomic",
         "parface_bench.limits",
+        "parface_bench.grid",
     }
     wrong = [f"{path.relative_to(ROOT)}:{line} imports {name}" for path in sources("parface_bench/cli")
              for name, line in imports(path, top_only=True)

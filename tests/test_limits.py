@@ -25,9 +25,9 @@ from parface_bench.predicting.shots import find
 from parface_bench.registry import UserError
 from parface_bench.registry.errors import printable
 from parface_bench.results.record import folder_name
+from parface_bench.runs.options import chosen_stages
 from parface_bench.scoring.audit import audit_table
 from parface_bench.scoring.protocol import load_protocol
-from parface_bench.training.loop import chosen_stages
 
 
 def alias_bomb(depth: int = 9) -> str:

@@ -108,7 +108,7 @@ def _bench(folder: Path) -> None:
     from parface_bench.bench.bench import Bench
 
     options = {"data_root": folder.parent / "dots", "out": folder / "runs", "store": folder / "store",
-               "profile": "quick", "device": "cpu", "overrides": [*TINY, "train.epochs=1", "log.pictures=0"]}  # fmt: skip
+               "profile": "quick", "device": "cpu", "overrides": [*TINY, "train.epochs=1"]}  # fmt: skip
     work = Bench(methods=["mean-shape", "dot-net"], datasets=["dots"], seeds=1, options=options)
     work.run(lambda line: None)
     work.publish(lambda line: None)

@@ -220,8 +220,8 @@ def _words(data: bytes) -> None:
     from parface_bench.limits import bad_name, expanded
     from parface_bench.registry.errors import UserError, printable
     from parface_bench.results.record import folder_name
+    from parface_bench.runs.options import chosen_stages
     from parface_bench.scoring.metrics import resolve_metric
-    from parface_bench.training.loop import chosen_stages
 
     text = data.decode("utf-8", "surrogateescape")
     for takes in (chosen_stages, lambda t: keyed([t]), expanded, resolve_metric):

@@ -27,6 +27,7 @@ class Bench:
         methods: names.
         datasets: ``DATASET`` or ``DATASET:SPLIT``.
         seeds: number of seeds for methods that learn.
+        labels: numbers of labelled faces to train on, None for all; none at all = all.
         options: keywords for :func:`parface_bench.api.run` beside method, data set, split and seed; ``store`` and
             ``out`` among them.
         executor: 'here', 'local', 'slurm' or 'debug'.
@@ -38,6 +39,7 @@ class Bench:
     methods: Sequence[str]
     datasets: Sequence[str]
     seeds: int = 1
+    labels: Sequence[int | None] = ()
     options: dict[str, Any] = field(default_factory=dict)
     executor: str = "here"
     parallel: int = 1
@@ -60,7 +62,8 @@ class Bench:
         if not self.methods or not self.datasets:
             raise UserError("a bench needs at least one method and one --dataset")
         check_executor(self.executor)
-        cells = plan_cells(self.methods, self.datasets, check_seeds(self.seeds), self.options, plan)
+        options = {**self.options, "record": True}  # also with a limit: a bench finds in the store what is done
+        cells = plan_cells(self.methods, self.datasets, check_seeds(self.seeds), options, plan, self.labels)
         for problem in mark_recorded(cells, self.store):
             say(problem)
         return cells

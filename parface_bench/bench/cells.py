@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from parface_bench.methods.recipe import variant_of
 from parface_bench.registry import METHODS, UserError
 from parface_bench.results.provenance import code_version, config_hash
 from parface_bench.results.result import Result
@@ -20,7 +21,7 @@ class Cell:
     """One run of a bench.
 
     Attributes:
-        method, dataset, split, seed: what to run; ``dataset`` and ``split`` as given.
+        method, dataset, split, seed, labels: what to run; ``dataset`` and ``split`` as given, ``labels`` None for all.
         options: further options of :func:`parface_bench.api.run`.
         identity: what its result will be known by, see :func:`parface_bench.api.plan`.
         state: 'to do', 'recorded' (found in the store), 'running', 'done' or 'failed'.
@@ -32,15 +33,17 @@ class Cell:
     split: str | None
     seed: int
     options: dict[str, Any]
+    labels: int | None = None
     identity: dict[str, Any] = field(default_factory=dict)
     state: str = "to do"
     note: str = ""
 
     @property
     def name(self) -> str:
-        """``heatmap on palsy-twin, seed 0``."""
+        """``heatmap on palsy-twin, 100 labels, seed 0``."""
         dataset = self.dataset if self.split is None else f"{self.dataset}:{self.split}"
-        return f"{self.method} on {dataset}, seed {self.seed}"
+        labels = "" if self.labels is None else f", {self.labels} labels"
+        return f"{self.method} on {dataset}{labels}, seed {self.seed}"
 
     @property
     def key(self) -> str:
@@ -50,8 +53,9 @@ class Cell:
 
     def arguments(self) -> dict[str, Any]:
         """Keywords for :func:`parface_bench.api.run`."""
-        split = {} if self.split is None else {"split": self.split}
-        return {"method": self.method, "dataset": self.dataset, "seed": self.seed, **split, **self.options}
+        own = {"split": self.split, "labels": self.labels}
+        own = {key: value for key, value in own.items() if value is not None}
+        return {"method": self.method, "dataset": self.dataset, "seed": self.seed, **own, **self.options}
 
 
 def plan_cells(
@@ -60,29 +64,32 @@ def plan_cells(
     seeds: int,
     options: Mapping[str, Any],
     plan: Callable[..., dict[str, Any]],
+    labels: Sequence[int | None] = (),
 ) -> list[Cell]:
     """All cells, each with the identity of its result.
 
     Args:
-        methods: names; one that does not learn is run with the first seed only.
+        methods: names; one that does not learn is run with the first seed only, and with all labels.
         datasets: ``DATASET`` or ``DATASET:SPLIT``.
         seeds: number of seeds, 0, 1, ...
         options: keywords for ``plan`` and ``run``.
         plan: :func:`parface_bench.api.plan`.
+        labels: numbers of labelled faces to train on; None among them, and none at all, mean all.
 
     Raises:
         UserError: a name is unknown or data are missing, before anything has run.
     """
     cells = []
     for method in dict.fromkeys(methods):
-        learns = METHODS.spec(method).trainable
+        learns = METHODS.spec(variant_of(method)[0]).trainable
         for dataset in dict.fromkeys(datasets):
             name, _, split = dataset.partition(":")
-            first = Cell(method, name, split or None, 0, dict(options))
-            identity = plan(**first.arguments())
-            for seed in range(seeds if learns else 1):
-                own = {**identity, "seed": seed}
-                cells.append(Cell(method, name, split or None, seed, dict(options), own))
+            for count in dict.fromkeys(labels) if learns and labels else (None,):
+                first = Cell(method, name, split or None, 0, dict(options), count)
+                identity = plan(**first.arguments())
+                for seed in range(seeds if learns else 1):
+                    own = {**identity, "seed": seed}
+                    cells.append(Cell(method, name, split or None, seed, dict(options), count, own))
     return cells
 
 

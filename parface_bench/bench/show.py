@@ -15,15 +15,19 @@ def cell_list(cells: Sequence[Cell]) -> str:
     from tabulate import tabulate
 
     rows = [
-        [c.method, c.dataset if c.split is None else f"{c.dataset}:{c.split}", c.seed, c.state, c.note] for c in cells
+        [
+            *(c.method, c.dataset if c.split is None else f"{c.dataset}:{c.split}", c.labels or "all"),
+            *(c.seed, c.state, c.note),
+        ]
+        for c in cells
     ]
-    return tabulate(rows, headers=["method", "data set", "seed", "state", "run"], disable_numparse=True)
+    return tabulate(rows, headers=["method", "data set", "labels", "seed", "state", "run"], disable_numparse=True)
 
 
 def document(cells: Sequence[Cell], tables: Sequence[Table]) -> str:
     """``{"cells": [...], "tables": [...]}``."""
     listed = [
-        {"method": c.method, "dataset": c.dataset, "split": c.split, "seed": c.seed, "state": c.state, "note": c.note}
+        {key: getattr(c, key) for key in ("method", "dataset", "split", "labels", "seed", "state", "note")}
         for c in cells
     ]
     return json.dumps({"cells": listed, "tables": json.loads(as_json(tables))}, indent=2, ensure_ascii=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 from parface_bench.bench.cells import is_result_of
 from parface_bench.parent import end_with
-from parface_bench.registry import PfError, catalogue
+from parface_bench.registry import PfError, WorkError, catalogue
 from parface_bench.results.record import record
 from parface_bench.results.result import Result
 from parface_bench.results.store import read_store
@@ -44,13 +44,20 @@ def run_cell(
 
 
 def _finished(arguments: dict[str, Any], identity: dict[str, Any]) -> Result:
-    from parface_bench.api import run
-
-    result = run(**arguments, resume=True)
+    result = _run(arguments, resume=True)
     if not is_result_of(result, identity):  # a finished run of the same settings, but of other faces or code
-        result = run(**arguments, resume=False)
+        result = _run(arguments, resume=False)
     store = Path(arguments["store"])
     recorded = read_store(store).results if store.exists() else []
     if not any(is_result_of(r, identity) for r in recorded):  # it was finished before, and recorded elsewhere
-        record(result.document, result.errors(), store, keep=result.folder)
+        record(result.document, result.errors(), store, keep=result.folder, tables=result.tables())
+    return result
+
+
+def _run(arguments: dict[str, Any], resume: bool) -> Result:
+    from parface_bench.api import run
+
+    result = run(**arguments, resume=resume)
+    if not isinstance(result, Result):
+        raise WorkError(f"{result.folder}: ended before the landmarks were trained; its recipe lacks their stages")
     return result

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from parface_bench.cli.options import Json
+from parface_bench.cli.screen import emit, emit_document, say
 
 
 def register(app: typer.Typer) -> None:
@@ -22,15 +23,13 @@ def register(app: typer.Typer) -> None:
 
         result = audit_table(table)
         for note in result.notes:
-            typer.echo(f"pfbench: {table}: {note}", err=True)
+            say(f"{table}: {note}")
         if json:
-            import json as codec
-
-            typer.echo(codec.dumps(result.document(), indent=2))
+            emit_document(result.document())
         else:
             for fault in result.impossible:
-                typer.echo(str(fault))
+                emit(str(fault))
             verdict = f"{len(result.impossible)} impossible" if result.impossible else "none impossible"
-            typer.echo(f"{result.checked} of {result.rows} rows checked, {verdict}")
+            emit(f"{result.checked} of {result.rows} rows checked, {verdict}")
         if result.impossible:
             raise typer.Exit(1)

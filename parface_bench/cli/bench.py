@@ -2,72 +2,94 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.options import Json, Plugins, takes_run_options
+from parface_bench.cli.screen import emit, emit_document, say
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command("bench")
+    @takes_run_options("bench")
     def bench(
-        methods: list[str] = typer.Argument(..., metavar="METHOD...", help="Methods to run."),
-        dataset: list[str] = typer.Option(
-            ..., "--dataset", metavar="DATASET[:SPLIT]", help="Data set, or one split of it to score on (repeatable)."
-        ),
-        seeds: int = typer.Option(1, "--seeds", min=1, help="Number of seeds (0, 1, ...) of methods that learn."),
-        profile: str | None = typer.Option(None, "--profile", help="quick or full; default: as 'pfbench run'."),
-        protocol: str | None = typer.Option(None, "--protocol", help="Protocol (default: the data set's)."),
-        data_root: Path | None = typer.Option(None, "--data-root", help="Folder of the data set, if there is one."),
-        device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or cuda:NUMBER."),
-        limit: int | None = typer.Option(None, "--limit", min=2, help="At most so many faces of every table."),
-        overrides: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="Change a setting (repeatable)."),
-        out: Path = typer.Option(Path("runs"), "--out", help="Folder of runs."),
-        store: Path = typer.Option(Path("leaderboards"), "--store", help="Folder of recorded results."),
-        executor: str = typer.Option("here", "--executor", help="here, local (processes), slurm or debug."),
-        parallel: int = typer.Option(1, "--parallel", min=1, help="Local jobs at a time."),
-        job: list[str] = typer.Option(
-            [], "--job", metavar="KEY=VALUE", help="Setting of the jobs, e.g. slurm_partition=gpu (repeatable)."
-        ),
-        dry_run: bool = typer.Option(False, "--dry-run", help="Say what is recorded and what is to do; run nothing."),
+        methods: Annotated[list[str], typer.Argument(metavar="METHOD...", help="Methods to run.")],
+        dataset: Annotated[
+            list[str],
+            typer.Option(
+                "--dataset", metavar="DATASET[:SPLIT]", help="Data set, or one split of it to score on (repeatable)."
+            ),
+        ],
+        seeds: Annotated[
+            int, typer.Option("--seeds", min=1, help="Number of seeds (0, 1, ...) of methods that learn.")
+        ] = 1,
+        labels: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--labels", metavar="N", help="Train on so many labelled faces, or 'all' (repeatable, or 20,100,all)."
+            ),
+        ] = None,
+        executor: Annotated[str, typer.Option("--executor", help="here, local (processes), slurm or debug.")] = "here",
+        parallel: Annotated[int, typer.Option("--parallel", min=1, help="Local jobs at a time.")] = 1,
+        job: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--job", metavar="KEY=VALUE", help="Setting of the jobs, e.g. slurm_partition=gpu (repeatable)."
+            ),
+        ] = None,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Say what is recorded and what is to do; run nothing.")
+        ] = False,
         plugin: Plugins = None,
         json: Json = False,
+        **options: Any,
     ) -> None:
         """Run methods x data sets x seeds, skip what is recorded, and end in the leaderboards."""
         from parface_bench.bench.bench import Bench, raise_failures
         from parface_bench.bench.show import cell_list, document
+        from parface_bench.leaderboard.grids import table_grid
         from parface_bench.leaderboard.render import render
 
-        def say(sentence: str) -> None:
-            typer.echo(f"pfbench: {sentence}", err=True)
-
-        options: dict[str, Any] = {"device": device, "overrides": overrides, "out": out, "store": store}
-        given = {"profile": profile, "protocol": protocol, "data_root": data_root, "limit": limit}
-        options |= {key: value for key, value in given.items() if value is not None}
+        options["overrides"] = options["overrides"] or []
         work = Bench(
             methods=methods,
             datasets=dataset,
             seeds=seeds,
-            options=options,
+            labels=label_counts(labels or []),
+            options={key: value for key, value in options.items() if value is not None},
             executor=executor,
             parallel=parallel,
-            parameters=job_settings(job),
+            parameters=job_settings(job or []),
             plugins=plugin or [],
         )
         if dry_run:
             cells = work.cells(say)
-            typer.echo(document(cells, []) if json else cell_list(cells))
+            emit_document(document(cells, [])) if json else emit(cell_list(cells))
             return
         cells = work.run(say)
         tables = work.tables(cells, say) if any(c.state != "failed" for c in cells) else []
         if tables:
             work.publish(say)
-        typer.echo(document(cells, tables) if json else render(tables, "md"))
+        if json:
+            emit_document(document(cells, tables))
+        else:
+            emit(render(tables, "md"), [table_grid(table) for table in tables])
         raise_failures(cells)
+
+
+def label_counts(texts: list[str]) -> list[int | None]:
+    """``["20,100", "all"]`` -> [20, 100, None]."""
+    from parface_bench.registry import UserError
+
+    counts: list[int | None] = []
+    for word in (word.strip() for text in texts for word in text.split(",")):
+        if word != "all" and not (word.isdigit() and int(word) >= 2):
+            raise UserError(f"--labels {word}: write numbers from 2, or 'all', for example --labels 20,100,all")
+        counts.append(None if word == "all" else int(word))
+    return counts
 
 
 def job_settings(pairs: list[str]) -> dict[str, Any]:

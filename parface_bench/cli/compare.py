@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from parface_bench.cli.options import Json
+from parface_bench.cli.screen import emit, emit_document, say
 
 
 def register(app: typer.Typer) -> None:
@@ -18,22 +19,21 @@ def register(app: typer.Typer) -> None:
         result_b: Path = typer.Argument(..., help="The other one: same data, same protocol."),
         resamples: int = typer.Option(1000, "--resamples", min=1, help="Bootstrap resamples."),
         seed: int = typer.Option(0, "--seed", min=0, help="Seed of the bootstrap."),
+        everything: bool = typer.Option(False, "--all", help="On a terminal: all subsets, not the main ones only."),
         json: Json = False,
     ) -> None:
         """Paired difference A - B per subset, with its bootstrap interval and Wilcoxon signed-rank p."""
         from parface_bench.results.result import load_result
-        from parface_bench.scoring.compare import compare_results, comparison_table
+        from parface_bench.scoring.compare import compare_results, comparison_grid, comparison_table
 
         document = compare_results(load_result(result_a), load_result(result_b), resamples=resamples, seed=seed)
         for who, other in (("a", "B"), ("b", "A")):
             if document[f"only_{who}"]:
-                typer.echo(
-                    f"pfbench: {document[f'only_{who}']} faces left out: {other} has no errors of them", err=True
-                )
+                say(f"{document[f'only_{who}']} faces left out: {other} has no errors of them")
         if json:
-            import json as codec
-
-            typer.echo(codec.dumps(document, indent=2, allow_nan=False))
+            emit_document(document)
         else:
-            typer.echo(comparison_table(document))
-            typer.echo("A - B below 0: A is better. The p-values are not corrected for the number of subsets.")
+            meaning = "A - B below 0: A is better. The p-values are not corrected for the number of subsets."
+            grid = comparison_grid(document, everything=everything)
+            grid.notes.append(meaning)
+            emit(f"{comparison_table(document)}\n{meaning}", [grid])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.screen import emit, emit_document
 
 
 def register(app: typer.Typer) -> None:
@@ -49,13 +50,11 @@ def register(app: typer.Typer) -> None:
                 size = getattr(built, "image_size", image_size)
                 raise UserError(f"{method} cannot be run at {size} px ({reason}); try another --image-size") from error
         if json:
-            import json as codec
-
-            typer.echo(codec.dumps(found, indent=2))
+            emit_document(found)
             return
         from parface_bench.leaderboard.render import cost_lines
 
         size = f", {found['image_size']} px" if found["image_size"] else ""
-        typer.echo(f"{method} on {found['device']}{size}")
+        emit(f"{method} on {found['device']}{size}")
         for line in cost_lines(found):
-            typer.echo(line)
+            emit(line)

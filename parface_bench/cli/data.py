@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from parface_bench.cli.options import Force, Json, Plugins, keyed
+from parface_bench.cli.options import Base, Force, Json, OwnName, Plugins, keyed
+from parface_bench.cli.screen import emit, emit_document, say
 
 Name = Annotated[str, typer.Argument(metavar="DATASET", help="Registered name of the data set.")]
 Root = Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Folder of the data set.")]
@@ -34,6 +35,8 @@ def check(
     data_root: Root = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Also write the report here.")] = None,
     pictures: Annotated[bool, typer.Option(help="Decode every picture.")] = True,
+    name: OwnName = None,
+    base: Base = None,
     setting: Settings = None,
     json_: Json = False,
     force: Force = False,
@@ -46,9 +49,9 @@ def check(
     from parface_bench.data.check import counted
     from parface_bench.registry import UserError
 
-    report = run_check(_source(dataset, data_root, setting), pictures=pictures)
+    report = run_check(_source(dataset, data_root, name, base, setting), pictures=pictures)
     text = json.dumps(report.document(), indent=2, ensure_ascii=False) if json_ else report.text()
-    typer.echo(text)
+    emit_document(text) if json_ else emit(text)
     if out is not None:
         _write(out, text + "\n", force)
     if report.faults:
@@ -61,6 +64,8 @@ def stats(
     data_root: Root = None,
     split: Split = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Also write it here, as JSON.")] = None,
+    name: OwnName = None,
+    base: Base = None,
     setting: Settings = None,
     json_: Json = False,
     force: Force = False,
@@ -72,7 +77,7 @@ def stats(
     from parface_bench.data.check import statistics
     from parface_bench.data.faults import Absent
 
-    source = _source(dataset, data_root, setting)
+    source = _source(dataset, data_root, name, base, setting)
     found: dict[str, Any] = {"dataset": source.name, "root": str(source.root), "splits": {}}
     for name in [split] if split else source.spec.splits:
         try:
@@ -80,11 +85,11 @@ def stats(
         except Absent as error:
             if split:
                 raise
-            typer.echo(f"pfbench: {error}", err=True)
+            say(str(error))
             continue
         found["splits"][name] = {"fingerprint": frame.attrs["fingerprint"], **statistics(frame)}
     document = json.dumps(found, indent=2, ensure_ascii=False)
-    typer.echo(document if json_ else "\n".join(_outline(found)))
+    emit_document(document) if json_ else emit("\n".join(_outline(found)))
     if out is not None:
         _write(out, document + "\n", force)
 
@@ -98,6 +103,8 @@ def preview(
     split: Split = None,
     number: Annotated[int, typer.Option("--number", "-n", min=1, max=600, help="How many faces.")] = 24,
     crop: Annotated[str, typer.Option("--crop", help="Crop mode whose square is drawn.")] = "lm_ground_truth",
+    name: OwnName = None,
+    base: Base = None,
     setting: Settings = None,
     force: Force = False,
     plugin: Plugins = None,
@@ -107,11 +114,11 @@ def preview(
     from parface_bench.data.preview import sheet, write
 
     Crop(mode=crop)
-    source = _source(dataset, data_root, setting)
+    source = _source(dataset, data_root, name, base, setting)
     split, frame = _there(source, [split] if split else [*source.spec.test_splits, *source.spec.splits])
     file = out or Path(f"{source.name}-{split}.png")
     write(sheet(frame, number=number, mode=crop), file, force=force)
-    typer.echo(str(file))
+    emit(str(file))
 
 
 def path(
@@ -127,12 +134,12 @@ def path(
     spec = DATASETS.spec(dataset)
     folder = folder or data_root
     if folder is not None:
-        typer.echo(str(remember(dataset, folder)))
+        emit(str(remember(dataset, folder)))
         return
     root = find_root(spec)
     if root is None:
         raise UserError(how_to_set(spec))
-    typer.echo(f"{root.path} (set by {root.said_by})")
+    emit(f"{root.path} (set by {root.said_by})")
 
 
 def prepare(
@@ -146,6 +153,8 @@ def prepare(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Write ParFace's CSV of boxes here instead of keeping it."),
     ] = None,
+    name: OwnName = None,
+    base: Base = None,
     setting: Settings = None,
     force: Force = False,
     plugin: Plugins = None,
@@ -163,7 +172,7 @@ def prepare(
     if chosen not in known:
         what = f"{chosen!r} is no face detector" if chosen else "say which face detector with --detector"
         raise UserError(f"{what}{nearest(chosen, known)}")
-    source = _source(dataset, data_root, setting)
+    source = _source(dataset, data_root, name, base, setting)
     frames = []
     for name in [split] if split else source.spec.splits:
         try:
@@ -171,17 +180,17 @@ def prepare(
         except Absent as error:
             if split:
                 raise
-            typer.echo(f"pfbench: {error}", err=True)
+            say(str(error))
     if out is not None:
         outputs.guard([out], force)
     file = out or table_of(source.name, source.folder)
     count, missing = find_boxes(frames, METHODS.build(chosen), file)
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        typer.echo(f"pfbench: not found: {counted(len(missing), 'face')}, {shown}", err=True)
+        say(f"not found: {counted(len(missing), 'face')}, {shown}")
     if out is not None:
         outputs.note([out])
-    typer.echo(f"{file}: {count} boxes")
+    emit(f"{file}: {count} boxes")
 
 
 def _there(source: Any, splits: list[str]) -> tuple[str, Any]:
@@ -194,10 +203,11 @@ def _there(source: Any, splits: list[str]) -> tuple[str, Any]:
     return splits[-1], source.index(splits[-1])
 
 
-def _source(dataset: str, root: Path | None, setting: list[str] | None) -> Any:
+def _source(dataset: str, root: Path | None, name: str | None, base: int | None, setting: list[str] | None) -> Any:
     from parface_bench.data.source import open_source
 
-    return open_source(dataset, root, **keyed(setting))
+    options = {} if base is None else {"base": base}
+    return open_source(dataset, root, name or "", **{**options, **keyed(setting)})
 
 
 def _outline(found: dict[str, Any], depth: int = 0) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import typer
 
 from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.screen import emit, emit_document
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
         from parface_bench.doctor import examine
 
         found = examine()
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False) if json_ else _text(found))
+        emit_document(found) if json_ else emit(_text(found))
         if found["problems"]:
             raise typer.Exit(1)
 

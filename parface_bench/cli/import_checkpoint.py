@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.screen import emit, emit_document, say
 
 
 def register(app: typer.Typer) -> None:
@@ -25,11 +26,9 @@ def register(app: typer.Typer) -> None:
 
         done = import_foreign(source, out, schema)
         if json:
-            import json as codec
-
-            typer.echo(codec.dumps(done, indent=2))
+            emit_document(done)
             return
         for note in done["notes"]:
-            typer.echo(f"pfbench: {note}", err=True)
+            say(note)
         size = f"{done['image_size']} px, {done['parameters']:,} parameters"
-        typer.echo(f"{done['out']}: {done['method']}, {done['schema']}, {done['dims']}D, {size}")
+        emit(f"{done['out']}: {done['method']}, {done['schema']}, {done['dims']}D, {size}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated
 
 import typer
 
 from parface_bench.cli.options import PROTOCOL, Json, Plugins
+from parface_bench.cli.screen import columns, emit_document
 from parface_bench.registry import KINDS, Spec, catalogue
 from parface_bench.registry.facts import facts
 from parface_bench.registry.requirements import install_command, missing
@@ -35,14 +35,9 @@ def register(app: typer.Typer) -> None:
         if verbose:
             catalogue.import_all()
         if json_:
-            typer.echo(json.dumps([facts(spec) for one in kinds for spec in one], indent=2, ensure_ascii=False))
+            emit_document([facts(spec) for one in kinds for spec in one])
         else:
-            for number, one in enumerate(kinds):
-                specs = list(one)
-                typer.echo(f"{'' if number == 0 else chr(10)}{one.plural} ({len(specs)})")
-                width = max((len(spec.name) for spec in specs), default=0)
-                for spec in specs:
-                    typer.echo(f"  {spec.name:<{width}}  {_line(spec, verbose)}".rstrip())
+            columns([(one.plural, [(spec.name, _line(spec, verbose)) for spec in one]) for one in kinds])
         for broken in catalogue.broken if verbose else ():
             typer.echo(f"\nbroken: {broken.owner}: {broken.error}\n{broken.traceback}", file=sys.stderr)
 
@@ -53,12 +48,9 @@ def _protocols(as_json: bool) -> None:
 
     found = [load_protocol(name) for name in protocol_names()]
     if as_json:
-        typer.echo(json.dumps([protocol_facts(one) for one in found], indent=2, ensure_ascii=False))
+        emit_document([protocol_facts(one) for one in found])
         return
-    width = max(len(one.name) for one in found)
-    typer.echo(f"protocols ({len(found)})")
-    for one in found:
-        typer.echo(f"  {one.name:<{width}}  {one.summary}")
+    columns([("protocols", [(one.name, one.summary) for one in found])])
 
 
 def _line(spec: Spec, verbose: bool) -> str:

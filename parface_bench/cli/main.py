@@ -15,6 +15,7 @@ from typing import Any
 import typer
 
 from parface_bench import __version__
+from parface_bench.cli.screen import say
 from parface_bench.registry.catalogue import catalogue
 from parface_bench.registry.errors import PfError, PluginWarning, UserError, printable
 
@@ -24,9 +25,13 @@ COMMANDS = (
     "score",
     "audit",
     "compare",
+    "gap",
     "leaderboard",
+    "report",
     "predict",
+    "measure",
     "bench",
+    "reproduce",
     "list",
     "show",
     "new",
@@ -173,7 +178,7 @@ class _Clean(io.TextIOBase):
 
 
 def _stop(sentence: str, code: int) -> None:
-    print(f"pfbench: {' '.join(sentence.split())}", file=sys.stderr)
+    say(" ".join(sentence.split()))
     raise SystemExit(code) from None
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from parface_bench.cli.screen import emit, say
 from parface_bench.registry import KINDS, catalogue
 from parface_bench.registry.scaffold import scaffold
 
@@ -25,10 +26,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         files = scaffold(kind, name, dir)
         for file in files:
-            typer.echo(file)
+            emit(str(file))
         folder, module = shlex.quote(f"{files[0].parent}/"), shlex.quote(str(files[0]))
-        typer.echo(
+        say(
             f"next: pytest {folder}  |  pfbench show {catalogue[kind].name} {name} --plugin {module}"
-            f"  |  python -m pip install {folder if files[0].is_absolute() else './' + folder}",
-            err=True,
+            f"  |  python -m pip install {folder if files[0].is_absolute() else './' + folder}"
         )

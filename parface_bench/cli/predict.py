@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from parface_bench.cli.options import Force, Plugins, keyed
+from parface_bench.cli.screen import emit, emit_document
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +46,6 @@ def register(app: typer.Typer) -> None:
         if out is None and (draw or form == "pts"):
             out = Path("predictions")
         with aside():
-            outcome = run(
-                images, Wish(model, out, form, draw, detector, faces, smoothing, device, keyed(setting), force)
-            )
-        typer.echo(outcome.table or outcome.text(form).rstrip("\n"))
+            wish = Wish(model, out, form, draw, detector, faces, smoothing, device, keyed(setting), force)
+            outcome = run(images, wish)
+        emit(str(outcome.table)) if outcome.table else emit_document(outcome.text(form))

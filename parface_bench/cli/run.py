@@ -2,128 +2,108 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.options import Json, Plugins, takes_run_options
+from parface_bench.cli.screen import emit, emit_document, say
 
-
-def _common(
-    dataset: Annotated[
-        str, typer.Option("--dataset", help="Data set to train and score on ('pfbench list dataset').")
-    ] = ...,
-    profile: Annotated[
-        str | None, typer.Option("--profile", help="quick or full; default: full on a GPU, quick on a CPU.")
-    ] = None,
-    data_root: Annotated[Path | None, typer.Option("--data-root", help="Folder of the data set.")] = None,
-    protocol: Annotated[
-        str | None, typer.Option("--protocol", help="Protocol name or .yaml file (default: the data set's).")
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option("--split", help="Split to score (default: the data set's test splits).")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:NUMBER.")] = "auto",
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder of runs; a run's own is OUT/DATASET/METHOD/RUN_ID.")
-    ] = Path("runs"),
-    limit: Annotated[int | None, typer.Option("--limit", min=2, help="At most so many faces of every table.")] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe (repeatable)."),
-    ] = None,
-    store: Annotated[Path, typer.Option("--store", help="Folder of recorded results.")] = Path("leaderboards"),
-    plugin: Plugins = None,
-    json: Json = False,
-) -> None:
-    """The options of both commands; only its signature is used."""
-
-
-def _with_common(command: Callable[..., None]) -> Callable[..., None]:
-    """The command as typer is to see it: with the parameters of :func:`_common` in the place of its ``**options``."""
-    argument, *own = inspect.signature(command, eval_str=True).parameters.values()
-    common = inspect.signature(_common, eval_str=True).parameters.values()
-    parameters = [argument, *common, *(p for p in own if p.kind is not p.VAR_KEYWORD)]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in parameters}
-    return command
+if TYPE_CHECKING:
+    from parface_bench.leaderboard.table import Table
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
 
     @app.command("run")
-    @_with_common
+    @takes_run_options("run")
     def run(
-        method: str = typer.Argument(..., metavar="METHOD", help="Method to train and score ('pfbench list method')."),
-        stages: str | None = typer.Option(None, "--stages", help="Only these stages, for example 1-3,5."),
-        from_checkpoint: Path | None = typer.Option(None, "--from", help="Checkpoint to start from."),
-        resume: bool = typer.Option(False, "--resume", help="Go on with the newest unfinished run of this kind."),
+        method: Annotated[str, typer.Argument(metavar="METHOD", help="Method to train ('pfbench list method').")],
+        dataset: Annotated[str, typer.Option("--dataset", help="Data to learn and score ('pfbench list dataset').")],
+        plugin: Plugins = None,
+        json: Json = False,
         **options: Any,
     ) -> None:
         """Train a method (if it learns), predict, score and add the result to the leaderboard store."""
-        _show(method, stages=stages, from_checkpoint=from_checkpoint, resume=resume, **options)
+        _show(method, dataset, json, options)
 
     @app.command("eval")
-    @_with_common
+    @takes_run_options("eval")
     def evaluate(
-        method: str = typer.Argument(
-            ...,
-            metavar="CHECKPOINT_OR_METHOD",
-            help="A checkpoint, a run's folder, or a method that needs no training.",
-        ),
+        method: Annotated[
+            str,
+            typer.Argument(
+                metavar="CHECKPOINT_OR_METHOD",
+                help="A checkpoint, a run's folder, or a method that needs no training.",
+            ),
+        ],
+        dataset: Annotated[
+            str, typer.Option("--dataset", help="DATASET[:SPLIT] to score on ('pfbench list dataset').")
+        ],
+        plugin: Plugins = None,
+        json: Json = False,
         **options: Any,
     ) -> None:
         """Predict and score without training."""
-        _show(method, train=False, **options)
+        _show(method, dataset, json, {**options, "train": False})
 
 
-def _show(method: str, *, dataset: str, json: bool, plugin: list[Path], **options: Any) -> None:
+def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> None:
     """Run, and print the result in the first process of a distributed run; plugins have been loaded by their option."""
-    from parface_bench.registry import DATASETS, METHODS
+    from parface_bench.registry import DATASETS, METHODS, data_and_split
+    from parface_bench.runs.options import RunOptions
 
     # a misspelt name is told before torch is imported
-    DATASETS.spec(dataset)
-    if options.get("train", True):
-        METHODS.spec(method)
+    DATASETS.spec(data_and_split(dataset)[0])
+    asked = RunOptions.of(method, dataset, **options)
+    if asked.train:
+        METHODS.spec(asked.base_method)
 
-    from parface_bench.api import run
+    from parface_bench.clinical.paired import pair_grid, pair_table
+    from parface_bench.leaderboard.grids import table_grid
+    from parface_bench.leaderboard.render import render
     from parface_bench.registry.faults import aside
-    from parface_bench.scoring.report import remarks, subset_table
+    from parface_bench.runs.pipeline import execute
+    from parface_bench.runs.unfinished import Unfinished
+    from parface_bench.scoring.report import remarks, subset_grid, subset_table
     from parface_bench.training import distributed
 
-    options["overrides"] = options["overrides"] or []
     try:
         with aside():
-            result = run(method, dataset, **options)
+            result = execute(asked)
         if distributed.rank() != 0:
             return
     finally:
         distributed.stop()
     document = {**result.document, "run_dir": str(result.folder)}
-    for line in remarks(document):
-        typer.echo(f"pfbench: {line}", err=True)
+    finished = not isinstance(result, Unfinished)
+    for line in remarks(document) if finished else ():
+        say(line)
     if json:
-        import json as codec
+        emit_document(document)
+    elif finished:
+        plain, grids = subset_table(document), [subset_grid(document)]
+        pairs = pair_grid(document)
+        if pairs is not None:
+            plain += "\n\n" + pair_table(document)
+            grids.append(pairs)
+        if asked.records and asked.store is not None:
+            tables = _standing(document, asked.store)
+            plain += "\n\n" + render(tables, "md")
+            grids += [table_grid(table, around=document["run_id"]) for table in tables]
+        emit(plain, grids)
+        say(f"everything about this run: {result.folder}")
+        if asked.records:
+            say(f"next: pfbench leaderboard --dataset {document['dataset']}")
 
-        typer.echo(codec.dumps(document, indent=2, allow_nan=False))
-    else:
-        typer.echo(subset_table(document))
-        if options.get("store") is not None:
-            typer.echo("\n" + _standing(document, options["store"]))
-        typer.echo(f"pfbench: {result.folder}", err=True)
 
-
-def _standing(document: dict[str, Any], store: Path) -> str:
+def _standing(document: dict[str, Any], store: Path) -> list[Table]:
     """The leaderboard that a result is in, over all faces."""
     from parface_bench.leaderboard.board import group_of
-    from parface_bench.leaderboard.render import render
     from parface_bench.leaderboard.table import Selection
     from parface_bench.leaderboard.views import tables_of
 
     tables = tables_of(store, Selection(document["dataset"], document["protocol"], subsets=["full"]))
-    return render([t for t in tables if t.group == group_of(document)], "md")
+    return [t for t in tables if t.group == group_of(document)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import textwrap
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from parface_bench.cli.options import PROTOCOL, Json, Plugins
+from parface_bench.cli.screen import emit, emit_document
 from parface_bench.registry import KINDS, catalogue
 from parface_bench.registry.facts import description, facts
 
@@ -26,15 +26,15 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         said = _protocol(name) if kind in (PROTOCOL, f"{PROTOCOL}s") else _plugin(kind, name)
         if json_:
-            typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
+            emit_document(said)
             return
         doc = said.pop("doc", "")
-        typer.echo(f"{said.pop('kind')} {said.pop('name')}: {said.pop('summary') or 'no summary'}")
+        emit(f"{said.pop('kind')} {said.pop('name')}: {said.pop('summary') or 'no summary'}")
         for key, value in said.items():
             if value not in ("", [], {}, None):
-                typer.echo(_field(key.replace("_", " "), value))
+                emit(_field(key.replace("_", " "), value))
         if doc:
-            typer.echo("\n" + textwrap.indent(doc, "  "))
+            emit("\n" + textwrap.indent(doc, "  "))
 
 
 def _plugin(kind: str, name: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ percent of the true outer-eye distance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +15,11 @@ from parface_bench.clinical.anatomy import measurable
 from parface_bench.clinical.measuring import measure
 from parface_bench.faces import Schema, convert, converts, embed, get_schema
 from parface_bench.registry import UserError
+from parface_bench.results.record import FACES, MEASURES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FACES, MEASURES = "faces.csv", "measures.parquet"
 TRUE, PREDICTED = "true:", "predicted:"
 FRAME = "canthi"
 _LEFT_OUT = ("image", "root")
@@ -53,7 +52,7 @@ def measure_table(index: pd.DataFrame, predictions: np.ndarray, schema: str | Sc
     predicted = np.asarray(predictions, dtype=np.float64)[..., :2]
     try:
         measurable(truth[:1], own)
-    except UserError:
+    except UserError:  # another layout, or none
         return None
     if schema and get_schema(schema).name != own:
         predicted = (convert if converts(schema, own) or not converts(own, schema) else embed)(predicted, schema, own)
@@ -69,8 +68,10 @@ def measure_table(index: pd.DataFrame, predictions: np.ndarray, schema: str | Sc
     return pd.DataFrame(columns)
 
 
-def side_tables(index: pd.DataFrame, predictions: np.ndarray, schema: str | Schema = "") -> Mapping[str, pd.DataFrame]:
-    """What is kept beside the errors of scored predictions, by file name."""
-    tables = {FACES: face_table(index)}
+def side_tables(index: pd.DataFrame, predictions: np.ndarray, schema: str | Schema = "") -> dict[str, bytes]:
+    """The files that are kept beside the errors of scored predictions, by name."""
+    tables = {FACES: face_table(index).to_csv(index=False, lineterminator="\n").encode()}
     measured = measure_table(index, predictions, schema)
-    return tables if measured is None else {**tables, MEASURES: measured}
+    if measured is not None:
+        tables[MEASURES] = measured.to_parquet(index=False, compression="zstd", use_dictionary=["id"])
+    return tables

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import numpy as np
 
 from parface_bench.clinical.beside import FACES, MEASURES, PREDICTED, TRUE, face_table, measure_table
 from parface_bench.faces import Schema, get_schema, schemas_with
-from parface_bench.registry import DATASETS, UserError, nearest
+from parface_bench.registry import DATASETS, UserError, check_known, nearest
 from parface_bench.results.result import Result
 from parface_bench.results.worst import PREDICTIONS
 from parface_bench.scoring.protocol import load_protocol
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 YAW_BIN = "yaw_bin"
-PERSON, PAIR = "person", "pair"
+PERSON, PAIR = ("identity", "person", "subject"), ("pair",)  # columns, the first that is there
 MOST_VALUES = 30  # a column of more kinds than this is no tag
-NO_SIDE = ("", "none", "no", "healthy", "both")
 
 
 @dataclass
@@ -95,6 +95,35 @@ class Scored:
             values = self.tags[found[0]]
         return np.array([{"right": 1.0, "left": -1.0}.get(v, 0.0) for v in values])
 
+    def where(self, wanted: Mapping[str, str]) -> Scored:
+        """The faces that have these values of these tags.
+
+        Raises:
+            UserError: no such tag, no such value, or no face has all of them.
+        """
+        mask = np.ones(len(self), dtype=bool)
+        for tag, value in wanted.items():
+            values = self.tag(tag)
+            if value not in values:
+                raise UserError(f"tag {tag!r} has no value {value!r}; it has {', '.join(kinds(values))}")
+            mask &= values == value
+        if not mask.any():
+            raise UserError(f"no face has {' and '.join(f'{t}={v}' for t, v in wanted.items())}")
+        said = ", ".join(f"{t}={v}" for t, v in wanted.items())
+        return replace(
+            self,
+            errors=self.errors[mask].reset_index(drop=True),
+            tags={name: values[mask] for name, values in self.tags.items()},
+            person=None if self.person is None else self.person[mask],
+            pair=None if self.pair is None else self.pair[mask],
+            notes=[*self.notes, *([f"faces with {said}: {int(mask.sum())} of {len(self)}"] if wanted else [])],
+        )
+
+    @property
+    def frontal(self) -> str:
+        """Value of the tag yaw_bin of the faces that look to the front most, '' where there is no such tag."""
+        return next(iter(_yaw_bins(self.result)), "") if YAW_BIN in self.tags else ""
+
     @cached_property
     def measures(self) -> pd.DataFrame:
         """``true:KEY`` and ``predicted:KEY`` of every scored face, percent of the true outer-eye distance.
@@ -128,8 +157,7 @@ class Scored:
             (a, b), (c, d) = self.measured(f"{stem}_right"), self.measured(f"{stem}_left")
             return a - c, b - d
         keys = [c.removeprefix(TRUE) for c in table if c.startswith(TRUE)]
-        if key not in keys:
-            raise UserError(f"no measure {key!r} was taken{nearest(key, keys)}")
+        check_known([key], keys, "no measure", "was taken")
         true, predicted = (table[who + key].to_numpy(dtype=np.float64) for who in (TRUE, PREDICTED))
         return true, predicted
 
@@ -177,9 +205,7 @@ def scored(result: Result, data_root: str | Path | None = None) -> Scored:
     if table is not None:
         table = table.set_index(table["id"].astype(str)).reindex(errors["id"].astype(str)).reset_index(drop=True)
         faces.tags.update(_tags_of_table(table, result))
-        for name in (PERSON, PAIR):
-            if name in table and table[name].notna().all():
-                setattr(faces, name, table[name].to_numpy())
+        faces.person, faces.pair = _column(table, PERSON), _column(table, PAIR)
     if faces.person is None:
         faces.notes.append("who is shown is not known, so every face counts as somebody else")
     return faces
@@ -216,6 +242,12 @@ def kinds(values: np.ndarray) -> list[str]:
     return sorted({v for v in values if v is not None})
 
 
+def _column(table: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray | None:
+    """The first of these columns that every face has a value in."""
+    found = next((name for name in names if name in table and table[name].notna().all()), None)
+    return None if found is None else np.unique(table[found].astype(str), return_inverse=True)[1]
+
+
 def _beside(result: Result, name: str) -> Path | None:
     """A file beside the result, or in the run's own folder."""
     folders = [result.folder, Path(result.document.get("run_dir") or result.folder)]
@@ -244,7 +276,7 @@ def _tags_of_table(table: pd.DataFrame, result: Result) -> dict[str, np.ndarray]
     tags: dict[str, np.ndarray] = {}
     for name in table:
         column = table[name]
-        if name in ("id", "split", PERSON, PAIR) or column.nunique() > MOST_VALUES or column.dtype.kind == "f":
+        if name in ("id", "split", *PERSON, *PAIR) or column.nunique() > MOST_VALUES or column.dtype.kind == "f":
             continue
         if set(column.dropna().unique()) <= {True, False}:
             column = column.map({True: "yes", False: "no"})

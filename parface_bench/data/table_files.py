@@ -29,7 +29,8 @@ IMAGE = "image"  # names the faces of a table of true landmarks that has no ids
 class TableColumns:
     """Which columns are read, in order: coordinates landmark by landmark, then visibility, box, numbers, subsets.
 
-    ``gaps``: a row without any coordinate is no fault. ``id``: the column that names the faces.
+    ``gaps``: a row without any coordinate is no fault. ``id``: the column that names the faces. ``confidence``: the
+    last columns are confidences, which may be empty.
     """
 
     points: int
@@ -38,9 +39,10 @@ class TableColumns:
     visible: bool = False
     gaps: bool = False
     id: str = "id"
+    confidence: bool = False
 
     @staticmethod
-    def of(path: Path, names: list[str], truth: bool) -> TableColumns:
+    def of(path: Path, names: list[str], truth: bool, confidence: bool = False) -> TableColumns:
         """The columns of a table with these names; UserError where they do not make one."""
         spaced = next((n for n in names if n != n.strip()), None)
         if spaced is not None:
@@ -78,13 +80,21 @@ class TableColumns:
                 raise UserError(f"{path}: a box needs the four columns {', '.join(BOX)}; it has {', '.join(box)}")
             columns += [f"v{i}" for i in range(points)] if visible else []
             columns += [*box, *(c for c in NUMBERS if c in names), *(c for c in names if c.startswith(SUBSET))]
-        return TableColumns(points, len(axes), tuple(columns), visible, id="id" if "id" in names else IMAGE)
+        sure = [f"c{i}" for i in range(points)] if confidence else []
+        missing = [name for name in sure if name not in names]
+        if missing and len(missing) < points:
+            raise UserError(f"{path}: the column {missing[0]!r} is missing; confidence needs c0 to c{points - 1}")
+        columns += [] if missing else sure
+        ids, there = "id" if "id" in names else IMAGE, bool(sure) and not missing
+        return TableColumns(points, len(axes), tuple(columns), visible, id=ids, confidence=there)
 
     def fault(self, values: np.ndarray) -> tuple[int, int] | None:
         """Row and column of the first cell that is wrong."""
         bad = ~np.isfinite(values)
         size = self.points * self.dims
         bad[:, :size] |= np.abs(values[:, :size]) > FARTHEST
+        if self.confidence:
+            bad[:, -self.points :] = np.isinf(values[:, -self.points :])
         if self.visible:
             seen = values[:, size : size + self.points] != 0
             bad[:, :size] &= np.repeat(seen, self.dims, axis=1)

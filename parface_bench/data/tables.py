@@ -2,7 +2,8 @@
 
 A table of true landmarks may add ``bbox_x1, bbox_y1, bbox_x2, bbox_y2`` and ``box_size`` (pixels), ``image_size`` (side
 of the crop, pixels), ``yaw`` (degrees), ``v0, v1, ...`` (1: the landmark is visible, else 0; then its cells may be
-empty) and 0/1 columns named ``subset:NAME``. Other columns are not read. Ids are text: ``001`` and ``1`` are two faces;
+empty) and 0/1 columns named ``subset:NAME``; one of predictions ``c0, c1, ...``, how sure each landmark is (higher is
+surer, empty where that is not known). Other columns are not read. Ids are text: ``001`` and ``1`` are two faces;
 a table of true landmarks without them may have a column ``image``, which then names the faces.
 """
 
@@ -34,6 +35,7 @@ class LandmarkTable:
         bbox: float64 [N, 4] or None.
         numbers: the columns ``box_size``, ``image_size`` and ``yaw`` that there are, float64 [N].
         subsets: name -> bool [N].
+        confidence: float64 [N, L] of predictions, NaN where a cell is empty; None where it was not asked for.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class LandmarkTable:
     bbox: np.ndarray | None = None
     numbers: dict[str, np.ndarray] = field(default_factory=dict)
     subsets: dict[str, np.ndarray] = field(default_factory=dict)
+    confidence: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,6 +64,14 @@ class LandmarkTable:
             subsets={name: mask[kept] for name, mask in self.subsets.items()},
         )
 
+    def index(self, schema: str) -> pd.DataFrame:
+        """The faces as an index table (see :mod:`parface_bench.data.index`) without pictures."""
+        frame = pd.DataFrame({"id": self.ids, "landmarks": list(self.points)})
+        for name, values in {**self.numbers, **self.subsets}.items():
+            frame[name] = values
+        frame.attrs.update(schema=schema, tags=list(self.subsets))
+        return frame
+
     def fingerprint(self) -> str:
         """Hash of the content, whatever the order of the rows."""
         order = np.argsort(self.ids)
@@ -75,12 +86,15 @@ class LandmarkTable:
         return digest.hexdigest()[:16]
 
 
-def read_table(path: str | Path, *, truth: bool = False, gaps: bool = False, base: float = 0) -> LandmarkTable:
+def read_table(
+    path: str | Path, *, truth: bool = False, gaps: bool = False, base: float = 0, confidence: bool = False
+) -> LandmarkTable:
     """Read a landmark table.
 
     Args:
         path: CSV (with a header line) or Parquet, told apart by content.
         truth: also read what only a table of true landmarks has.
+        confidence: also read c0, c1, ..., how sure each prediction is, where a table of predictions has them.
         gaps: a row whose coordinates are all empty is a face without landmarks (NaN), not a fault.
         base: what the table calls the first pixel; it is taken off x, y and boxes.
 
@@ -89,7 +103,7 @@ def read_table(path: str | Path, *, truth: bool = False, gaps: bool = False, bas
     """
     path = Path(path)
     source = open_table(path)
-    wanted = replace(TableColumns.of(path, source.names, truth), gaps=gaps)
+    wanted = replace(TableColumns.of(path, source.names, truth, confidence), gaps=gaps)
     ids: list[np.ndarray] = []
     blocks: list[np.ndarray] = []
     for batch in source.batches(wanted):
@@ -160,6 +174,7 @@ def _table(path: Path, wanted: TableColumns, ids: np.ndarray, values: np.ndarray
         np.stack([rest[c] for c in BOX], axis=1) if BOX[0] in rest else None,
         {c: rest[c].copy() for c in NUMBERS if c in rest},
         {c.removeprefix(SUBSET): v != 0 for c, v in rest.items() if c.startswith(SUBSET)},
+        np.stack([rest[f"c{i}"] for i in range(wanted.points)], axis=1) if wanted.confidence else None,
     )
 
 

@@ -26,13 +26,22 @@ def group_of(document: Mapping[str, Any]) -> Group:
         crop = document["config"].get("recipe", {}).get("crop")
     mode = (crop or {}).get("mode", "auto")
     return Group(
-        document["dataset"],
+        scored_data(document),
         document["protocol"],
         str(document["protocol_version"]),
         document["data_fingerprint"],
         tuple(document.get("unmapped") or ()),
         "" if mode in ("auto", _crop_of(document)) else mode,
     )
+
+
+def scored_data(document: Mapping[str, Any]) -> str:
+    """``DATASET``, or ``DATASET:SPLIT`` where that was scored instead of the data set's test splits."""
+    name, splits = document["dataset"], document.get("split") or []
+    splits = [splits] if isinstance(splits, str) else list(splits)
+    if not splits or name not in DATASETS or set(splits) == set(DATASETS.spec(name).test_splits):
+        return str(name)
+    return f"{name}:{'+'.join(splits)}"
 
 
 def _crop_of(document: Mapping[str, Any]) -> str:
@@ -61,7 +70,7 @@ def build_tables(results: Iterable[Result], selection: Selection, extra: Sequenc
     _check_names([r.document for r in results], selection)
     groups: dict[Group, list[Result]] = {}
     for result in results:
-        if selection.takes(result.document["dataset"], result.document["protocol"]):
+        if selection.takes(scored_data(result.document), result.document["protocol"]):
             groups.setdefault(group_of(result.document), []).append(result)
     # newest protocol version, most faces, all landmarks first, so that the main table of a data set is on top
     order = sorted(
@@ -198,7 +207,7 @@ def _check_names(documents: Sequence[Mapping[str, Any]], selection: Selection) -
     subsets = {subset for d in documents for subset in d["subsets"]}
     metrics = {metric for d in documents for row in d["subsets"].values() for metric in row} - {"n"}
     for kind, wanted, known in (
-        ("data set", [selection.dataset], {d["dataset"] for d in documents}),
+        ("data set", [selection.dataset], {n for d in documents for n in (d["dataset"], scored_data(d))}),
         ("protocol", [selection.protocol], {d["protocol"] for d in documents}),
         ("subset", selection.subsets, subsets),
         ("metric", selection.metrics, metrics),
@@ -216,7 +225,7 @@ def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -
         documents = [newest]  # nothing is random here: a deviation of nought over seeds would look like certainty
     row = Row(
         method=newest["method"],
-        config=newest.get("profile") or "",
+        config=", ".join(filter(None, [newest.get("profile"), _few_labels(newest)])),
         n=newest["n"],
         excluded=len(newest["excluded"]),
         seeds=len(documents),
@@ -235,6 +244,11 @@ def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -
     for heading, function in extra:
         row.extra[heading] = _extra(heading, function, documents)
     return row
+
+
+def _few_labels(document: Mapping[str, Any]) -> str:
+    labels = document["config"].get("labels")
+    return "" if labels is None else f"{labels} labels"
 
 
 def _has_seen(document: Mapping[str, Any]) -> bool:

@@ -18,7 +18,8 @@ class Method:
         schema: landmark layout that ``predict`` gives (its name; once built, the layout itself), or '' when the method
             takes the data set's own.
         dims: coordinates a landmark, 2 or 3.
-        confidence: after ``predict``, float [B] in 0..1 for the faces just seen, or None where the method has none.
+        confidence: after ``predict``, float [B], or [B, L] for each landmark, in 0..1 for the faces just seen; None
+            where the method has none.
     """
 
     schema: str | Schema = ""

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from parface_bench.atomic import write_atomic
+from parface_bench.faces import Layout, adopt, get_schema, schema_names, unnamed
 from parface_bench.methods.untrusted import check_archive, checked_content, no_larger_than
 from parface_bench.registry import METHODS, UserError, WorkError
 from parface_bench.registry.from_file import building_from_file
 
 if TYPE_CHECKING:
+    from parface_bench.data.images.crop import Crop
     from parface_bench.methods.trainable import TrainableMethod
 
 FORMAT = "parface-bench checkpoint"
@@ -94,7 +96,8 @@ def describe(method: TrainableMethod, name: str, recipe: Mapping[str, Any], **mo
         "format_version": FORMAT_VERSION,
         "method": name,
         "owner": METHODS.spec(name).owner,
-        "schema": method.landmark_schema.name,
+        "schema": method.schema.name,
+        "layout": method.schema.layout.facts(),
         "dims": method.dims,
         "image_size": method.image_size,
         "crop": method.crop.config(),
@@ -127,15 +130,33 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 def load_method(path: str | Path) -> tuple[TrainableMethod, dict[str, Any]]:
     """Build the method that a checkpoint holds, with its weights, in evaluation mode; and the checkpoint itself.
 
+    Raises:
+        UserError: see :func:`read_checkpoint` and :func:`method_of`.
+    """
+    content = read_checkpoint(path)
+    return method_of(content, path), content
+
+
+def method_of(
+    content: Mapping[str, Any],
+    path: str | Path,
+    recipe: Mapping[str, Any] | None = None,
+    crop: Crop | Mapping[str, Any] | None = None,
+) -> TrainableMethod:
+    """The method that a checkpoint's content describes, with its weights, in evaluation mode.
+
     Nothing else is read for it, whatever its recipe says: see :mod:`parface_bench.registry.from_file`.
 
+    Args:
+        content: of :func:`read_checkpoint`.
+        path: where it was read, for messages.
+        recipe, crop: those to build with in place of the content's own.
+
     Raises:
-        UserError: see :func:`read_checkpoint`; its method is not known or not made by training, or its recipe asks for
-            what a file may not.
+        UserError: its method is not known or not made by training, or its recipe asks for what a file may not.
     """
     from parface_bench.methods.build import build_method
 
-    content = read_checkpoint(path)
     if content["method"] not in METHODS:
         raise UserError(
             f"checkpoint {path}: made by the method {content['method']!r} (from {content['owner']}), which is not "
@@ -144,19 +165,45 @@ def load_method(path: str | Path) -> tuple[TrainableMethod, dict[str, Any]]:
     if not METHODS.spec(content["method"]).trainable:
         raise UserError(f"checkpoint {path}: the method {content['method']!r} is not trained, so it has no checkpoint")
     METHODS.get(content["method"])  # imported now, so that a plugin which cannot be is not the file's fault
-    recipe = {
-        key: content["recipe"][key] for key in ("method", "image_size", "crop", "predict") if key in content["recipe"]
-    }
+    schema = _layout(content, str(path))
+    asked = content["recipe"] if recipe is None else recipe
+    asked = {key: asked[key] for key in ("method", "image_size", "crop", "predict") if key in asked}
     where = f"checkpoint {path}"
     try:
         with building_from_file(where), no_larger_than(content["state_dict"], where):
             method: Any = build_method(
-                content["method"], content["schema"], recipe, content["dims"], crop=content["crop"]
+                content["method"],
+                schema,
+                asked,
+                content["dims"],
+                crop=content["crop"] if crop is None else crop,
             )
     except UserError as error:
         raise UserError(str(error) if str(path) in str(error) else f"{where}: {error}") from error
     load_weights(method, content["state_dict"], str(path))
-    return method.eval(), content
+    return method.eval()
+
+
+def _layout(content: Mapping[str, Any], path: str) -> str:
+    """The name of a checkpoint's landmark layout, known from now on where it was not.
+
+    Raises:
+        UserError: another layout has its name here.
+    """
+    name = str(content["schema"])
+    if "layout" not in content:  # written by version 0.1
+        return name
+    where = f"checkpoint {path}"
+    layout = Layout.of({**content["layout"], "name": name}, where)
+    if name not in schema_names():
+        return name if layout.name == unnamed(layout.points) else adopt(layout, where).name
+    known = get_schema(name).layout
+    if (known.points, known.flip) != (layout.points, layout.flip):
+        raise UserError(
+            f"{where}: its landmark layout {name!r} is not the one of this name here; rename the one in the plugin or "
+            "beside the table"
+        )
+    return name
 
 
 def load_weights(method: TrainableMethod, state: Mapping[str, torch.Tensor], where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +14,20 @@ from parface_bench.registry import UserError
 
 if TYPE_CHECKING:
     from parface_bench.data.batches.batch import Batch
+
+
+class Standardise(nn.Module):
+    """Images in 0..1 less the mean and over the deviation of what a backbone's weights were trained on (ImageNet)."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        for name, usual in (("mean", (0.485, 0.456, 0.406)), ("std", (0.229, 0.224, 0.225))):
+            values = torch.tensor(getattr(backbone, name, usual), dtype=torch.float32)
+            self.register_buffer(name, values.view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[B, 3, S, S] -> the same shape."""
+        return (images - self.get_buffer("mean")) / self.get_buffer("std")
 
 
 class HeatmapHead(nn.Module):
@@ -158,6 +172,18 @@ def annotated(batch: Batch) -> Tensor:
     if target is None:
         raise UserError(f"faces without landmarks ({', '.join(batch.ids[:3])}, ...) in a stage that needs landmarks")
     return (~target.isnan().any(-1)).to(batch.images.dtype)[..., None, None]
+
+
+def heatmap_loss(loss_fn: Callable[[Tensor, Tensor], Tensor], maps: Tensor, batch: Batch) -> Tensor:
+    """A heatmap loss of maps [B, L, H, W] against the batch's, over the landmarks that were annotated.
+
+    Where the batch's codec weighs landmarks (those outside the map), a weight multiplies prediction and target.
+    """
+    counts, target = annotated(batch), batch.heatmaps
+    if batch.codec.weighed:
+        counts = counts * batch.codec.weights(batch.points[..., :2], batch.size)[..., None, None]
+        target = target * counts
+    return loss_fn(maps * counts, target)
 
 
 def subpixel_argmax(heatmaps: Tensor, stride: int = 4, sigma: float = 2.0) -> Tensor:

@@ -12,11 +12,14 @@ from typing import Any
 
 from parface_bench.limits import read_file, read_yaml
 from parface_bench.methods.ranges import check_values
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.errors import UserError, check_known, nearest
 
+# For every method; a file METHOD.PROFILE.yaml makes another profile of this method's own.
 PROFILES = ("quick", "full")
 # Replaced whole: their keys are the arguments of whoever is named in them.
 _WHOLE = {"optimizers", "schedule"}
+# Settings of version 0.1 and what they are called now.
+RENAMED = {"log.tensorboard": "log.backends: [tensorboard]"}
 _FREE = {"method", "dataset", "augment", "crop", "optimizers", "schedule", "settings"}
 
 
@@ -68,23 +71,35 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
     """The resolved recipe of a run.
 
     Later wins: ``profiles/PROFILE.yaml``, ``datasets/DATASET.yaml``, ``methods/METHOD.yaml``,
-    ``methods/METHOD@DATASET.yaml``, ``--set`` pairs ``key.sub=value``. Of the middle three a file ``NAME.PROFILE.yaml``
-    is taken in place of ``NAME.yaml`` where there is one.
+    ``methods/METHOD@DATASET.yaml``, ``methods/METHOD+VARIANT.yaml``, ``--set`` pairs ``key.sub=value``. Of the middle
+    three a file ``NAME.PROFILE.yaml`` is taken in place of ``NAME.yaml`` where there is one. A variant may name stages
+    to leave out (``skip_stages``).
+
+    Args:
+        method: a registered name, or ``METHOD+VARIANT``.
+        dataset, profile: what is trained on, and how long.
+        overrides: the ``--set`` pairs.
 
     Raises:
         UserError: an unknown profile or key (with the nearest name), a value that is not YAML, or one that the setting
             cannot have.
     """
-    if profile not in PROFILES:
-        raise UserError(f"unknown profile {profile!r}{nearest(profile, PROFILES)}")
+    base, variant = variant_of(method)
+    known = profiles_of(base)
+    check_known([profile], known, f"method {base!r} has no profile")
     root = configs()
-    recipe = read(root / "profiles" / f"{profile}.yaml")
+    own = root / "profiles" / f"{profile}.yaml"
+    recipe = read(own if own.is_file() else root / "profiles" / "base.yaml")
+    method = base
     for stem in (f"datasets/{dataset}", f"methods/{method}", f"methods/{method}@{dataset}"):
         for name in (f"{stem}.{profile}.yaml", f"{stem}.yaml"):
             path = root / name
             if path.is_file():
                 recipe = merge(recipe, read(path))
                 break
+    if variant is not None:
+        recipe = merge(recipe, read(variant))
+        _leave_out(recipe, variant)
     check(recipe, read(root / "profiles" / "base.yaml"), "recipe")
     for pair in overrides:
         put(recipe, pair)
@@ -92,11 +107,47 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
     return recipe
 
 
+def profiles_of(method: str) -> tuple[str, ...]:
+    """The profiles that a method knows: those of all methods and its own."""
+    own = [path.name.split(".")[1] for path in sorted(configs().glob(f"methods/{method}.*.yaml"))]
+    return tuple(dict.fromkeys([*PROFILES, *own]))
+
+
+def variant_of(name: str) -> tuple[str, Path | None]:
+    """A method's registered name, and the recipe file of the variant where the name is ``METHOD+VARIANT``.
+
+    Raises:
+        UserError: the method has no such variant.
+    """
+    from parface_bench.registry import METHODS
+
+    base, plus, variant = name.rpartition("+")
+    if name in METHODS or not plus or base not in METHODS:
+        return name, None
+    path = configs() / "methods" / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem.partition("+")[2] for p in configs().glob(f"methods/{base}+*.yaml"))
+        raise UserError(f"method {base!r} has no variant {variant!r}{nearest(variant, known)}")
+    return base, path
+
+
+def _leave_out(recipe: dict[str, Any], variant: Path) -> None:
+    """Take the stages that a variant skips out of the recipe, and its own key with them."""
+    skipped = recipe.pop("skip_stages", [])
+    names = [stage.get("name") for stage in recipe.get("stages") or []]
+    for name in skipped:
+        if name not in names:
+            raise UserError(f"recipe {variant.name}: skips the stage {name!r}, which there is not (stages: {names})")
+    recipe["stages"] = [stage for stage in recipe.get("stages") or [] if stage.get("name") not in skipped]
+
+
 def check(recipe: Mapping[str, Any], base: Mapping[str, Any], where: str) -> None:
     """Refuse keys that ``base.yaml`` does not have, by name and with the nearest."""
     for key, value in recipe.items():
         if key not in base and not (where.endswith("train") and key in _STAGE_KEYS):
-            raise UserError(f"{where}: no setting {key!r}{nearest(str(key), base)}")
+            path = ".".join([*where.split(": ")[1:], str(key)])
+            hint = f"; it is now {RENAMED[path]}" if path in RENAMED else nearest(str(key), base)
+            raise UserError(f"{where}: no setting {key!r}{hint}")
         if isinstance(base.get(key), Mapping) and key not in _FREE:
             if not isinstance(value, Mapping):
                 raise UserError(f"{where}: {key} must hold settings, found {value!r}")
@@ -132,10 +183,10 @@ def put(recipe: dict[str, Any], pair: str) -> None:
         if last not in known and not free:
             raise UserError(f"--set {pair}: no setting {path!r}{_near(path, recipe)}")
         old = here.get(last)
-        if isinstance(old, dict) and not isinstance(value, dict):
+        if isinstance(old, dict) and not isinstance(value, dict) and not (value is None and free):
             inside = ", ".join(f"{path}.{k}" for k in old) or f"{path}.NAME"
             raise UserError(f"--set {pair}: {path} holds several settings: set {inside}")
-        if isinstance(old, str) and not isinstance(value, str):
+        if isinstance(old, str) and value is not None and not isinstance(value, str):
             value = text.strip()  # YAML 1.1 reads off, on, yes and no as truth values
         elif isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
@@ -181,6 +232,8 @@ def _position(entries: list[Any], key: str, pair: str) -> int:
 
 
 def _near(path: str, recipe: Mapping[str, Any]) -> str:
+    if path in RENAMED:
+        return f"; it is now {RENAMED[path]}"
     names = list(_paths(recipe))
     last = path.rsplit(".", 1)[-1]
     same_end = [n for n in names if n.rsplit(".", 1)[-1] == last]

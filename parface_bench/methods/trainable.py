@@ -29,8 +29,11 @@ class TrainableMethod(Method, nn.Module):
     crop in pixels), and whatever else a recipe may set under ``method:``. Weights that are not in the method's own
     ``state_dict`` do not exist for checkpoints.
 
+    Attributes:
+        trained_on: data, ``DATASET:SPLIT`` or ``DATASET``, seen by published weights that the method itself loaded.
+
     Attributes set by the toolkit right after building (:func:`parface_bench.methods.build.build_method`):
-        schema, landmark_schema: the landmark layout given to ``__init__``.
+        schema: the landmark layout given to ``__init__``.
         image_size: side of the crop in pixels.
         dims: 3 where the data are 3D, else 2.
         flip_test: average with the landmarks found in the mirrored face, as the scoring of this method does.
@@ -40,8 +43,8 @@ class TrainableMethod(Method, nn.Module):
 
     predicts_depth: bool = False
     flip_test: bool = False
+    trained_on: tuple[str, ...] = ()
     schema: Schema
-    landmark_schema: Schema
     image_size: int
     crop: Crop
     depth_head: DepthHead | None
@@ -49,6 +52,11 @@ class TrainableMethod(Method, nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_module("depth_head", None)
+
+    @property
+    def landmark_schema(self) -> Schema:
+        """What methods of version 0.1 call :attr:`schema`."""
+        return self.schema
 
     def forward(self, images: Tensor) -> Any:
         """Run the network on crops, float [B, 3, S, S], RGB in 0..1."""
@@ -61,6 +69,10 @@ class TrainableMethod(Method, nn.Module):
     def decode(self, output: Any) -> Tensor:
         """Landmarks of what ``forward`` gave: [B, L, 2], or [B, L, 3] with depth, in crop pixels."""
         raise NotImplementedError
+
+    def confidences(self, output: Any) -> Tensor | None:
+        """How sure it is of each landmark of what ``forward`` gave: [B, L] in 0..1, or None if it cannot tell."""
+        return None
 
     def stages(self, recipe: Mapping[str, Any]) -> list[Stage]:
         """The phases of the training: those that the recipe lists under ``stages``, else one from ``train``."""
@@ -117,7 +129,16 @@ class TrainableMethod(Method, nn.Module):
 
     def predict_crops(self, images: Tensor) -> Tensor:
         """Landmarks in crops: float [B, 3, S, S] -> [B, L, 2 or 3] crop pixels. Called in evaluation mode."""
-        points = self.decode(self(images))
+        return self._lifted(self.decode(self(images)))
+
+    def find(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What :meth:`predict_crops` gives, and the :meth:`confidences` [B, L] of the same look at the crops."""
+        if type(self).predict_crops is not TrainableMethod.predict_crops:
+            return self.predict_crops(images), None
+        output = self(images)
+        return self._lifted(self.decode(output)), self.confidences(output)
+
+    def _lifted(self, points: Tensor) -> Tensor:
         if self.depth_head is None or points.shape[-1] == 3:
             return points
         return torch.cat([points, self.depth_head(points)[..., None]], dim=-1)

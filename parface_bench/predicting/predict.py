@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
-import torch
 
-from parface_bench.data.heatmaps.codecs import confidence
 from parface_bench.faces import Schema, get_schema
 from parface_bench.methods.base import Method
 from parface_bench.predicting.shots import Shot, plain
@@ -65,7 +62,7 @@ class Predictor:
             batch_size: faces given to the method at a time.
         """
         self.method, self.detector, self._faces, self._batch = method, detector, faces, batch_size
-        self.schema: Schema = getattr(method, "landmark_schema", None) or get_schema(method.schema)
+        self.schema: Schema = get_schema(method.schema)
 
     def faces(self, shots: Iterable[Shot]) -> Iterator[tuple[Shot, list[Face]]]:
         """Each picture with its faces, at least one entry a picture."""
@@ -95,12 +92,11 @@ class Predictor:
     def _landmarks(self, known: list[tuple[Shot, np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """Points [L, 2|3] and confidences [L] of faces in upright pictures."""
         images = [shot.image for shot, _ in known if shot.image is not None]
-        with _seen_heatmaps(self.method) as maps:
-            points = np.asarray(self.method.predict(images, np.stack([box[:4] for _, box in known])))
-        sure = maps.confidence(len(known), points.shape[1], mirrored=getattr(self.method, "flip_test", False))
-        if sure is None and self.method.confidence is not None:
-            own = np.asarray(self.method.confidence, dtype=np.float64).reshape(len(known), -1)
-            sure = np.broadcast_to(own, points.shape[:2])
+        self.method.confidence = None
+        points = np.asarray(self.method.predict(images, np.stack([box[:4] for _, box in known])))
+        sure = self.method.confidence
+        if sure is not None:
+            sure = np.broadcast_to(np.asarray(sure, dtype=np.float64).reshape(len(known), -1), points.shape[:2])
         return [(p, None if sure is None else sure[i]) for i, p in enumerate(points)]
 
     def _entry(self, shot: Shot, boxes: np.ndarray, results: Iterator[Any]) -> list[Face]:
@@ -153,36 +149,3 @@ def face_detector(name: str = "", **options: Any) -> Any:
         f"no face detector can be used ({'; '.join(problems) or 'none is registered'}); install one, "
         "or give pictures of single faces and --detector none"
     )
-
-
-class _Maps:
-    """Heatmaps that a network gave while it was asked for landmarks."""
-
-    def __init__(self) -> None:
-        self._seen: list[np.ndarray] = []
-
-    def take(self, module: Any, inputs: Any, output: Any) -> None:
-        """A forward hook."""
-        maps = getattr(output, "heatmaps", output)
-        if isinstance(maps, torch.Tensor) and maps.ndim == 4:
-            self._seen.append(confidence(maps).double().cpu().numpy())
-
-    def confidence(self, faces: int, landmarks: int, mirrored: bool) -> np.ndarray | None:
-        """Peak heights [faces, landmarks], if that is what was seen; ``mirrored``: each batch came a second time so."""
-        seen = self._seen[::2] if mirrored else self._seen
-        heights = np.concatenate(seen) if seen else np.zeros((0, 0))
-        return heights if heights.shape == (faces, landmarks) else None
-
-
-@contextmanager
-def _seen_heatmaps(method: Any) -> Iterator[_Maps]:
-    """Watch a network whose target heatmaps have height 1 (it has a codec); others have no such confidence."""
-    maps = _Maps()
-    if not isinstance(method, torch.nn.Module) or getattr(method, "codec", None) is None:
-        yield maps
-        return
-    handle = method.register_forward_hook(maps.take)
-    try:
-        yield maps
-    finally:
-        handle.remove()

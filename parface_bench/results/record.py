@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 RESULT, ERRORS = "result.json", "errors.parquet"
+FACES, MEASURES = "faces.csv", "measures.parquet"  # tables beside the errors, see parface_bench.clinical.beside
 RESERVED = "reported"
 _FORBIDDEN = '/\\:*?"<>|%'
 
@@ -99,8 +100,9 @@ def record(
     store: str | Path = "leaderboards",
     *,
     keep: str | Path | None = None,
+    tables: Mapping[str, bytes] | None = None,
 ) -> Path:
-    """Add a result to the store as ``STORE/DATASET/METHOD/RUN_ID/{result.json, errors.parquet}``.
+    """Add a result to the store as ``STORE/DATASET/METHOD/RUN_ID/{result.json, errors.parquet, ...}``.
 
     The folder is filled under a temporary name and renamed into place, which fails where the name is taken; so no
     reader sees half a result, no two processes can claim one folder and nothing is ever replaced.
@@ -111,6 +113,7 @@ def record(
             boolean column ``subset:NAME`` for each subset; None where there are none.
         store: folder of results; made if absent.
         keep: folder that holds (or is to hold) the result where the store cannot be written.
+        tables: further files beside the errors: name -> content.
 
     Returns:
         The folder of the recorded result.
@@ -128,14 +131,14 @@ def record(
         parent.mkdir(parents=True, exist_ok=True)
         while True:
             target = parent / full["run_id"]
-            if _move_in(full, errors, target):
+            if _move_in(full, errors, target, tables or {}):
                 return target
             attempt += 1
             full["run_id"] = f"{base}-{attempt}"
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(
-            f"cannot record in the leaderboard store {store} ({reason}); {_kept(full, errors, keep)}; "
+            f"cannot record in the leaderboard store {store} ({reason}); {_kept(full, errors, keep, tables)}; "
             "make the store writable or name another one with --store"
         ) from error
 
@@ -168,8 +171,13 @@ def after_score(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def write_result(document: Mapping[str, Any], errors: pd.DataFrame | None, folder: str | Path) -> dict[str, Any]:
-    """Write ``errors.parquet`` and then ``result.json`` into a run's own folder, each at once; returns the document.
+def write_result(
+    document: Mapping[str, Any],
+    errors: pd.DataFrame | None,
+    folder: str | Path,
+    tables: Mapping[str, bytes] | None = None,
+) -> dict[str, Any]:
+    """Write ``errors.parquet``, the tables beside it and then ``result.json`` into a folder; returns the document.
 
     Raises:
         WorkError: the document does not follow the schema.
@@ -178,6 +186,8 @@ def write_result(document: Mapping[str, Any], errors: pd.DataFrame | None, folde
     folder = Path(folder)
     if errors is not None:
         _write_errors(errors, folder / ERRORS)
+    for name, content in (tables or {}).items():
+        write_atomic(folder / name, content)
     _write_json(full, folder / RESULT)
     return full
 
@@ -203,13 +213,15 @@ def folder_name(name: str) -> str:
     return safe[:-1] + f"%{ord(safe[-1]):02X}" if safe.endswith((".", " ")) else safe
 
 
-def _move_in(document: dict[str, Any], errors: pd.DataFrame | None, target: Path) -> bool:
+def _move_in(document: dict[str, Any], errors: pd.DataFrame | None, target: Path, tables: Mapping[str, bytes]) -> bool:
     """Write a result beside its place and rename it there; False where that place is taken."""
     temporary = target.with_name(f".{target.name}.{provenance.new_run_id()}.tmp")
     temporary.mkdir()
     try:
         if errors is not None:
             _write_errors(errors, temporary / ERRORS)
+        for name, content in tables.items():
+            write_atomic(temporary / name, content)
         _write_json(document, temporary / RESULT)
         try:
             temporary.rename(target)
@@ -234,12 +246,17 @@ def _write_errors(errors: pd.DataFrame, path: Path) -> None:
     write_atomic(path, lambda out: errors.to_parquet(out, index=False, compression="zstd", use_dictionary=repeated))
 
 
-def _kept(document: dict[str, Any], errors: pd.DataFrame | None, keep: str | Path | None) -> str:
+def _kept(
+    document: dict[str, Any],
+    errors: pd.DataFrame | None,
+    keep: str | Path | None,
+    tables: Mapping[str, bytes] | None,
+) -> str:
     """Save a result that the store refused, and say where."""
     place = Path(keep) if keep is not None else home() / "unrecorded" / document["run_id"]
     try:
         if not (place / RESULT).is_file():
-            write_result(document, errors, place)
+            write_result(document, errors, place, tables)
     except OSError as error:
         return f"nor could the result be kept in {place} ({error.strerror or error})"
     return f"the result is kept in {place} ('pfbench leaderboard --add {place}' records it)"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from parface_bench.limits import check_parquet
 from parface_bench.registry import UserError, WorkError
-from parface_bench.results.record import ERRORS, RESULT, SCHEMA_VERSION, validate
+from parface_bench.results.record import ERRORS, FACES, MEASURES, RESULT, SCHEMA_VERSION, validate
+from parface_bench.results.renamed import under_todays_name
 from parface_bench.results.worst import Worst
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Result:
     """One run's result.
 
     Attributes:
-        document: what ``result.json`` holds, see ``result.schema.json``.
+        document: what ``result.json`` holds, see ``result.schema.json``; a data set that was renamed since under
+            its name of today (:mod:`parface_bench.results.renamed`).
         folder: folder that it lies in.
     """
 
@@ -55,6 +57,10 @@ class Result:
         if not {"id", "nme"} <= set(table.columns) or any(table[name].dtype.kind not in "fiu" for name in numeric):
             raise UserError(f"{path}: no table of per-face errors (id, nme, e0, ...); score the predictions again")
         return table
+
+    def tables(self) -> dict[str, bytes]:
+        """The files beside the errors that there are, as :func:`parface_bench.results.record.record` takes them."""
+        return {name: (self.folder / name).read_bytes() for name in (FACES, MEASURES) if (self.folder / name).is_file()}
 
     def table(self) -> pd.DataFrame:
         """One row per subset: number of faces and the value of each metric."""
@@ -132,7 +138,7 @@ def load_result(path: str | Path) -> Result:
         validate(document)
     except WorkError as error:
         raise UserError(f"{file}: {error}") from None
-    return Result(document, file.parent)
+    return Result(under_todays_name(document), file.parent)
 
 
 def _integer(token: str) -> int:

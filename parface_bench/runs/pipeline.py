@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,38 +13,41 @@ import numpy as np
 import torch
 
 from parface_bench.atomic import write_atomic
+from parface_bench.clinical.beside import side_tables
 from parface_bench.data.images.crop import Crop
 from parface_bench.data.index import stack
 from parface_bench.data.recycled import keep_freed_memory
 from parface_bench.evaluation import score_index
 from parface_bench.leaderboard.plots import plot_ced
 from parface_bench.methods.build import build_method
-from parface_bench.methods.checkpoint import load_method, load_weights, read_checkpoint, save_atomic
-from parface_bench.methods.trainable import TrainableMethod
+from parface_bench.methods.checkpoint import load_weights, method_of, save_atomic
 from parface_bench.registry import PfError
 from parface_bench.results.provenance import environment
 from parface_bench.results.record import after_score, find_recorded, record, write_result
 from parface_bench.results.result import Result, load_result
-from parface_bench.runs.cost import measure
+from parface_bench.runs.done import computed_in, cost_of, part_of_set, what_was_done
 from parface_bench.runs.folder import CHECKPOINT, RunFolder, claim, open_log
-from parface_bench.runs.plan import Plan, Settings
+from parface_bench.runs.options import RunOptions
+from parface_bench.runs.plan import Plan
+from parface_bench.runs.unfinished import Unfinished, end_early
 from parface_bench.training import distributed, overlays
 from parface_bench.training.hooks import seconds_spent
-from parface_bench.training.loop import Training, chosen_stages
+from parface_bench.training.loop import Training
 from parface_bench.training.predictions import predict_all, prediction_table, read_predictions, score_faces
 from parface_bench.training.progress import Progress
 
 PREDICTIONS = "predictions.parquet"
 
 
-def execute(settings: Settings) -> Result:
+def execute(options: RunOptions) -> Result | Unfinished:
     """Train (or load), predict, score, record.
 
     Returns:
-        The result in the run's own folder, in every process of a distributed run.
+        The result in the run's own folder, in every process of a distributed run; or what there is of a run that
+        ended before the landmarks were trained, and that was not to be recorded all the same.
     """
     started = time.perf_counter()
-    plan = Plan.of(settings, distributed.start(settings.device))
+    plan = Plan.of(options, distributed.start(options.device))
     progress = Progress()
     progress.say(plan.headline)
     if plan.device.type == "cpu":
@@ -57,7 +61,7 @@ def execute(settings: Settings) -> Result:
         progress.say(f"already finished: {folder.path}")
         return _completed(folder, plan, progress)
     log = open_log(folder.path if distributed.rank() == 0 else None)
-    log.info("%s", settings.command())
+    log.info("%s", plan.command())
     before = seconds_spent(folder.path) if folder.found else 0.0
 
     def clock() -> float:
@@ -68,30 +72,45 @@ def execute(settings: Settings) -> Result:
         if training is not None:
             training.folder, training.log, training.clock = folder.path, log, clock
             trained_on, notes = _learn(training, plan)
+            if training.left() and not options.record:
+                return end_early(training, plan, progress)
         since = time.perf_counter()
-        predictions = predict_all(method, plan.test, plan.recipe, progress)
+        found = predict_all(method, plan.test, plan.recipe, progress, options.confidence)
+        predictions = found.points
         took = time.perf_counter() - since
         if distributed.rank() == 0:
-            table = prediction_table(plan.test, predictions)
+            table = prediction_table(plan.test, predictions, found.confidence)
             write_atomic(folder.path / PREDICTIONS, lambda out: table.to_parquet(out, index=False))
-            evaluation = score_faces(plan.test, predictions, plan.protocol, getattr(method, "schema", ""))
+            evaluation = score_faces(
+                plan.test,
+                predictions,
+                plan.protocol,
+                getattr(method, "schema", ""),
+                found.confidence,
+                metrics=options.metrics,
+            )
             document = {
                 **evaluation.document,
                 **plan.identity(),
+                **what_was_done(plan, training),
                 "run_id": folder.path.name,
                 "trained_on": trained_on,
-                "command": settings.command(),
-                "environment": {**environment(), **_computed_in(plan, training)},
-                "cost": _cost(method, plan, 1000 * took / len(plan.test), progress),
+                "command": plan.command(),
+                "environment": {**environment(), **computed_in(plan, training)},
+                "cost": cost_of(method, plan, 1000 * took / len(plan.test), progress),
                 "seconds": round(clock(), 1),
                 "run_dir": str(folder.path),
-                "notes": [*plan.test.attrs.get("notes", []), *notes],
+                "confidence": found.source,
+                "notes": [*plan.test.attrs.get("notes", []), *part_of_set(plan), *notes],
             }
-            full = write_result(after_score(document), evaluation.errors, folder.path)
+            tables = side_tables(plan.test, predictions, getattr(method, "schema", ""))
+            full = write_result(after_score(document), evaluation.errors, folder.path, tables)
             _draw(folder.path, plan, predictions, progress)
-            if settings.store is not None:
-                place = record(full, evaluation.errors, settings.store, keep=folder.path)
+            if options.records and options.store is not None:
+                place = record(full, evaluation.errors, options.store, keep=folder.path, tables=tables)
                 progress.say(f"recorded in {place}")
+            elif options.limit is not None and options.record is None and options.store is not None:
+                progress.say("not recorded, since --limit takes a part of the faces; --record asks for it")
             log.info("finished")
         distributed.wait()
         return load_result(folder.path)
@@ -112,9 +131,11 @@ def _completed(folder: RunFolder, plan: Plan, progress: Progress) -> Result:
             predictions = read_predictions(folder.path / PREDICTIONS, plan.test)
             if predictions is not None and not (folder.path / "figures" / "ced.svg").is_file():
                 _draw(folder.path, plan, predictions, progress)
-            store = plan.settings.store
+            store = plan.options.store if plan.options.records else None
             if store is not None and find_recorded(result.document, store) is None:
-                progress.say(f"recorded in {record(result.document, result.errors(), store, keep=folder.path)}")
+                tables = result.tables()
+                place = record(result.document, result.errors(), store, keep=folder.path, tables=tables)
+                progress.say(f"recorded in {place}")
         distributed.wait()
         return result
     finally:
@@ -123,7 +144,7 @@ def _completed(folder: RunFolder, plan: Plan, progress: Progress) -> Result:
 
 def set_randomness(plan: Plan) -> None:
     """Seed everything, and ask for deterministic algorithms as the recipe says."""
-    seed = plan.settings.seed
+    seed = plan.options.seed
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries of methods may draw from it
     torch.manual_seed(seed)
@@ -141,17 +162,19 @@ def build(plan: Plan) -> tuple[Any, list[str]]:
     trained_on = list(plan.spec.trained_on)
     method: Any
     if plan.checkpoint is not None:
-        method, content = load_method(plan.checkpoint[0])
+        content = plan.checkpoint.content
+        method = method_of(content, plan.checkpoint.path, plan.recipe, plan.crop)
         trained_on = list(content.get("trained_on", []))
     else:
         selection = plan.selection
         crop = Crop(mode=plan.protocol.crop)
-        method = build_method(plan.name, selection.schema, plan.recipe, selection.dims, crop, device=str(plan.device))
-    start = plan.settings.from_checkpoint
-    if start is not None and plan.learns:
-        content = read_checkpoint(start)
-        load_weights(method, content["state_dict"], str(start))
-        trained_on = list(content.get("trained_on", []))
+        method = build_method(
+            plan.spec.name, selection.schema, plan.recipe, selection.dims, crop, device=str(plan.device)
+        )
+        trained_on += getattr(method, "trained_on", ())
+    if plan.start is not None:
+        load_weights(method, plan.start["state_dict"], str(plan.start_file))
+        trained_on = list(plan.start.get("trained_on", []))
     if isinstance(method, torch.nn.Module):
         method.to(plan.device)
     return method, trained_on
@@ -162,14 +185,16 @@ def prepare(plan: Plan, method: Any, trained_on: list[str], progress: Progress) 
     plan.selection.used = list(trained_on)
     training = Training(
         method=method,
-        name=plan.name,
+        name=plan.spec.name,
         recipe=plan.recipe,
         selection=plan.selection,
         protocol=plan.protocol,
         device=plan.device,
-        seed=plan.settings.seed,
+        seed=plan.options.seed,
+        profile=plan.profile or "",
         progress=progress,
-        only=chosen_stages(plan.settings.stages),
+        only=plan.only,
+        before=plan.start,
     )
     training.check()
     if training.selection.skipped:
@@ -223,7 +248,7 @@ def _draw(folder: Path, plan: Plan, predictions: np.ndarray, progress: Progress)
     position = {name: i for i, name in enumerate(plan.test["id"])}
     ranked = [position[name] for name in errors.sort_values().index]
     chosen = random.Random(0).sample(ranked, min(count, len(ranked)))
-    crop = Crop(mode=plan.protocol.crop)
+    crop = replace(plan.crop or Crop(mode=plan.protocol.crop), margin=0)
     try:
         for name, rows in (("best", ranked[:count]), ("worst", ranked[: -count - 1 : -1]), ("random", chosen)):
             overlays.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png")
@@ -233,32 +258,10 @@ def _draw(folder: Path, plan: Plan, predictions: np.ndarray, progress: Progress)
 
 
 def _claim(plan: Plan, progress: Progress) -> RunFolder:
-    resume = plan.settings.resume
-    folder = claim(plan.settings.out, plan.config(), resume=resume) if distributed.rank() == 0 else None
+    resume = plan.options.resume
+    folder = claim(plan.options.out, plan.config(), resume=resume) if distributed.rank() == 0 else None
     path, finished, found = distributed.share((str(folder.path), folder.finished, folder.found) if folder else None)
     if resume and not found:
         progress.say("no unfinished run of this configuration and seed: a new one")
     progress.say(f"{'going on in' if found else 'run folder'} {path}")
     return folder or RunFolder(Path(path), finished=finished, found=found)
-
-
-def _computed_in(plan: Plan, training: Training | None) -> dict[str, Any]:
-    """What rounding depends on: device, threads, and the precision, which `amp: auto` leaves to the device."""
-    device = torch.cuda.get_device_name(plan.device) if plan.device.type == "cuda" else "cpu"
-    precision = {} if training is None else {"precision": training.precisions()}
-    return {"device": device, "threads": torch.get_num_threads(), **precision}
-
-
-def _cost(method: Any, plan: Plan, ms_per_face: float, progress: Progress) -> dict[str, Any]:
-    """What predicting costs; of a detector from elsewhere the time that this run's predictions took."""
-    if not isinstance(method, TrainableMethod):
-        return {"parameters": None, "ms_per_face": ms_per_face, "device": plan.device.type}
-    try:
-        found = measure(method, seconds=0.1)
-    except Exception as error:  # a run is not lost for it
-        progress.say(f"the method's cost was not measured: {type(error).__name__}: {error}")
-        return {}
-    if plan.recipe["predict"]["flip_test"]:
-        # every face is looked at twice
-        found.update({key: 2 * found[key] for key in ("gflops", "ms_per_face", "ms_per_face_batch32")}, flip_test=True)
-    return found

@@ -33,6 +33,7 @@ class Inputs:
     bbox: np.ndarray | None = None
     box_size: np.ndarray | None = None
     image_size: np.ndarray | float | None = None
+    confidence: np.ndarray | None = None
 
     def faces(self, rows: slice | np.ndarray) -> tuple[Faces, np.ndarray, list[str]]:
         """Scorable faces of some rows, a mask of them, and why each of the others is not.
@@ -82,7 +83,8 @@ class Inputs:
         norm = distance(self.protocol.norm, truth[..., :2])
         depth_norm = distance(self.protocol.depth_norm, truth) if self.with_depth else None
         good = reasons == ""
-        faces = Faces(ids, self.schema, truth, predicted, norm, depth_norm, visible)
+        sure = None if self.confidence is None else np.asarray(self.confidence[rows], dtype=np.float64)
+        faces = Faces(ids, self.schema, truth, predicted, norm, depth_norm, visible, sure)
         return (faces if good.all() else faces.take(good)), good, [str(r) for r in reasons[~good]]
 
 
@@ -157,7 +159,7 @@ def compute_columns(
         )
         blocks: dict[str, np.ndarray] = {}
         for metric in metrics:
-            if metric.over == "set" or metric.name in failed:
+            if metric.over in ("set", "weights") or metric.name in failed:
                 continue
             try:
                 blocks[metric.name] = metric(faces)

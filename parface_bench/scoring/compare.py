@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from parface_bench.grid import Cell, Grid, Head
 from parface_bench.registry import UserError
 from parface_bench.scoring import bootstrap
 from parface_bench.scoring.scorer import RESAMPLES
@@ -104,6 +105,45 @@ def compare_results(a: Recorded, b: Recorded, *, resamples: int = RESAMPLES, see
         "subsets": subsets,
         "bootstrap": {"resamples": resamples, "seed": seed, "level": bootstrap.LEVEL},
     }
+
+
+def comparison_grid(document: dict[str, Any], *, everything: bool = False) -> Grid:
+    """What :func:`compare_results` gives, for a screen: the main subsets, or all of them with ``everything``."""
+    subsets = document["subsets"]
+    shown = list(subsets) if everything else [name for name in subsets if "=" not in name]
+    a, b = document["a"]["method"], document["b"]["method"]
+    grid = Grid(
+        f"A = {a}, B = {b} · {document['dataset']} · protocol {document['protocol']} v{document['protocol_version']}",
+        [
+            Head("subset", words=True, keep=0),
+            Head("error", words=True, keep=3),
+            Head("faces", keep=4),
+            Head("A", keep=2),
+            Head("B", keep=2),
+            Head("A - B", keep=0),
+            Head("95 % interval", keep=1),
+            Head("p", keep=1),
+            Head("A better on", keep=5),
+        ],
+        notes=list(document.get("notes", [])),
+    )
+    for subset in shown:
+        for metric, d in subsets[subset].items():
+            if not d["n"]:
+                grid.rows.append([subset, metric, "0", *[""] * 6])
+                continue
+            low, high = d["difference"]["ci95"]
+            look = "best" if high < 0 else "bad" if low > 0 else "plain"
+            grid.rows.append(
+                [
+                    *(subset, metric, str(d["n"]), f"{d['a']:.3f}", f"{d['b']:.3f}"),
+                    *(Cell(f"{d['difference']['value']:+.3f}", look), f"{low:+.3f} .. {high:+.3f}", f"{d['p']:.2g}"),
+                    f"{100 * d['a_better']:.0f} %",
+                ]
+            )
+    hidden = len(subsets) - len(shown)
+    grid.notes += [f"{hidden} more subsets by attribute: --all shows them."] if hidden else []
+    return grid
 
 
 def comparison_table(document: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ class Faces:
         norm: [N] normalising distance, pixels, positive.
         depth_norm: [N] normalising distance of the 3D errors, or None where depth is not compared.
         visible: bool [N, L], or None where the data do not tell.
+        confidence: [N, L] how sure the method was of each landmark, higher is surer; None where it did not say.
 
     A landmark that the annotators left out is NaN in ``landmarks``, and so in all errors.
     """
@@ -33,6 +34,7 @@ class Faces:
     norm: np.ndarray
     depth_norm: np.ndarray | None = None
     visible: np.ndarray | None = None
+    confidence: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for f in fields(self):  # views, so that the arrays of whoever made them stay writable

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
 
-from parface_bench.registry import METRICS, MetricSpec, PfError, UserError, WorkError, nearest
+from parface_bench.registry import METRICS, MetricSpec, PfError, UserError, WorkError
 from parface_bench.scoring.face_errors import Faces
 
 OWN_DISTRIBUTION = "parface-bench "
@@ -28,7 +28,7 @@ class Metric:
 
     @property
     def over(self) -> str:
-        """'face', 'set' or 'quantile', see :class:`parface_bench.registry.specs.MetricSpec`."""
+        """'face', 'set', 'weights' or 'quantile', see :class:`parface_bench.registry.specs.MetricSpec`."""
         return self.spec.over
 
     @property
@@ -50,7 +50,11 @@ class Metric:
         who = f"{self.name!r} (from {self.spec.owner})"
         arguments = () if self.parameter is None or self.over == "quantile" else (self.parameter,)
         try:
-            found = np.asarray(self.function(faces, *arguments))
+            found = np.asarray(
+                self.weighted(faces)(np.ones(len(faces)))
+                if self.over == "weights"
+                else self.function(faces, *arguments)
+            )
             if found.dtype.kind == "c":
                 raise TypeError("it returned complex numbers")
             values = found.astype(np.float64, copy=False)
@@ -59,15 +63,20 @@ class Metric:
         except Exception as error:
             said = " ".join(str(error).split())
             raise WorkError(f"metric {who} failed: {type(error).__name__}: {said}") from error
-        n = 1 if self.over == "set" else len(faces)
+        whole = self.over in ("set", "weights")
+        n = 1 if whole else len(faces)
         if values.size == n:
             values = values.reshape(n, 1)
         if values.ndim != 2 or len(values) != n or (values.shape[1] != 1 and self.finish is None):
-            wants = "one number" if self.over == "set" else f"one number a face, shape ({n},)"
+            wants = "one number" if whole else f"one number a face, shape ({n},)"
             raise WorkError(f"metric {who} must return {wants}; it returned {values.shape}")
         if np.isinf(values).any():
-            raise WorkError(f"metric {who} is infinite{'' if self.over == 'set' else ' for some faces'}")
+            raise WorkError(f"metric {who} is infinite{'' if whole else ' for some faces'}")
         return values
+
+    def weighted(self, faces: Faces) -> Callable[[np.ndarray], float]:
+        """The function of face weights [N] that a metric over 'weights' gives."""
+        return self.function(faces, *(() if self.parameter is None else (self.parameter,)))
 
     def finished(self, means: np.ndarray) -> np.ndarray:
         """Values [...] of the means [..., K] of what :meth:`__call__` returned."""
@@ -123,18 +132,16 @@ def metric_direction(name: str) -> bool:
 
 
 def _metric(name: str, spec: MetricSpec, parameter: float | None) -> Metric:
-    if spec.over not in ("face", "set", "quantile"):
-        raise UserError(
-            f"metric {name!r} (from {spec.owner}): over={spec.over!r}{nearest(spec.over, ('face', 'set', 'quantile'))}"
-        )
     return Metric(name, spec, parameter, spec.load(), _finish(name, spec))
 
 
 def _finish(name: str, spec: MetricSpec) -> Callable[[np.ndarray], np.ndarray] | None:
     if spec.finish is None or callable(spec.finish):
         return spec.finish
-    module, _, attr = spec.finish.partition(":")
-    found = getattr(import_module(module), attr, None) if attr else getattr(np, module, None)
+    try:
+        found = resolve_name(spec.finish if ":" in spec.finish else f"numpy:{spec.finish}")
+    except (ImportError, AttributeError, ValueError):
+        found = None
     if not callable(found):
         raise UserError(f"metric {name!r} (from {spec.owner}): finish={spec.finish!r} is no function of numpy")
     return found

@@ -14,7 +14,7 @@ from typing import Any
 
 from parface_bench.faces import get_schema, schema_names, schemas_with
 from parface_bench.limits import read_file, read_yaml
-from parface_bench.registry import DATASETS, DatasetSpec, UserError, nearest
+from parface_bench.registry import DATASETS, DatasetSpec, UserError, check_known, nearest
 from parface_bench.scoring.norms import parse_norm
 
 ANY = "any"  # for landmarks of any number and layout
@@ -34,6 +34,7 @@ class Protocol:
         norm: normalising distance of the 2D errors, as :func:`parface_bench.scoring.norms.parse_norm` gives it.
         depth_norm: the same for the 3D errors.
         metrics: names of metrics, in the order of the table.
+        main: those of them that a screen shows first; empty: the first three. They change no score.
         yaw_bins: subset name -> (low, high], limits of the absolute yaw in degrees; the first bin includes its low.
         balanced: subsets whose mean is reported as the subset 'balanced'.
         subsets: reported subsets of its data sets and what each means.
@@ -49,6 +50,7 @@ class Protocol:
     norm: str = "bbox"
     depth_norm: str = "outer"
     metrics: tuple[str, ...] = ("NME",)
+    main: tuple[str, ...] = ()
     yaw_bins: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     balanced: tuple[str, ...] = ()
     subsets: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +69,17 @@ class Protocol:
 
 
 _FIELDS = {f.name for f in fields(Protocol)}
+_FIRST = 3  # metrics that a screen shows where the protocol names no main ones
+
+
+def main_metrics(document: Mapping[str, Any]) -> list[str]:
+    """The metrics of a result document that a screen shows first, in their order: the protocol's main ones."""
+    has = [name for name in document.get("metrics", {}) or document["subsets"]["full"] if name != "n"]
+    try:
+        wanted = load_protocol(document["protocol"]).main
+    except UserError:  # a user's own protocol file, whose result was recorded
+        wanted = ()
+    return [name for name in wanted if name in has] or has[:_FIRST]
 
 
 def protocol_names() -> list[str]:
@@ -93,7 +106,7 @@ def protocol_of(spec: DatasetSpec) -> Protocol:
 def protocol_facts(protocol: Protocol) -> dict[str, Any]:
     """Everything that a protocol fixes, as JSON values (an open end of a yaw bin is None)."""
     plain: dict[str, Any] = {"kind": "protocol", **_shallow(protocol)}
-    for key in ("schemas", "metrics", "balanced"):
+    for key in ("schemas", "metrics", "main", "balanced"):
         plain[key] = list(plain[key])
     ends = {name: [x if math.isfinite(x) else None for x in limits] for name, limits in protocol.yaw_bins.items()}
     return {**plain, "yaw_bins": ends}
@@ -151,7 +164,8 @@ def _load_file(path: Path) -> Protocol:
 
 def _versioned(protocol: Protocol) -> Protocol:
     """A hash of the content in the version: scores of two definitions must never meet under one name and version."""
-    content = json.dumps({**asdict(protocol), "version": ""}, sort_keys=True, default=str)
+    defining = {key: value for key, value in asdict(protocol).items() if key != "main"}
+    content = json.dumps({**defining, "version": ""}, sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     return Protocol(**{**_shallow(protocol), "version": f"{protocol.version}-{digest}"})
 
@@ -170,14 +184,12 @@ def _make(facts: dict[str, Any], where: str) -> Protocol:
             facts = {**_shallow(load_protocol(base)), **facts}
         except RecursionError:
             raise UserError(f"{where}: its 'base' leads back to itself") from None
-    for key in facts:
-        if key not in _FIELDS:
-            raise UserError(f"{where}: unknown key {key!r}{nearest(str(key), _FIELDS)}")
+    check_known(facts, _FIELDS, f"{where}: unknown key")
     for key in ("name", "version"):
         if not facts.get(key):
             raise UserError(f"{where}: the key {key!r} is missing")
     try:
-        for key in ("schemas", "metrics", "balanced"):
+        for key in ("schemas", "metrics", "main", "balanced"):
             if key in facts:
                 facts[key] = tuple(str(x) for x in _listed(facts[key]))
         if "yaw_bins" in facts:
@@ -190,13 +202,14 @@ def _make(facts: dict[str, Any], where: str) -> Protocol:
         raise UserError(f"{where}: a value has the wrong form ({error})") from error
     protocol = Protocol(**facts)
     known_layouts = schema_names()
-    for schema in protocol.schemas:
-        if schema not in known_layouts:
-            raise UserError(f"{where}: unknown landmark schema {schema!r}{nearest(schema, known_layouts)}")
+    check_known(protocol.schemas, known_layouts, f"{where}: unknown landmark schema")
     if protocol.dims not in (2, 3):
         raise UserError(f"{where}: dims must be 2 or 3, not {protocol.dims!r}")
     if not protocol.metrics:
         raise UserError(f"{where}: 'metrics' is empty")
+    stray = [name for name in protocol.main if name not in protocol.metrics]
+    if stray:
+        raise UserError(f"{where}: 'main' names {stray[0]!r}, which is not among its metrics")
     unknown = [s for s in protocol.balanced if s not in protocol.yaw_bins and s not in protocol.subsets]
     if unknown:
         raise UserError(f"{where}: 'balanced' names {unknown[0]!r}, which is neither a yaw bin nor a subset")

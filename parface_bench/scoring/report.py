@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from parface_bench.grid import Cell, Grid, Head
+from parface_bench.scoring.protocol import main_metrics
+
 SHOWN = 20
 _DIGITS = {"fraction": 4}
 
@@ -43,6 +46,37 @@ def subset_table(document: Mapping[str, Any], metrics: list[str] | None = None) 
         tags = ", ".join(dict.fromkeys(name.partition("=")[0] for name in by_tag))
         text += f"\n{len(by_tag)} more subsets by {tags} in the JSON document"
     return text
+
+
+def subset_grid(document: Mapping[str, Any], *, everything: bool = False) -> Grid:
+    """The per-subset table for a screen: a row per subset, the protocol's main metrics, or all of them.
+
+    Args:
+        document: what :func:`parface_bench.scoring.evaluate` makes.
+        everything: all metrics and all subsets.
+    """
+    facts, subsets = document.get("metrics", {}), document["subsets"]
+    names = list(facts) or [name for name in subsets["full"] if name != "n"]
+    names = names if everything else main_metrics(document)
+    shown = list(subsets) if everything else [name for name in main_subsets(subsets) if "=" not in name]
+    title = f"{document.get('dataset', 'table')} · protocol {document['protocol']} v{document['protocol_version']}"
+    if document.get("norm"):
+        title += f" · normalised by {document['norm']}"
+    heads = [Head("subset", words=True, keep=0), Head("faces", keep=2)]
+    heads += [
+        Head(f"{name} {_arrow(facts.get(name, {}))}".strip(), keep=0 if i == 0 else 1) for i, name in enumerate(names)
+    ]
+    grid = Grid(title, heads)
+    for subset in shown:
+        row = subsets[subset]
+        cells = [_cell(row, name, facts.get(name, {}), counted=False) for name in names]
+        grid.rows.append([Cell(subset, "best" if subset == "full" else "plain"), str(row["n"]), *cells])
+    if any("±" in str(cell) for row in grid.rows for cell in row):
+        grid.notes.append("±: half the 95 % bootstrap interval over faces.")
+    hidden = len(subsets) - len(shown)
+    if hidden:
+        grid.notes.append(f"{hidden} more subsets by attribute are in result.json.")
+    return grid
 
 
 def main_subsets(names: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,10 +32,12 @@ class Evaluation:
         document: the result document (see docs/architecture.md); plain numbers, never NaN.
         columns: per-face errors of the scored faces: ``id``, ``nme``, ``norm``, with depth ``gte``, ``e0``, ``e1``, ...
             (percent of the normalising distance) and one boolean ``subset:NAME`` for each subset.
+        scored: gives the index table of all faces and their predictions [N, L, 2|3] (NaN: none); set for tables.
     """
 
     document: dict[str, Any]
     columns: dict[str, np.ndarray]
+    scored: Callable[[], tuple[pd.DataFrame, np.ndarray]] | None = None
 
     @property
     def errors(self) -> pd.DataFrame:
@@ -53,6 +55,7 @@ def evaluate(
     ids: Sequence[str] | np.ndarray | None = None,
     schema: str | Schema | None = None,
     visible: np.ndarray | None = None,
+    confidence: np.ndarray | None = None,
     bbox: np.ndarray | None = None,
     box_size: np.ndarray | None = None,
     image_size: np.ndarray | float | None = None,
@@ -75,6 +78,7 @@ def evaluate(
         ids: N unique names; default ``"0", "1", ...``.
         schema: landmark schema; default the protocol's schema with L landmarks.
         visible: bool [N, L].
+        confidence: how sure the predictions are [N, L], on any scale, higher is surer; NaN where that is not known.
         bbox, box_size, image_size: annotated boxes [N, 4], face sizes [N], crop side [N] or a number; pixels.
         yaw: [N] degrees, for the protocol's yaw bins.
         subsets: name -> boolean mask [N].
@@ -126,7 +130,10 @@ def evaluate(
     masks = choose(masks, list(only))
     masks = {"full": np.ones(n, dtype=bool), **masks}
 
-    inputs = Inputs(face_ids, landmarks, predictions, protocol, schema, with_depth, visible, bbox, box_size, image_size)
+    if confidence is not None and np.shape(confidence) != np.shape(landmarks)[:2]:
+        raise UserError(f"confidences must have the shape {np.shape(landmarks)[:2]}, found {np.shape(confidence)}")
+    boxes = (bbox, box_size, image_size)
+    inputs = Inputs(face_ids, landmarks, predictions, protocol, schema, with_depth, visible, *boxes, confidence)
     columns = compute_columns(inputs, chosen, masks, optional)
     if not columns.kept.any():
         first = columns.excluded[0]
@@ -200,7 +207,7 @@ class _Rows:
         self.draws[subset] = {}
         for metric in self.metrics:
             rng = bootstrap.generator(self.seed, f"{faces}/{metric.name}")  # no interval depends on other metrics
-            if metric.over == "set":
+            if metric.over in ("set", "weights"):
                 estimate = self.over_set(metric, subset, mask, rng)
             elif metric.over == "quantile":
                 column = values[:, self.columns.where[metric.name]].ravel()
@@ -231,8 +238,13 @@ class _Rows:
         try:
             value = metric(faces)[0, 0]
             draws = np.empty(self.resamples)
+            weighted = metric.weighted(faces) if metric.over == "weights" else None
             for i in range(self.resamples):
-                draws[i] = metric(faces.take(rng.integers(0, len(faces), size=len(faces))))[0, 0]
+                sample = rng.integers(0, len(faces), size=len(faces))
+                if weighted is None:
+                    draws[i] = metric(faces.take(sample))[0, 0]
+                else:
+                    draws[i] = weighted(np.bincount(sample, minlength=len(faces)).astype(np.float64))
         except PfError as error:
             if metric.name not in self.optional:
                 raise

@@ -29,7 +29,7 @@ from parface_bench.testing.samples import sample_batch, sample_faces, sample_pho
 
 # The two tensors that a loss is given, by the fact `on`.
 LOSS_SHAPES: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {"heatmaps": (2, 5, 16, 16), "landmarks": (2, 5, 2), "images": (2, 3, 64, 64)}
+    {"heatmaps": (2, 5, 16, 16), "landmarks": (2, 5, 2), "images": (2, 3, 64, 64), "distributions": (2, 5, 16, 16)}
 )
 
 
@@ -67,8 +67,11 @@ def metric(spec: MetricSpec) -> None:
     example = spec.name.removesuffix(spec.parameter) + "10" if spec.parameter else spec.name
     function = resolve_metric(example)
     values = {}
+    confident = spec.of == "confidence"
     for error in (0.0, 20.0):
-        faces = sample_faces(dims=spec.dims, error=error)
+        # what judges errors sees none and large ones, what judges confidence a good and a misleading one
+        sure = -1.0 if confident and error else 1.0
+        faces = sample_faces(dims=spec.dims, error=10.0 if confident else error, sure=sure)
         arrays = (faces.landmarks, faces.predicted, faces.norm)
         before = [a.copy() for a in arrays]
         numbers = function(faces)
@@ -79,7 +82,10 @@ def metric(spec: MetricSpec) -> None:
     perfect, bad = values[0.0], values[20.0]
     right = perfect >= bad if spec.higher_is_better else perfect <= bad
     better = "higher" if spec.higher_is_better else "lower"
-    assert right, f"metric {example!r}: {better} is better, yet it gives {perfect:g} for no error and {bad:g} for large"
+    what = ("a good confidence", "a misleading one") if confident else ("no error", "large")
+    assert right, (
+        f"metric {example!r}: {better} is better, yet it gives {perfect:g} for {what[0]} and {bad:g} for {what[1]}"
+    )
 
 
 def measure(spec: MeasureSpec) -> None:
@@ -119,13 +125,19 @@ def loss(spec: LossSpec, **options: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     target = torch.rand(LOSS_SHAPES[spec.on], generator=generator)
     prediction = torch.rand(LOSS_SHAPES[spec.on], generator=generator).requires_grad_()
+    right = target
+    if spec.on == "distributions":
+        from parface_bench.data.heatmaps.codecs import encode_gaussian
+
+        target = target[..., 0, :2] * 8 + 4
+        right = encode_gaussian(target, 16, 1.0)
     value = function(prediction, target)
     assert value.ndim == 0, f"loss {spec.name!r} gives shape {tuple(value.shape)}, not a scalar"
     value.backward()
     gradient = prediction.grad
     flows = gradient is not None and bool(torch.isfinite(gradient).all()) and bool(gradient.any())
     assert flows, f"loss {spec.name!r}: no finite gradient reaches the prediction"
-    off, at = value.item(), function(target, target).item()
+    off, at = value.item(), function(right, target).item()
     assert at <= off, f"loss {spec.name!r} is {at:g} at the target and {off:g} off it"
 
 
@@ -240,7 +252,7 @@ def _learns(built: Any, spec: MethodSpec, schema: str, recipe: Mapping[str, Any]
     built.eval()
     with torch.no_grad():
         points = built.predict_crops(batch.images)
-    wanted = (len(batch), len(built.landmark_schema))
+    wanted = (len(batch), len(built.schema))
     right = tuple(points.shape) in ((*wanted, 2), (*wanted, 3))
     assert right, f"method {spec.name!r}: decode gives {tuple(points.shape)}, not {(*wanted, '2 or 3')}"
     assert bool(torch.isfinite(points).all()), f"method {spec.name!r} decodes to numbers that are not finite"

@@ -23,7 +23,7 @@ def _points(schema: str, n: int, dims: int, size: float) -> np.ndarray:
     return points[..., :dims]
 
 
-def sample_faces(schema: str = "ibug68", n: int = 6, dims: int = 2, error: float = 2.0) -> Faces:
+def sample_faces(schema: str = "ibug68", n: int = 6, dims: int = 2, error: float = 2.0, sure: float = 1.0) -> Faces:
     """Scored faces, as a metric sees them.
 
     Args:
@@ -32,12 +32,14 @@ def sample_faces(schema: str = "ibug68", n: int = 6, dims: int = 2, error: float
         dims: 3 for truths and predictions with depth.
         error: standard deviation of the predictions' error, pixels; 0 for a perfect method. The normalising distance
             is 100 px, so 1 px is 1 %; most landmarks are visible, some of each face are not.
+        sure: 1 for a confidence that falls with the error and is less for hidden landmarks, -1 for the reverse.
     """
     from parface_bench.scoring.face_errors import Faces
 
     truth = _points(schema, n, dims, 200.0)
     noise = np.random.default_rng(1).normal(size=truth.shape)
     norm = np.full(n, 100.0)
+    visible = np.arange(truth.shape[1])[None] % 7 != np.arange(n)[:, None]
     return Faces(
         ids=np.array([f"face{i}" for i in range(n)]),
         schema=get_schema(schema),
@@ -45,7 +47,8 @@ def sample_faces(schema: str = "ibug68", n: int = 6, dims: int = 2, error: float
         predicted=truth + error * noise,
         norm=norm,
         depth_norm=norm if dims == 3 else None,
-        visible=np.arange(truth.shape[1])[None] % 7 != np.arange(n)[:, None],
+        visible=visible,
+        confidence=sure * (visible - np.linalg.norm(noise[..., :2], axis=-1)),
     )
 
 

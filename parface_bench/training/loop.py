@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,16 @@ from parface_bench.training import distributed
 from parface_bench.training.busy import BusyMachineHook
 from parface_bench.training.compiling import check_compiler
 from parface_bench.training.face_arrays import face_arrays
-from parface_bench.training.hooks import FiniteLossHook, LogHook, SampleHook, import_tensorboard
+from parface_bench.training.hooks import FiniteLossHook, LogHook, SampleHook
+from parface_bench.training.log_backends import LogBackends, backend_configs
 from parface_bench.training.optimizer import build_optimizers, build_schedules, freeze, precision
 from parface_bench.training.progress import Progress
 from parface_bench.training.runner import StageRunner, mix
 from parface_bench.training.selection import Selection, hold_out
 from parface_bench.training.validation import Validation
+
+# Stands for all parts of a method, where a stage does not name those that it trains.
+ALL_PARTS = "*"
 
 
 @dataclass
@@ -48,6 +52,8 @@ class Training:
         selection: where the faces come from.
         protocol: under which the held-out faces are scored.
         only: numbers of the stages to run, from 1; None = all.
+        profile: the recipe's, for the checkpoints.
+        before: the checkpoint that the training starts from; None where it starts from nothing.
         device: where to train.
         seed: of everything random.
         progress: where to tell.
@@ -65,6 +71,8 @@ class Training:
     seed: int
     progress: Progress
     only: Sequence[int] | None = None
+    profile: str = ""
+    before: Mapping[str, Any] | None = None
     folder: Path = Path()
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("pfbench"))
     clock: Callable[[], float] = time.perf_counter
@@ -96,8 +104,7 @@ class Training:
         """
         if self.recipe["speed"]["compile"]:
             check_compiler(self.device)
-        if self.recipe["log"]["tensorboard"]:
-            import_tensorboard()
+        backend_configs(self.recipe["log"])
         stages = self.stages()
         for number in self.only or ():
             if number > len(stages):
@@ -114,7 +121,7 @@ class Training:
             Crop.from_config(self.method.crop, **stage.crop)
             if stage.kind == "gradient":
                 self._check_metric(stage)
-                Augmenter(stage.augment, self.method.landmark_schema)
+                Augmenter(stage.augment, self.method.schema)
                 freeze(self.method, stage)
                 self.method.check_stage(stage)
                 build_schedules(stage, build_optimizers(self.method, stage, self.device), 100)
@@ -135,6 +142,10 @@ class Training:
         self.method.to(self.device)
         if self.recipe["speed"]["compile"]:
             self.method.compile()
+        with LogBackends(self.recipe["log"], self.folder, self.progress) as backends:
+            self._go_through(backends)
+
+    def _go_through(self, backends: LogBackends) -> None:
         for number, stage in self._chosen():
             done = self.folder / "stages" / f"{number}-{stage.name}.pt"
             if done.is_file():
@@ -148,11 +159,11 @@ class Training:
             self.method.eval()
             kept: dict[str, Any] = {}
             if stage.kind == "closed-form":
-                schema = self.method.landmark_schema.name
+                schema = self.method.schema.name
                 faces = face_arrays(self.selection.training(stage), self.method.crop, schema, stage.truth)
                 getattr(self.method, stage.loss)(faces)
             else:
-                kept = self._descend(number, stage)
+                kept = self._descend(number, stage, backends)
                 gc.collect()  # the runner's circles of references hold the stage's crops, optimizers and averages
             self.method.eval()
             if distributed.rank() == 0:
@@ -168,6 +179,36 @@ class Training:
     def _chosen(self) -> list[tuple[int, Stage]]:
         numbered = list(enumerate(self.stages(), 1))
         return [(number, stage) for number, stage in numbered if self.only is None or number in self.only]
+
+    @property
+    def done(self) -> list[str]:
+        """The stages that the weights have gone through once the chosen ones have run, each ``"NUMBER NAME"``."""
+        earlier = list((self.before or {}).get("stages_done", []))
+        return list(dict.fromkeys([*earlier, *(f"{number} {stage.name}" for number, stage in self._chosen())]))
+
+    def left(self) -> list[str]:
+        """The stages, ``"NUMBER NAME"``, without which a part that only landmarks train has learned nothing.
+
+        Empty once every such part has been trained, by the chosen stages or before the checkpoint that they start from.
+        """
+        stages = list(enumerate(self.stages(), 1))
+        blind = {part for _, stage in stages if not stage.needs_landmarks for part in stage.trains}
+        trained = set((self.before or {}).get("trained_parts", []))
+        if self.before is not None and "trained_parts" not in self.before:
+            trained = {ALL_PARTS}  # of version 0.1, which let nobody stop before the landmarks
+        trained |= self._parts(stage for _, stage in self._chosen())
+        left = []
+        for number, stage in stages:
+            parts = (set(stage.trains) or {ALL_PARTS}) - blind
+            if stage.needs_landmarks and parts - trained and ALL_PARTS not in trained:
+                left.append(f"{number} {stage.name}")
+                trained |= parts
+        return left
+
+    @staticmethod
+    def _parts(stages: Iterable[Stage]) -> set[str]:
+        """The parts that stages train; :data:`ALL_PARTS` stands for all of them."""
+        return {part for stage in stages for part in stage.trains or ((ALL_PARTS,) if stage.needs_landmarks else ())}
 
     def precisions(self) -> list[str]:
         """What the chosen stages compute in on this device: 'off' (float32), 'bf16', 'fp16'."""
@@ -195,10 +236,17 @@ class Training:
             trained_on=list(self.selection.used),
             seed=self.seed,
             stage=stage,
+            profile=self.profile,
+            labels=self.selection.labels,
+            stages_done=self.done,
+            stages_left=self.left(),
+            trained_parts=sorted(
+                {*(self.before or {}).get("trained_parts", []), *self._parts(stage for _, stage in self._chosen())}
+            ),
             **more,
         )
 
-    def _descend(self, number: int, stage: Stage) -> dict[str, Any]:
+    def _descend(self, number: int, stage: Stage, backends: LogBackends) -> dict[str, Any]:
         """Train a stage by steps on batches, and put the weights to keep into the method; tells whose they are."""
         learn, held = self._faces(stage)
         validation = None
@@ -207,7 +255,7 @@ class Training:
                 self.method, held, self.protocol, self.recipe, self._metric(stage), self.folder / "figures"
             )
         loading = self.recipe["loading"]
-        augment = Augmenter(stage.augment, self.method.landmark_schema)
+        augment = Augmenter(stage.augment, self.method.schema)
         crop = Crop.from_config(self.method.crop, **{**stage.crop, "margin": augment.margin(self.method.image_size)})
         loader = FaceLoader(
             learn,
@@ -222,7 +270,7 @@ class Training:
             pin_memory=self.device.type == "cuda",
             cache=loading["cache"],
             cache_gib=float(loading["cache_gib"]),
-            schema=self.method.landmark_schema.name,
+            schema=self.method.schema.name,
             truth=stage.truth if stage.needs_landmarks else "",
             codec=getattr(self.method, "codec", None),
         )
@@ -234,7 +282,7 @@ class Training:
             return replace(batch, images=batch.images.contiguous(memory_format=memory))
 
         shown = self.recipe["log"]
-        log = LogHook(self.folder, self.clock, int(shown["every"]), self.progress, bool(shown["tensorboard"]))
+        log = LogHook(self.folder, self.clock, int(shown["every"]), self.progress, backends)
         samples = SampleHook(self.folder, int(shown["pictures"]), self.device)
         runner = StageRunner(
             self.method,
@@ -274,11 +322,14 @@ class Training:
         """The faces that a stage learns from, and those that it is validated on: none without landmarks."""
         learn = self.selection.training(stage)
         held = learn[0].iloc[:0]
+        aside = ""
         if stage.needs_landmarks:
-            learn, held = hold_out(learn, self.recipe["validation"])
-        aside = f", {len(held)} held out to validate on" if stage.needs_landmarks else ""
-        sets = ", ".join(dict.fromkeys(str(frame.attrs["dataset"]) for frame in learn))
+            learn, held = hold_out(learn, self.recipe["validation"], self.selection.source.name)
+            aside = f", {len(held)} of {held.attrs['dataset']} held out to validate on"
+        sets = ", ".join(dict.fromkeys(str(frame.attrs["dataset"]) for frame in learn if len(frame)))
         self.progress.say(f"  {sum(map(len, learn))} faces of {sets} to learn from{aside}")
+        if stage.needs_landmarks and self.selection.labels is not None:
+            learn = self.selection.repeated(learn)
         return learn, held
 
 
@@ -287,23 +338,3 @@ def _what(stage: Stage) -> str:
         return "solved in closed form"
     parts = ", ".join(stage.trains) or "the whole network"
     return f"{stage.epochs} epochs, {parts}"
-
-
-def chosen_stages(text: str | None) -> list[int] | None:
-    """``"1-3,5"`` -> [1, 2, 3, 5].
-
-    Raises:
-        UserError: not such a list.
-    """
-    if not text:
-        return None
-    out: list[int] = []
-    for piece in text.split(","):
-        first, dash, last = piece.strip().partition("-")
-        numbers = [first, last] if dash else [first]
-        if not all(n.isdecimal() and len(n) < 5 for n in numbers) or int(first) < 1:
-            raise UserError(f"--stages {text}: write numbers and ranges from 1, for example 1-3,5")
-        out += range(int(first), int(last or first) + 1)
-    if not out:
-        raise UserError(f"--stages {text}: names no stage")
-    return sorted(set(out))

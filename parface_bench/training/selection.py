@@ -31,6 +31,9 @@ class Selection:
         schema: landmark schema that everything is converted to.
         dims: 3 where the depth is trained and scored.
         limit: at most so many faces of every table; None = all.
+        labels: at most so many labelled training faces in a stage; None = all. They are those whose names have the
+            smallest hashes, so that fewer are always among more, whatever the seed. Stages without landmarks see all.
+        labelled: how many labelled faces the stages had, at most.
         used: ``DATASET:SPLIT`` of all training data that were read, in order.
         skipped: training data that a stage names and no root is set for.
         demanded: training data that the user named himself (``--set train.data=[...]``): never skipped.
@@ -40,22 +43,22 @@ class Selection:
     schema: str
     dims: int
     limit: int | None = None
+    labels: int | None = None
+    labelled: int = 0
     used: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     demanded: frozenset[str] = frozenset()
+    _total: int = 0
     _tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     _with_boxes: dict[int, pd.DataFrame] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, dataset: str, root: str | Path | None, dims: int, limit: int | None = None, split: str | None = None
-    ) -> Selection:
+    def of(cls, source: Source, dims: int, limit: int | None = None, split: str | None = None) -> Selection:
         """The faces of a data set; ``split`` is the one to score, where it is not the set's test splits.
 
         Raises:
-            UserError: unknown data set, or its files are not there.
+            UserError: its files are not there.
         """
-        source = open_source(dataset, root)
         schema, own = source.spec.schema, source.spec.dims
         if not schema and (split or source.spec.test_splits):  # a table of the user's: the faces themselves tell
             attrs = source.index(split or source.spec.test_splits[0]).attrs
@@ -74,14 +77,14 @@ class Selection:
             UserError: none of the named data are configured, or the stage needs landmarks that they have not.
         """
         own = [f"{self.source.name}:{split}" for split in self.source.spec.train_splits]
-        names = list(dict.fromkeys(n for name in stage.data or (TARGET,) for n in (own if name == TARGET else [name])))
+        asked = self.source.stands_for.name if self.source.stands_for is not None else TARGET
+        mine = (TARGET, asked)  # the target by the name of the set that it stands in for
+        names = list(dict.fromkeys(n for name in stage.data or (TARGET,) for n in (own if name in mine else [name])))
         tables = []
         for name in names:
-            try:
+            if name.partition(":")[0] == self.source.name or name in self.demanded or _is_set(name):
                 tables += self._read(name)
-            except UserError:
-                if name.partition(":")[0] == self.source.name or name in self.demanded or _is_set(name):
-                    raise
+            else:
                 self.skipped.append(name)
         self.skipped = list(dict.fromkeys(self.skipped))
         if not tables and own:
@@ -106,7 +109,37 @@ class Selection:
                 f"stage {stage.name!r} learns from landmarks, but {', '.join(names)} has none; "
                 "leave the stage out with --stages, or name annotated data with train.data"
             )
+        if self.labels is not None:
+            self._total = sum(map(len, tables))
+            if self._total < self.labels:
+                raise UserError(
+                    f"--labels {self.labels}: there are {self._total} labelled faces for stage {stage.name!r} "
+                    f"({', '.join(names)})"
+                )
+            tables = [table for table in fewest(tables, self.labels) if len(table)]
+        self.labelled = max(self.labelled, sum(map(len, tables)))
         return tables
+
+    def repeated(self, learn: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+        """Few labelled faces as often as makes an epoch as many steps as with all labels of the stage.
+
+        So the number of steps is what the recipe means, and not less training is measured where labels are few.
+        """
+        have = sum(map(len, learn))
+        wanted = max(have, round(self._total * have / (self.labels or have)))
+        out = []
+        for frame in learn:
+            rows = np.resize(np.arange(len(frame)), round(wanted * len(frame) / have))
+            out.append(frame.iloc[rows].reset_index(drop=True))
+            out[-1].attrs = dict(frame.attrs)
+        return out
+
+    def facts(self) -> list[dict[str, Any]]:
+        """The training tables that were read: ``data`` (``DATASET:SPLIT``), ``faces`` and ``fingerprint`` of each."""
+        return [
+            {"data": name, "faces": len(table), "fingerprint": table.attrs["fingerprint"]}
+            for name, table in self._tables.items()
+        ]
 
     def seen(self, test: pd.DataFrame) -> int:
         """How many faces of a table are among the training faces that were read: the same photograph, and where the
@@ -176,20 +209,39 @@ def annotated(frame: pd.DataFrame) -> pd.DataFrame:
     return part
 
 
-def hold_out(frames: Sequence[pd.DataFrame], settings: Mapping[str, Any]) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+def fewest(frames: Sequence[pd.DataFrame], count: int) -> list[pd.DataFrame]:
+    """The ``count`` faces of several tables whose names have the smallest hashes; the order within a table stays."""
+    marks = [
+        [hashlib.sha1(f"{frame.attrs['dataset']}/{name}".encode()).digest() for name in frame["id"]] for frame in frames
+    ]
+    limit = sorted(mark for own in marks for mark in own)[count - 1]
+    parts = []
+    for frame, own in zip(frames, marks, strict=True):
+        part = frame[[mark <= limit for mark in own]].reset_index(drop=True)
+        part.attrs = dict(frame.attrs)
+        parts.append(part)
+    return parts
+
+
+def hold_out(
+    frames: Sequence[pd.DataFrame], settings: Mapping[str, Any], target: str = ""
+) -> tuple[list[pd.DataFrame], pd.DataFrame]:
     """Split training faces into those to learn from and those to validate on.
 
     A face's identity (column ``identity``, else its picture) is hashed, and the identities with the smallest hashes are
     held out: the same ones in every run, whatever the seed, and never two pictures of one identity on both sides.
 
     Args:
-        frames: training tables; the held-out faces come from the first (the target's own data where it has any).
+        frames: training tables; the held-out faces come from the first of the target's, or from the first of all where
+            the target has none among them.
         settings: ``fraction`` and ``most`` of the recipe's ``validation``.
+        target: name of the target data set.
 
     Returns:
         The tables to learn from, and the table to validate on (empty where ``fraction`` is 0).
     """
-    first = frames[0]
+    place = next((i for i, frame in enumerate(frames) if frame.attrs["dataset"] == target), 0)
+    first = frames[place]
     wanted = min(round(float(settings["fraction"]) * len(first)), int(settings["most"]))
     who = (first["identity"] if "identity" in first else first["image"]).astype(str)
     order = sorted(set(who), key=lambda name: hashlib.sha1(name.encode(), usedforsecurity=False).digest())
@@ -207,7 +259,7 @@ def hold_out(frames: Sequence[pd.DataFrame], settings: Mapping[str, Any]) -> tup
         part = first[rows].reset_index(drop=True)
         part.attrs = dict(first.attrs)
         parts.append(part)
-    return [parts[0], *frames[1:]], parts[1]
+    return [*frames[:place], parts[0], *frames[place + 1 :]], parts[1]
 
 
 def _pictures(frame: pd.DataFrame) -> Iterator[str]:
@@ -217,6 +269,6 @@ def _pictures(frame: pd.DataFrame) -> Iterator[str]:
 
 
 def _is_set(name: str) -> bool:
-    """Whether a data set's root is set, so that an error of it is a fault and not an absence."""
+    """Whether a data set's own files are there, or can be made; one for which another stands in is not."""
     spec = DATASETS.spec(name.partition(":")[0])  # an unknown name is an error of its own
     return find_root(spec, None) is not None or spec.make_root is not None

@@ -43,7 +43,7 @@ class Validation:
         figures: Path,
     ) -> None:
         self.method, self.protocol, self.metric = method, protocol, metric
-        self.frame = _in_schema(frame, method.landmark_schema.name)
+        self.frame = _in_schema(frame, method.schema.name)
         self.higher_is_better = resolve_metric(metric).spec.higher_is_better
         self.flip_test = bool(recipe["predict"]["flip_test"])
         self.figures, self.shown = figures, int(recipe["log"]["pictures"])
@@ -63,7 +63,8 @@ class Validation:
         from parface_bench.training.predictions import interleave, score_faces
 
         mine = range(distributed.rank(), len(self.frame), distributed.world())
-        part = predict_loader(self.method, self.loader, flip_test=self.flip_test) if len(mine) else None
+        found_here = predict_loader(self.method, self.loader, flip_test=self.flip_test) if len(mine) else None
+        part = None if found_here is None else found_here.points
         found = interleave(distributed.gather(part), len(self.frame))
         extra = [] if self.metric in self.protocol.metrics else [self.metric]
         document = score_faces(self.frame, found, self.protocol, resamples=2, metrics=extra).document

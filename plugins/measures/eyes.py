@@ -9,7 +9,7 @@ from parface_bench.clinical.frames import CLOSED, Shapes
 from parface_bench.registry import measure
 
 
-@measure("brow_height", per="side", reference="CLINICAL: Emotrics BrowHeight with straight pieces, signed")
+@measure("brow_height", detail=True, per="side", reference="CLINICAL: Emotrics BrowHeight with straight pieces, signed")
 def brow_height(shapes: Shapes, side: str) -> np.ndarray:
     """Height of the brow's upper edge over the pupil, along the line through the pupil."""
     pupil = shapes.pupil(side)
@@ -30,7 +30,7 @@ def fissure_height_linear(shapes: Shapes, side: str) -> np.ndarray:
     return interp(shapes.chain(part.lower_lid), x) - interp(shapes.chain(part.upper_lid), x)
 
 
-@measure("fissure_height", per="side", reference="Emotrics PalpebralFissureHeight, without its smoothing")
+@measure("fissure_height", detail=True, per="side", reference="Emotrics PalpebralFissureHeight, without its smoothing")
 def fissure_height(shapes: Shapes, side: str) -> np.ndarray:
     """Opening of the lids on a cubic through each lid's four points; of 98 points as fissure_height_linear."""
     if shapes.schema.name != "ibug68":
@@ -55,7 +55,7 @@ def mrd2(shapes: Shapes, side: str) -> np.ndarray:
     return interp(shapes.chain(shapes.side(side).lower_lid), pupil[:, 0]) - pupil[:, 1]
 
 
-@measure("eye_area", per="side", unit="area", reference="Dynaface eye.left, eye.right")
+@measure("eye_area", detail=True, per="side", unit="area", reference="Dynaface eye.left, eye.right")
 def eye_area(shapes: Shapes, side: str) -> np.ndarray:
     """Area between the lids."""
     return polygon_area(shapes.chain(shapes.side(side).eye))
@@ -71,7 +71,9 @@ def eye_area_ratio(shapes: Shapes) -> np.ndarray:
         return np.where(shut, np.nan, np.minimum(right, left) / np.maximum(right, left))
 
 
-@measure("ear", per="side", unit="ratio", reference="Soukupová and Čech, Real-time eye blink detection, 2016")
+@measure(
+    "ear", detail=True, per="side", unit="ratio", reference="Soukupová and Čech, Real-time eye blink detection, 2016"
+)
 def ear(shapes: Shapes, side: str) -> np.ndarray:
     """Eye aspect ratio: mean opening at two places over the width of the eye; yaw changes it."""
     part = shapes.side(side)

@@ -55,7 +55,7 @@ def mirror_asymmetry_procrustes(shapes: Shapes, region: str) -> np.ndarray:
     return percent(shapes, shapes.shared(to_fitted), region)
 
 
-@measure("height_asymmetry", per="region", signed=True, reference="this project")
+@measure("height_asymmetry", detail=True, per="region", signed=True, reference="this project")
 def height_asymmetry(shapes: Shapes, region: str) -> np.ndarray:
     """Mean height by which the right landmarks of a region lie below their left partners; free of yaw."""
     chosen = members(shapes, region)
@@ -64,7 +64,7 @@ def height_asymmetry(shapes: Shapes, region: str) -> np.ndarray:
     return (y[:, right] - y[:, shapes.schema.flip[right]]).mean(axis=1)
 
 
-@measure("depth_asymmetry", per="region", signed=True, dims=3, reference="this project")
+@measure("depth_asymmetry", detail=True, per="region", signed=True, dims=3, reference="this project")
 def depth_asymmetry(shapes: Shapes, region: str) -> np.ndarray:
     """Mean depth by which the right landmarks of a 3D face stand out before their left partners (head's own frame)."""
     assert shapes.depth is not None

@@ -45,19 +45,19 @@ def smile_angle(shapes: Shapes, side: str) -> np.ndarray:
         return 90 + np.degrees(np.arcsin(rise / commissure_position(shapes, side)))
 
 
-@measure("commissure_lateral", per="side", reference="this project")
+@measure("commissure_lateral", detail=True, per="side", reference="this project")
 def commissure_lateral(shapes: Shapes, side: str) -> np.ndarray:
     """Distance of the corner from the midline, across."""
     return np.abs(corner(shapes, side)[:, 0])
 
 
-@measure("commissure_depth", per="side", reference="this project")
+@measure("commissure_depth", detail=True, per="side", reference="this project")
 def commissure_depth(shapes: Shapes, side: str) -> np.ndarray:
     """Distance of the corner below the pupil line."""
     return corner(shapes, side)[:, 1]
 
 
-@measure("canthus_commissure", per="side", reference="Malm et al., 2018, 10.1055/s-0038-1660836")
+@measure("canthus_commissure", detail=True, per="side", reference="Malm et al., 2018, 10.1055/s-0038-1660836")
 def canthus_commissure(shapes: Shapes, side: str) -> np.ndarray:
     """Distance from the inner eye corner to the corner of the mouth."""
     inner = shapes.points[:, shapes.side(side).corners[1]]
@@ -70,19 +70,19 @@ def fai(shapes: Shapes) -> np.ndarray:
     return np.abs(canthus_commissure(shapes, "right") - canthus_commissure(shapes, "left"))
 
 
-@measure("oce", per="side", reference="Dynaface oce.r, oce.l (not an excursion: that needs two pictures)")
+@measure("oce", detail=True, per="side", reference="Dynaface oce.r, oce.l (not an excursion: that needs two pictures)")
 def oce(shapes: Shapes, side: str) -> np.ndarray:
     """Distance from the corner to the middle of the lower lip."""
     return np.linalg.norm(corner(shapes, side) - shapes.points[:, shapes.anatomy.lower_lip_middle], axis=1)
 
 
-@measure("upper_lip_depth", per="side", reference="this project")
+@measure("upper_lip_depth", detail=True, per="side", reference="this project")
 def upper_lip_depth(shapes: Shapes, side: str) -> np.ndarray:
     """The upper lip's outer edge below the pupil line, half way between midline and corner."""
     return between(shapes, shapes.anatomy.upper_lip, side)
 
 
-@measure("lower_lip_depth", per="side", reference="this project")
+@measure("lower_lip_depth", detail=True, per="side", reference="this project")
 def lower_lip_depth(shapes: Shapes, side: str) -> np.ndarray:
     """The lower lip's outer edge below the pupil line, half way between midline and corner."""
     return between(shapes, shapes.anatomy.lower_lip, side)

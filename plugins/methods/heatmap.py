@@ -11,7 +11,7 @@ from parface_bench import method
 from parface_bench.data.batches.batch import Batch
 from parface_bench.data.heatmaps.codecs import HeatmapCodec, confidence
 from parface_bench.faces import Schema
-from parface_bench.methods.heads import PyramidHead, annotated
+from parface_bench.methods.heads import PyramidHead, heatmap_loss
 from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, LOSSES
 
@@ -66,11 +66,7 @@ class Heatmap(TrainableMethod):
 
     def loss(self, batch: Batch) -> Tensor:
         """The heatmap loss against Gaussians at the true landmarks, over those that were annotated."""
-        counts, target = annotated(batch), batch.heatmaps
-        if self.codec.weighed:
-            counts = counts * self.codec.weights(batch.points[..., :2], batch.size)[..., None, None]
-            target = target * counts
-        return self.loss_fn(self(batch.images) * counts, target)
+        return heatmap_loss(self.loss_fn, self(batch.images), batch)
 
     def decode(self, output: Tensor) -> Tensor:
         """Peaks in crop pixels [B, L, 2]."""

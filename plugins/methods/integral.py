@@ -29,7 +29,8 @@ class Integral(TrainableMethod):
         backbone, backbone_options: any registered backbone (every timm name) and its own arguments.
         width: channels of the head.
         stride: crop pixels a heatmap pixel.
-        loss, loss_options: coordinate loss in heatmap pixels ('wing', 'smooth_l1', 'l1').
+        loss, loss_options: coordinate loss in heatmap pixels ('wing', 'smooth_l1', 'l1'), or a loss of maps against
+            coordinates ('star', which holds the spread itself: set ``regularisation`` to 0 with it).
         sigma: wanted standard deviation of each heatmap, in heatmap pixels.
         regularisation: weight of the squared error of the standard deviations, heatmap pixels squared.
     """
@@ -50,6 +51,7 @@ class Integral(TrainableMethod):
         self.features = BACKBONES.build(backbone, **(backbone_options or {}), features_only=True)
         self.head = PyramidHead(self.features.channels, self.features.reductions, len(schema), width, stride)
         self.loss_fn = LOSSES.build(loss, **(loss_options or {}))
+        self.of_maps = LOSSES.spec(loss).on == "distributions"
         self.stride, self.sigma, self.regularisation = stride, sigma, regularisation
 
     def forward(self, images: Tensor) -> Tensor:
@@ -69,17 +71,26 @@ class Integral(TrainableMethod):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Coordinate loss over the annotated landmarks, and the distance of the maps' spread from its target."""
-        mean, variance = self.expectation(self(batch.images))
+        maps = self(batch.images)
+        mean, variance = self.expectation(maps)
         predicted, target = known(self.to_crop(mean), batch)
         spread = ((variance.clamp_min(1e-4).sqrt() - self.sigma).square() * annotated(batch)[..., 0]).mean()
+        if self.of_maps:
+            points = self.loss_fn(maps, (batch.points[..., :2] + 0.5) / self.stride - 0.5)
+        else:
+            points = self.loss_fn(predicted / self.stride, target / self.stride)
         return {
-            "points": self.loss_fn(predicted / self.stride, target / self.stride),
+            "points": points,
             "spread": self.regularisation * spread,
         }
 
     def to_crop(self, places: Tensor) -> Tensor:
         """Heatmap pixels to crop pixels: the centre of a heatmap pixel is the centre of its block."""
         return (places + 0.5) * self.stride - 0.5
+
+    def confidences(self, output: Tensor) -> Tensor:
+        """One over one more than the maps' standard deviation in heatmap pixels [B, L]."""
+        return 1 / (1 + self.expectation(output)[1].clamp_min(0).sum(dim=-1).sqrt())
 
     def decode(self, output: Tensor) -> Tensor:
         """The maps' means in crop pixels [B, L, 2]."""

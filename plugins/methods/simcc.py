@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from parface_bench import method
 from parface_bench.data.batches.batch import Batch
-from parface_bench.data.simcc import SimCC
+from parface_bench.data.heatmaps.simcc import SimCC
 from parface_bench.faces import Schema
 from parface_bench.methods.heads import annotated
 from parface_bench.methods.trainable import TrainableMethod
@@ -99,7 +99,7 @@ class SimCCMethod(TrainableMethod):
         backbone, backbone_options: any registered backbone (every timm name) and its own arguments.
         stride: of the feature map that the head sees (RTMPose: 32).
         width: of a landmark's vector.
-        codec: bins and labels, see `parface_bench.data.simcc.SimCC` (split, sigma, decoder, ...).
+        codec: bins and labels, see `parface_bench.data.heatmaps.simcc.SimCC` (split, sigma, decoder, ...).
         loss, loss_options: of scores and labels ('kl_simcc').
     """
 

@@ -8,6 +8,9 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from torch import nn
+
+from parface_bench.methods.checkpoint import load_safely
 from parface_bench.registry.errors import UserError
 
 
@@ -63,6 +66,34 @@ class Published:
         except PackageNotFoundError:
             return None
         return next((Path(str(f.locate())) for f in files if f.name == self.file), None)
+
+
+FAN_URL = "https://www.adrianbulat.com/downloads/python-fan/"
+_GET_FAN = f"get it from {FAN_URL} and give its path: --set method.weights=PATH"
+_FAN = {
+    "2d": Published("2DFAN4-11f355bf06.pth.tar", "11f355bf06", "", _GET_FAN),
+    "3da-2d": Published("3DFAN4-7835d9f11d.pth.tar", "7835d9f11d", "", _GET_FAN),
+}
+
+
+def fan_file(kind: str) -> Published:
+    """The published weights of FAN, '2d' or '3da-2d'."""
+    if kind not in _FAN:
+        raise UserError(f"weights of FAN: kind {kind!r} does not exist; known: {', '.join(_FAN)}")
+    return _FAN[kind]
+
+
+def load_fan(network: nn.Module, path: str, kind: str = "2d", check: bool = True) -> None:
+    """Load the published weights at ``path`` into FAN's network.
+
+    Raises:
+        UserError: another version (with ``check``), a damaged file, or a network that they do not fit.
+    """
+    file = fan_file(kind)
+    state, own = load_safely(file.locate(path, check)), network.state_dict()
+    if own.keys() != state.keys() or any(own[key].shape != state[key].shape for key in own):
+        raise UserError(f"{path}: no weights of this network (68 landmarks, 4 stacks, 256 channels); {file.get}")
+    network.load_state_dict(state)
 
 
 @lru_cache(maxsize=16)

@@ -39,6 +39,13 @@ def test_every_skeleton_passes_its_own_test(tmp_path: Path) -> None:
     assert "skipped" not in done.stdout
 
 
+@pytest.mark.parametrize(("kind", "lines"), [("method", 40), ("dataset", 40), ("metric", 15), ("layout", 60)])
+def test_skeletons_stay_short(kind: str, lines: int, tmp_path: Path) -> None:
+    """What plugin authors are promised; 'layout' is a data set with a landmark layout of its own."""
+    module, *_ = scaffold(kind, f"made-by-a-test-{kind}", tmp_path)
+    assert len(module.read_text().splitlines()) < lines
+
+
 def test_skeleton_is_a_plugin_file(tmp_path: Path) -> None:
     kind = "metric"
     made = pfbench("new", kind, f"made-by-a-test-{kind}", cwd=tmp_path)

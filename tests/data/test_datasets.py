@@ -15,9 +15,9 @@ from parface_bench.data.check import check
 from parface_bench.data.images.reading import read_image
 from parface_bench.data.index import stack
 from parface_bench.data.preview import sheet
-from parface_bench.data.readers import aflw as aflw_reader
 from parface_bench.data.source import load_index, open_source
 from parface_bench.faces import get_schema
+from parface_bench.plugins.datasets import aflw as aflw_reader
 from parface_bench.plugins.datasets.aflw2000 import photograph
 from parface_bench.registry import DATASETS, UserError
 from tests.data import dataset_layouts as layouts

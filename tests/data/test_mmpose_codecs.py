@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from parface_bench.data.heatmaps.codecs import CODECS, HeatmapCodec, confidence
-from parface_bench.data.mmpose_codecs import blur_mmpose
+from parface_bench.data.heatmaps.mmpose_codecs import blur_mmpose
 from parface_bench.registry import UserError
 from tests.methods.golden_methods import Golden, close, wave
 

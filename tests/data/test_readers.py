@@ -16,8 +16,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parface_bench.data.faults import gather, tolerant
-from parface_bench.data.readers import aflw, box_table, coco, hdf, ibug, landmark_table, pose3d, pts, tables, wflw
-from parface_bench.plugins.datasets import affectnet, celeba, cofw, lapa, ls3d, merl_rav, neuroface, unlabelled
+from parface_bench.data.readers import box_table, coco, hdf, landmark_table, pose3d, pts, tables
+from parface_bench.plugins.datasets import (
+    affectnet,
+    aflw,
+    celeba,
+    cofw,
+    lapa,
+    ls3d,
+    merl_rav,
+    neuroface,
+    unlabelled,
+    w300,
+    wflw,
+)
 from parface_bench.registry import UserError
 from tests.data import dataset_layouts as layouts
 
@@ -70,7 +82,7 @@ ROWS = "\n".join(f"{x} {y}" for x, y in MARKS).encode()
 PARSERS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "pts": (lambda b: pts.parse_pts(b, "f", 68), layouts.pts(MARKS).encode()),
     "merl-rav": (lambda b: merl_rav.parse_visibility(b, "f"), layouts.pts(MARKS).encode()),
-    "bounding_boxes.mat": (lambda b: ibug._box_rows(b, "f"), boxes_mat()),
+    "bounding_boxes.mat": (lambda b: w300._box_rows(b, "f"), boxes_mat()),
     "wflw list": (lambda b: wflw.parse_list(b, "f"), WFLW_LINE + b" 1 2 3 4 0 1 0 1 0 1 a b.jpg\n"),
     "wflw subset": (lambda b: wflw.parse_subset(b, "f"), WFLW_LINE + b" a b.jpg\n"),
     "pose .mat": (lambda b: pose3d.parse_face(b, "f"), mat({"pt3d_68": POSE.T, "Pose_Para": np.ones((1, 7))})),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from parface_bench.data.simcc import SimCC
+from parface_bench.data.heatmaps.simcc import SimCC
 from parface_bench.registry import LOSSES, UserError
 from tests.methods.golden_methods import Golden, close, fill, wave
 

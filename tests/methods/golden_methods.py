@@ -36,14 +36,17 @@ def wave(shape: tuple[int, ...], s: float) -> torch.Tensor:
 
 
 def fill(
-    module: torch.nn.Module, tame: list[list[Any]] | None = None, rename: Callable[[str], str] = str
+    module: torch.nn.Module,
+    tame: list[list[Any]] | None = None,
+    rename: Callable[[str], str] = str,
+    cast: torch.dtype = torch.float32,
 ) -> torch.nn.Module:
-    """Give a module the recreated weights of the original's names, and put it into evaluation mode."""
+    """Give a module the recreated weights of the original's names, cast, and put it into evaluation mode."""
     state = module.state_dict()
     for own, tensor in state.items():
         name = rename(own)
         if not OWN_VALUES.search(name):
-            state[own] = torch.tensor(_recreated(name, tuple(tensor.shape), tame or [])).float().to(tensor.dtype)
+            state[own] = torch.tensor(_recreated(name, tuple(tensor.shape), tame or [])).to(cast).to(tensor.dtype)
     module.load_state_dict(state)
     return module.eval()
 

@@ -10,6 +10,7 @@ import pytest
 
 from parface_bench.registry import Catalogue, LossSpec, MethodSpec, MetricSpec, NameClash, PluginWarning, UserError
 from parface_bench.registry import metric as declare_metric
+from parface_bench.registry.from_file import building_from_file
 
 Write = Callable[[str, str], Path]
 METRIC = """
@@ -225,3 +226,37 @@ def test_the_place_of_a_failure_in_a_plugin_file(catalogue, plugin_file):
         module.one()
     assert catalogue.place_in_files(caught.value) == f"{file}, line 6"
     assert catalogue.place_in_files(ValueError("elsewhere")) == ""
+
+
+def test_mmengine_knows_its_own_ways(catalogue: Catalogue) -> None:
+    """What mmengine's users register or name by its path is built, with options checked as a plugin's are."""
+    losses = catalogue["loss"]
+    losses.registry.register_module(name="Ours", module=Thing)
+    assert losses.build({"type": "Ours", "width": 3}).width == 3
+    assert losses.build("fractions.Fraction", numerator=1, denominator=4) == 0.25
+    with pytest.raises(UserError, match=r"takes no option 'nummerator'; did you mean 'numerator'"):
+        losses.build("fractions.Fraction", nummerator=1)
+    with pytest.raises(UserError, match="unknown loss 'fractions.Absent'"):
+        losses.build("fractions.Absent")
+    assert "Ours" not in losses
+    with building_from_file("weights.pt"), pytest.raises(UserError, match="unknown loss 'fractions.Fraction'"):
+        losses.build("fractions.Fraction")  # a stranger's checkpoint names plugins only
+
+
+def test_a_script_and_its_helpers_declare_by_the_decorator_alone(
+    catalogue: Catalogue, plugin_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(plugin_file("tiny_helper.py", METRIC.format(name="helped")).parent))
+    __import__("tiny_helper")
+    assert catalogue["metric"].spec("helped").owner == "tiny_helper"
+    with pytest.raises(UserError, match="declared by both .*tiny_helper"):
+        catalogue.load_file(plugin_file("other.py", METRIC.format(name="helped")))
+
+
+def test_what_a_file_imports_is_its_own(
+    catalogue: Catalogue, plugin_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(plugin_file("tiny_part.py", METRIC.format(name="part")).parent))
+    path = plugin_file("whole.py", METRIC.format(name="whole") + "\n    import tiny_part\n")
+    catalogue.load_file(path)
+    assert {catalogue["metric"].spec(name).owner for name in ("part", "whole")} == {str(path)}

@@ -64,7 +64,7 @@ def test_out_of_memory_while_predicting(run, monkeypatch):
     def full(*arguments):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr(inference, "predict_tensor", full)
+    monkeypatch.setattr(inference, "find_tensor", full)
     with pytest.raises(
         WorkError, match=r"predicting: out of memory with batches of 7; try --set predict\.batch_size=3"
     ):

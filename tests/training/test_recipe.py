@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from parface_bench.methods import recipe as recipes
 from parface_bench.methods.build import build_method
-from parface_bench.methods.recipe import PROFILES, check, compose, configs, merge, read
+from parface_bench.methods.recipe import PROFILES, check, compose, configs, merge, read, variant_of
 from parface_bench.methods.stage import Stage
 from parface_bench.registry import DATASETS, METHODS, UserError
 
@@ -47,7 +47,7 @@ def test_every_method_has_a_recipe_that_is_understood(profile):
 
 def test_every_file_is_part_of_something():
     for path in configs().glob("methods/*.yaml"):
-        method = path.name.split(".")[0].split("@")[0]
+        method = variant_of(path.name.split(".")[0].split("@")[0])[0]
         assert method in METHODS, path
     for path in configs().glob("datasets/*.yaml"):
         assert path.name.split(".")[0] in DATASETS, path
@@ -157,3 +157,18 @@ def test_values_of_a_stage_are_what_yaml_meant():
     assert Stage.from_recipe(recipe, **yaml.safe_load("{name: on, amp: off, ema: 5e-1}")) == Stage.from_recipe(
         recipe, name="on", amp="off", ema=0.5
     )
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_the_three_variants_of_the_ablation(profile):
+    """What the claim is tested by: the same landmark stages with and without what they are said to gain from."""
+    names = {
+        variant: [stage["name"] for stage in compose(f"parface+{variant}", "palsy-twin", profile)["stages"]]
+        for variant in ("no-autoencoder", "autoencoder", "autoencoder-inversion")
+    }
+    whole = [stage["name"] for stage in compose("parface", "palsy-twin", profile)["stages"]]
+    assert names["autoencoder-inversion"] == whole
+    assert names["autoencoder"] == [name for name in whole if name != "inversion"]
+    assert names["no-autoencoder"] == [name for name in whole if name[:4] not in ("auto", "inve")]
+    with pytest.raises(UserError, match="'parface' has no variant 'autoencodr'; did you mean 'autoencoder'"):
+        compose("parface+autoencodr", "300w", profile)

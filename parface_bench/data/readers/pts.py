@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 
+from parface_bench.data.images.archive import read_bytes
 from parface_bench.registry.errors import UserError
 
 
@@ -46,6 +48,15 @@ def parse_pts(data: bytes, where: str, count: int | None = None) -> np.ndarray:
     if not points or (count is not None and len(points) != count):
         raise UserError(f"{where}: {count or 'some'} points expected, {len(points)} found; remove or replace the file")
     return np.array(points, dtype=np.float64) - 1.0
+
+
+def read_pts(path: Path, count: int | None = None) -> np.ndarray:
+    """Landmarks of a ``.pts`` file on disk; see :func:`parse_pts`.
+
+    Raises:
+        UserError: the file is missing or unreadable, or not what it should be.
+    """
+    return parse_pts(read_bytes(path.parent, path.name), str(path), count)
 
 
 def _pair(fields: list[str], where: str) -> tuple[float, float]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from parface_bench.data.images.archive import read_bytes
 from parface_bench.limits import check_parquet
 from parface_bench.registry.errors import UserError
 
@@ -50,6 +52,15 @@ def parse_json_table(data: bytes, where: str, need: Iterable[str] = ()) -> pd.Da
         raise UserError(f"{where}: no table: expected a list of rows or an object of columns")
     frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
     return _with(frame, where, need)
+
+
+def read_csv(path: Path, need: Iterable[str] = (), **how: Any) -> pd.DataFrame:
+    """A CSV file on disk; see :func:`parse_csv`.
+
+    Raises:
+        UserError: the file is missing or unreadable, or not what it should be.
+    """
+    return parse_csv(read_bytes(path.parent, path.name), str(path), need, **how)
 
 
 def parse_csv(data: bytes, where: str, need: Iterable[str] = (), **how: Any) -> pd.DataFrame:

@@ -4,14 +4,13 @@ ROOT/labels.csv        columns: image, pts, split (train or test), and any subse
 ROOT/...               the photographs and .pts files that the table names, relative to ROOT
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd
 
-from parface_bench import UserError, dataset, index
-from parface_bench.data.readers.pts import parse_pts
+from parface_bench import dataset, index
+from parface_bench.data.readers.pts import read_pts
+from parface_bench.data.readers.tables import read_csv
 
 TAGS = ["side", "grade"]
 
@@ -27,30 +26,7 @@ TAGS = ["side", "grade"]
     subsets={"side": "the side that is paralysed", "grade": "how severe it is"},
 )
 def example_plugin(root: Path, split: str) -> pd.DataFrame:
-    """Photographs with 68 landmarks each.
-
-    Args:
-        root: folder of the data set.
-        split: 'train' or 'test'.
-
-    Returns:
-        The index table, one row a face (see :mod:`parface_bench.data.index`).
-
-    Raises:
-        UserError: the table or a file that it names is missing or broken.
-    """
-    table = root / "labels.csv"
-    if not table.is_file():
-        raise UserError(f"{table}: not found; is this the folder of the data set?")
-    labels = pd.read_csv(table, dtype=str, keep_default_na=False)
-    missing = [c for c in ("image", "pts", "split", *TAGS) if c not in labels]
-    if missing:
-        raise UserError(f"{table}: the columns {', '.join(missing)} are missing")
-
-    def landmarks(row: tuple) -> object:
-        path = root / row.pts  # type: ignore[attr-defined]
-        if not path.is_file():
-            raise UserError(f"{path}: not found, but named in {table}")
-        return parse_pts(path.read_bytes(), str(path), count=68)
-
-    return index(labels[labels["split"] == split], image="image", landmarks=landmarks, split=split, tags=TAGS)
+    """Photographs with 68 landmarks each; one row a face, as :mod:`parface_bench.data.index` has it."""
+    labels = read_csv(root / "labels.csv", ["image", "pts", "split", *TAGS], dtype=str)
+    labels = labels[labels["split"] == split]
+    return index(labels, image="image", landmarks=lambda face: read_pts(root / face.pts, 68), split=split, tags=TAGS)

@@ -1,7 +1,5 @@
 """The method example-plugin: here heatmaps from a timm backbone, for a start."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from parface_bench import BACKBONES, LOSSES, TrainableMethod, method

@@ -1,0 +1,153 @@
+"""Gaps and fidelity as text for the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from parface_bench.clinical.gap import FEWEST
+
+SHOWN = 6  # confounders a group
+
+
+def gap_table(document: Mapping[str, Any]) -> str:
+    """What :func:`parface_bench.clinical.gap.gap` gives: a table for each result and tag, and notes."""
+    blocks = []
+    for result in document["results"]:
+        who = result["method"] + ("" if result["seed"] is None else f" (seed {result['seed']})")
+        people = "" if result["persons"] is None else f" of {result['persons']} people"
+        head = f"{who} on {result['dataset']}, protocol {result['protocol']}: {result['n']} faces{people}"
+        blocks.append("\n".join([head, *(f"  {note}" for note in result["notes"])]))
+        blocks += [_tag_table(tag, found, document) for tag, found in result["tags"].items()]
+    how = f"p: {document['draws']:,} permutations (exact where few), p Holm: adjusted for the {document['tests']} tests"
+    how += f" above; g: Hedges' g, δ: Cliff's delta; intervals: bootstrap by person, {document['resamples']} resamples"
+    blocks.append(how)
+    return "\n\n".join(blocks)
+
+
+def _tag_table(tag: str, found: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    from tabulate import tabulate
+
+    rows = []
+    many = len(document["metrics"]) > 1
+    for metric in document["metrics"]:
+        base = found["groups"][found["reference"]]
+        rows.append([*([metric] if many else []), found["reference"], base["n"], _number(base[metric]), *[""] * 6])
+        rows += [_row(one, many) for one in found["comparisons"] if one["metric"] == metric]
+    difference = "difference" if not document["within"] else f"difference within {', '.join(document['within'])}"
+    name = document["metrics"][0] if not many else "mean"
+    heads = [
+        *(["metric"] if many else []),
+        tag,
+        "faces",
+        name,
+        difference,
+        "95 % interval",
+        "%",
+        "p",
+        "p Holm",
+        "g / δ",
+    ]
+    align = [*(["left"] if many else []), "left", *["right"] * 8]
+    lines = [tabulate(rows, headers=heads, disable_numparse=True, colalign=align)]
+    lines.append(f"each group less {tag}={found['reference']}" + _pairs(found))
+    for group in dict.fromkeys(one["group"] for one in found["differ_in"]):
+        named = [o for o in found["differ_in"] if o["group"] == group][:SHOWN]
+        said = ", ".join(f"{o['tag']} (V {o['cramers_v']:.2f}, p {o['p']:.2g})" for o in named)
+        lines.append(f"{group} and {found['reference']} also differ in {said}: see --within")
+    undefined = sum(one["undefined"] for one in found["comparisons"])
+    if undefined:
+        lines.append(f"left out where undefined: {undefined} values")
+    if found["untagged"]:
+        lines.append(f"without a value of {tag}: {found['untagged']} faces")
+    return "\n".join(lines)
+
+
+def _pairs(found: Mapping[str, Any]) -> str:
+    paired = [one["group"] for one in found["comparisons"] if one["paired"]]
+    return f"; paired: {', '.join(dict.fromkeys(paired))} (the same picture in both groups)" if paired else ""
+
+
+def _row(one: Mapping[str, Any], many: bool) -> list[Any]:
+    start = [*([one["metric"]] if many else []), one["group"], one["n"], _number(one["mean"])]
+    if one["not_tested"]:
+        return [*start, "", f"not tested: {one['not_tested']}", "", "", "", ""]
+    relative = "" if one["relative"] is None else f"{one['relative']:+.1f}"
+    effects = f"{_number(one['hedges_g'], 2)} / {_number(one['cliff_delta'], 2)}"
+    gap = one["difference"]
+    return [*start, f"{gap['value']:+.3f}", interval(gap["ci95"]), relative, _p(one["p"]), _p(one["p_holm"]), effects]
+
+
+def fidelity_table(document: Mapping[str, Any], title: str) -> str:
+    """What :func:`parface_bench.clinical.fidelity.fidelity` gives: signed measures, regions, sides."""
+    from tabulate import tabulate
+
+    rows = []
+    source = document["oriented"] or document["measures"]
+    for key, one in source.items():
+        if one["n"] >= FEWEST and one["loa"] and not one["detail"]:
+            rows.append(
+                [
+                    key,
+                    one["n"],
+                    f"{one['mean_true']:+.2f} ± {one['sd_true']:.2f}",
+                    f"{one['bias']:+.2f}",
+                    interval(one["bias_ci95"], 2),
+                    interval(one["loa"], 2),
+                    _number(one["slope"]["value"], 2),
+                    interval(one["slope"]["ci95"], 2),
+                    _number(one["icc"]["value"], 2),
+                    one["undefined"] or "",
+                ]
+            )
+    heads = [
+        "measure",
+        "faces",
+        "true ± SD",
+        "bias",
+        "95 %",
+        "limits of agreement",
+        "slope",
+        "95 %",
+        "ICC",
+        "undefined",
+    ]
+    kind = "+ is the affected side lower or larger" if document["oriented"] else "right less left"
+    lines = [
+        f"{title}: fidelity, predicted less true, {kind}; percent of the true outer-eye distance (angles: degrees)"
+    ]
+    lines.append(tabulate(rows, headers=heads, disable_numparse=True, colalign=("left", *["right"] * 9)))
+    regions = [
+        [
+            region,
+            one["n"],
+            _number(one["slope"]["value"], 3),
+            interval(one["slope"]["ci95"]),
+            _number(one["sd_true"], 2),
+        ]
+        for region, one in document["symmetrisation"].items()
+        if "slope" in one
+    ]
+    heads = ["region", "faces", "slope", "95 % interval", "SD of the truth"]
+    lines.append("symmetrisation: predicted on true height difference of right and left; 1: none, 0: total")
+    lines.append(tabulate(regions, headers=heads, disable_numparse=True, colalign=("left", *["right"] * 4)))
+    if document["sides"]:
+        s = document["sides"]
+        lines.append(
+            f"error of the affected side {s['affected']:.3f} %, of the other {s['unaffected']:.3f} %: difference "
+            f"{s['difference']['value']:+.3f} {interval(s['difference']['ci95'])}, p {_p(s['p'])}, {s['n']} faces"
+        )
+    return "\n".join(lines)
+
+
+def interval(ends: Any, digits: int = 3) -> str:
+    """``[low, high]``, or '' where there is none."""
+    return "" if ends is None else f"[{ends[0]:+.{digits}f}, {ends[1]:+.{digits}f}]"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else f"{value:.2g}"

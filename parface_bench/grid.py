@@ -1,0 +1,58 @@
+"""A table for the screen: headings that know how much they matter, cells, and notes. Imports nothing heavy.
+
+Commands make grids; :mod:`parface_bench.cli.screen` prints them so that no line is wider than the terminal.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+# How a cell looks; 'plain' is the default.
+LOOKS = ("plain", "best", "tied", "soft", "bad")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text of a cell and its look, one of :data:`LOOKS`."""
+
+    text: str
+    look: str = "plain"
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column.
+
+    Attributes:
+        text: its heading.
+        words: left-aligned text that may be folded; otherwise right-aligned numbers on one line.
+        keep: columns with the largest number are left out first where the screen is too narrow; 0 always stays.
+    """
+
+    text: str
+    words: bool = False
+    keep: int = 1
+
+
+@dataclass
+class Grid:
+    """A table with a title above and notes below; each row has a cell per heading."""
+
+    title: str
+    heads: Sequence[Head]
+    rows: list[Sequence[Cell | str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def printable(text: str, lines: bool = False) -> str:
+    """Text without characters that could steer a terminal; ``lines`` keeps line breaks and tabs.
+
+    Control and format characters (also those that turn the direction of writing) become U+FFFD.
+    """
+    allowed = "\n\t" if lines else ""
+    return "".join(
+        c if c in allowed or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\N{REPLACEMENT CHARACTER}"
+        for c in text
+    )

@@ -1,0 +1,59 @@
+const NS = "http://www.w3.org/2000/svg", SHOWN = 12, SIDE = 512;
+function svg(name, attributes, parent) {
+  const made = document.createElementNS(NS, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  parent?.append(made);
+  return made;
+}
+function marks(points, edges, colour, numbers, parent) {
+  if (!points) return;
+  const group = svg("g", {stroke: colour, fill: colour}, parent), there = i => points[i] && points[i][0] != null;
+  const path = edges.filter(([a, b]) => there(a) && there(b)).map(([a, b]) => `M${points[a]}L${points[b]}`).join("");
+  svg("path", {d: path, fill: "none", "stroke-width": 1.2}, group);
+  points.forEach((p, i) => {
+    if (!there(i)) return;
+    svg("circle", {cx: p[0], cy: p[1], r: 2.2, stroke: "none"}, group);
+    if (numbers) { const text = svg("text", {x: p[0] + 4, y: p[1] - 3, "font-size": 11, stroke: "none"}, group); text.textContent = i; }
+  });
+  return group;
+}
+for (const section of DATA.sections) {
+  const place = document.querySelector(`section[data-key="${section.key}"]`);
+  const drawn = section.methods.filter(m => m.curve), ced = document.getElementById("ced-" + section.key);
+  if (drawn.length) whenSeen(ced, P => P.react(ced, drawn.flatMap(m => curveTraces(m, section.limit)), look("error, percent of the normalising distance", "percent of the faces"), PLAIN));
+  else ced.parentElement.remove();
+  const gallery = place.querySelector(".gallery");
+  if (!gallery) continue;
+  const control = Object.fromEntries([...place.querySelectorAll("[data-role]")].map(e => [e.dataset.role, e]));
+  const tags = [...new Set(section.faces.flatMap(f => f.tags))].sort();
+  for (const tag of tags) control.tag.append(new Option(tag, tag));
+  let count = SHOWN;
+  const figure = (face, key, method) => {
+    const box = document.createElement("figure"), error = method.errors[face.id];
+    const picture = svg("svg", {viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", tabindex: 0, "aria-label": `face ${face.id}, error ${error?.toFixed(2) ?? "unknown"} percent`}, box);
+    if (face.image) svg("image", {href: face.image, width: SIDE, height: SIDE}, picture);
+    const truth = marks(face.truth, section.edges, "#2da44e", control.numbers.checked, picture);
+    const found = marks(face.found[key], section.edges, "#bf3989", control.numbers.checked, picture);
+    const at = control.blend.value / 100;
+    truth?.setAttribute("opacity", Math.min(1, 2 - 2 * at));
+    found?.setAttribute("opacity", Math.min(1, 2 * at));
+    if (!face.image && !truth && !found) { const text = svg("text", {x: SIDE / 2, y: SIDE / 2, "text-anchor": "middle", "font-size": 22, fill: "currentColor"}, picture); text.textContent = "not at hand"; }
+    const caption = document.createElement("figcaption"), shown = face.tags.slice(0, 4).join(", ");
+    caption.textContent = `${face.id}: ${error?.toFixed(2) ?? "–"} %${shown ? " · " + shown : ""}`;
+    const turn = () => box.classList.toggle("large");
+    picture.addEventListener("click", turn);
+    picture.addEventListener("keydown", e => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); turn(); } });
+    box.append(caption);
+    return box;
+  };
+  const draw = () => {
+    const method = section.methods.find(m => m.key === control.method.value), sign = control.order.value === "best" ? 1 : -1;
+    const wanted = section.faces.filter(f => f.id in method.errors && (!control.tag.value || f.tags.includes(control.tag.value)) && f.id.toLowerCase().includes(control.find.value.toLowerCase()));
+    wanted.sort((a, b) => control.order.value === "id" ? a.id.localeCompare(b.id) : sign * (method.errors[a.id] - method.errors[b.id]));
+    gallery.replaceChildren(...wanted.slice(0, count).map(f => figure(f, control.method.value, method)));
+    control.more.hidden = wanted.length <= count;
+  };
+  for (const role of ["method", "order", "tag", "find", "blend", "numbers"]) control[role].addEventListener("input", draw);
+  control.more.addEventListener("click", () => { count += SHOWN; draw(); });
+  draw();
+}

@@ -1,0 +1,105 @@
+"""What is printed fits the terminal, and steers none."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from parface_bench.cli.screen import fitting, wrapped
+from parface_bench.grid import Cell, Grid, Head, printable
+from tests.cli.test_main import SCORE, write_table
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def in_terminal(columns: int, *words: str, cwd: Path, **environment: str) -> str:
+    """What ``pfbench`` prints in a pseudo-terminal of so many columns, colours included."""
+    child, terminal = pty.fork()
+    if child == 0:  # pragma: no cover - another program from here on
+        os.chdir(cwd)
+        # readline sets COLUMNS behind Python's back
+        variables = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        command = [sys.executable, "-m", "parface_bench.cli.main", *words]
+        os.execve(sys.executable, command, {**variables, "TERM": "xterm-256color", **environment})
+    read = b""
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        read += part
+    os.waitpid(child, 0)
+    os.close(terminal)
+    return read.decode()
+
+
+def widest(text: str) -> int:
+    return max(cell_len(line) for line in ESCAPES.sub("", text).replace("\r", "").split("\n"))
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("screen")
+    write_table(folder)
+    for name in ("one", "a-method-with-quite-a-long-name-that-must-be-folded"):
+        in_terminal(100, *SCORE, "--record", "--name", name, cwd=folder)
+    return folder
+
+
+@pytest.mark.parametrize("columns", [40, 80, 100, 160])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("leaderboard",),
+        ("leaderboard", "--all", "--reported"),
+        ("list",),
+        ("list", "protocol"),
+        ("show", "metric", "NME"),
+        ("score",),
+        ("compare",),
+        ("run", "integrall", "--dataset", "300w"),
+    ],
+    ids=" ".join,
+)
+def test_no_line_is_wider_than_the_terminal(recorded: Path, columns: int, words: tuple[str, ...]) -> None:
+    if words == ("score",):
+        words = tuple(SCORE)
+    if words == ("compare",):
+        words = ("compare", *sorted(str(p.parent) for p in recorded.glob("leaderboards/*/*/*/result.json")))
+    printed = in_terminal(columns, *words, cwd=recorded)
+    assert printed.strip()
+    assert "Traceback" not in printed and "internal error" not in printed
+    assert widest(printed) <= columns
+
+
+def test_colour_only_where_it_is_wanted(recorded: Path) -> None:
+    assert "\x1b[" in in_terminal(100, "leaderboard", cwd=recorded)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", in_terminal(100, "leaderboard", cwd=recorded, NO_COLOR="1"))
+    assert "\x1b[" not in in_terminal(100, "leaderboard", cwd=recorded, TERM="dumb")
+
+
+def test_columns_that_matter_least_are_left_out_first() -> None:
+    heads = [Head("name", words=True, keep=0), Head("12345", keep=2), Head("value", keep=0), Head("12345678", keep=1)]
+    grid = Grid("", heads, [["x", "1", Cell("2", "best"), "3"]])
+    assert fitting(grid, 80) == [0, 1, 2, 3]
+    assert fitting(grid, 22) == [0, 2, 3]
+    assert fitting(grid, 12) == [0, 2]
+    assert fitting(grid, 3) == [0, 2]  # what always stays is folded instead
+
+
+def test_no_text_steers_the_terminal() -> None:
+    assert printable("a\x1b[31mb\u202ec\nd") == "a\ufffd[31mb\ufffdc\ufffdd"
+    assert printable("a\n\tb\x07", lines=True) == "a\n\tb\ufffd"
+    assert wrapped("  word " * 4, 12).split("\n")[1].startswith("    ")
