@@ -65,11 +65,11 @@ def claim(out: Path, config: Mapping[str, Any], *, resume: bool) -> RunFolder:
                 continue
             folder = path.parent
             lock = _lock(folder)
+            for half in folder.rglob(TEMPORARY) if lock else ():  # what a kill left of a file that was being written
+                half.unlink(missing_ok=True)
             if (folder / RESULT).is_file():
                 return RunFolder(folder, lock, finished=True, found=True)
             if lock is not None:
-                for half in folder.rglob(TEMPORARY):  # what a kill left of a file that was being written
-                    half.unlink(missing_ok=True)
                 return RunFolder(folder, lock, found=True)
     folder = base / new_run_id(config["seed"])
     try:

@@ -75,6 +75,8 @@ def parse_csv(data: bytes, where: str, need: Iterable[str] = (), **how: Any) -> 
         raise UserError(f"{where}: is empty; copy it again") from None
     except (ValueError, UnicodeDecodeError, OverflowError) as error:
         raise UserError(f"{where}: no CSV table ({_first_line(error)}); correct it") from None
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the surplus for names of rows
+        raise UserError(f"{where}: no CSV table (its rows have more cells than its heading); correct it")
     return _with(frame, where, need)
 
 
