@@ -177,7 +177,7 @@ class ParquetTable:
                 if batch.num_rows:
                     yield _arrays(self.path, batch, wanted, None, first)
                 first += batch.num_rows
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:  # a name that is no UTF-8 is a ValueError
             raise UserError(f"{self.path} is a damaged Parquet file: {_line(error)}") from error
 
 
@@ -230,7 +230,7 @@ def open_table(path: Path) -> CsvTable | ParquetTable:
     if head == b"PAR1" or path.suffix.lower() in (".parquet", ".pq"):
         try:
             parquet = pa.parquet.ParquetFile(path)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:  # a name that is no UTF-8 is a ValueError
             raise UserError(f"{path} is not a readable Parquet file: {_line(error)}") from error
         check_parquet(parquet.metadata.num_rows, len(parquet.schema_arrow.names), path.stat().st_size, str(path))
         return ParquetTable(path, list(parquet.schema_arrow.names), parquet)
