@@ -9,6 +9,7 @@ is a method ``as_foreign(form) -> (tensors, facts)``.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
