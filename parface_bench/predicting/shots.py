@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 
 from parface_bench.data.images.archive import PICTURES
-from parface_bench.data.images.reading import decode_image
+from parface_bench.data.images.reading import decode_reduced
 from parface_bench.limits import read_file
 from parface_bench.registry.errors import UserError
 
 # our one sentence about a bad video replaces FFmpeg's lines
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+LARGE = 40_000_000  # pixels beyond which a JPEG is decoded at a half, a quarter or an eighth of its side
 UNREADABLE = 1000  # frames one after the other that cannot be decoded, after which a video has ended
 VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 # EXIF orientation -> quarter turns (counter-clockwise) and then a mirroring that make the picture upright
@@ -51,6 +52,7 @@ class Shot:
         orientation: EXIF's number; stored pixels are given back by :meth:`stored`.
         frame: number in the video, from 0; -1 for photographs.
         seconds: its time in the video.
+        scale: stored pixels, in x and y, that a pixel of the decoded picture stands for (large JPEGs are reduced).
     """
 
     name: str
@@ -60,6 +62,7 @@ class Shot:
     orientation: int = 1
     frame: int = -1
     seconds: float = 0.0
+    scale: tuple[float, float] = (1.0, 1.0)
 
     def stored(self, points: np.ndarray) -> np.ndarray:
         """Points [..., 2|3] of the upright picture in pixels of the stored one."""
@@ -73,6 +76,9 @@ class Shot:
             x, y = out[..., 0].copy(), out[..., 1].copy()
             out[..., 0], out[..., 1] = height - 1 - y, x
             height, width = width, height
+        if self.scale != (1.0, 1.0):
+            out[..., :2] = (out[..., :2] + 0.5) * self.scale - 0.5
+            out[..., 2:] *= float(np.sqrt(np.prod(self.scale)))
         return out
 
 
@@ -153,7 +159,7 @@ def shots(source: Source) -> Iterator[Shot]:
         return
     try:
         data = read_file(source.path)
-        stored = decode_image(data, str(source.path))
+        stored, scale = decode_reduced(data, str(source.path), LARGE)
     except (UserError, OSError) as error:
         yield Shot(source.name, source, None, plain(str(error)))
         return
@@ -161,7 +167,7 @@ def shots(source: Source) -> Iterator[Shot]:
     turns, mirror = _UPRIGHT.get(orientation, (0, False))
     upright = np.rot90(stored, turns)
     upright = np.ascontiguousarray(upright[:, ::-1] if mirror else upright)
-    yield Shot(source.name, source, upright, orientation=orientation)
+    yield Shot(source.name, source, upright, orientation=orientation, scale=scale)
 
 
 def _frames(source: Source) -> Iterator[Shot]:
