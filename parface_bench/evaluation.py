@@ -108,7 +108,8 @@ def score_tables(
     Args:
         pred: CSV or Parquet, see :mod:`parface_bench.data.tables`.
         gt: the same with the true landmarks; or
-        dataset: name of a data set, with its ``split`` (default: its test splits) and ``data_root``.
+        dataset: name of a data set, or ``DATASET:SPLIT``, with its ``split`` (default: its test splits) and
+            ``data_root``.
         protocol: name, file or object; default that of the data set.
         base: what the table of true landmarks, or the data set's, calls the first pixel (0 or 1).
         pred_base: the same of the predictions; those of ``pfbench`` are 0-based.
@@ -198,8 +199,9 @@ def _dataset(
 ) -> tuple[pd.DataFrame, Protocol]:
     from parface_bench.data.index import fingerprint, join
     from parface_bench.data.source import load_index
-    from parface_bench.registry import DATASETS
+    from parface_bench.registry import DATASETS, data_and_split
 
+    name, split = data_and_split(name, split)
     spec = DATASETS.spec(name)
     splits = [split] if split else list(spec.test_splits)
     frames = [load_index(name, s, root=root, **({"base": base} if base else {})) for s in splits]

@@ -16,6 +16,7 @@ from parface_bench.registry.specs import (
     MetricSpec,
     NormSpec,
     Spec,
+    data_and_split,
 )
 
 DATASETS: Kind[DatasetSpec] = catalogue["dataset"]
@@ -55,6 +56,7 @@ __all__ = [
     "WorkError",
     "backbone",
     "catalogue",
+    "data_and_split",
     "dataset",
     "hookimpl",
     "loss",

@@ -71,6 +71,20 @@ class Spec:
         )
 
 
+def data_and_split(name: str, split: str | None = None) -> tuple[str, str | None]:
+    """``DATASET`` or ``DATASET:SPLIT`` as its parts; ``split`` is one that was given beside it.
+
+    Raises:
+        UserError: two different splits were given.
+    """
+    dataset, colon, own = name.partition(":")
+    if colon and not own:
+        raise UserError(f"{name!r}: name a split after the colon, or leave the colon out")
+    if own and split and own != split:
+        raise UserError(f"--dataset {name} names the split {own!r}, --split {split!r}: give one of them")
+    return dataset, own or split
+
+
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec(Spec):
     """A data set: the target is a function ``(root: Path, split: str) -> pandas.DataFrame`` (the index table).
@@ -90,6 +104,8 @@ class DatasetSpec(Spec):
         make_root: ``"module:attr"`` of a function ``(**options) -> Path`` that makes the data where no root is set.
         images_shareable: its licence lets images stand in a report that is passed on.
         config_key: the set's name in the original code's ``local_config.ini``, where it differs from ``name``.
+        pairs: a 0/1 tag that is true of the face of each pair (column ``pair``) with which the other one is compared.
+        formerly: other name -> fingerprints of data of this set that results were recorded on under that name.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -109,6 +125,8 @@ class DatasetSpec(Spec):
     make_root: Any = None
     images_shareable: bool = False
     config_key: str = ""
+    pairs: str = ""
+    formerly: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

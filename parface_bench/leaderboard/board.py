@@ -26,13 +26,22 @@ def group_of(document: Mapping[str, Any]) -> Group:
         crop = document["config"].get("recipe", {}).get("crop")
     mode = (crop or {}).get("mode", "auto")
     return Group(
-        document["dataset"],
+        scored_data(document),
         document["protocol"],
         str(document["protocol_version"]),
         document["data_fingerprint"],
         tuple(document.get("unmapped") or ()),
         "" if mode in ("auto", _crop_of(document)) else mode,
     )
+
+
+def scored_data(document: Mapping[str, Any]) -> str:
+    """``DATASET``, or ``DATASET:SPLIT`` where that was scored instead of the data set's test splits."""
+    name, splits = document["dataset"], document.get("split") or []
+    splits = [splits] if isinstance(splits, str) else list(splits)
+    if not splits or name not in DATASETS or set(splits) == set(DATASETS.spec(name).test_splits):
+        return str(name)
+    return f"{name}:{'+'.join(splits)}"
 
 
 def _crop_of(document: Mapping[str, Any]) -> str:
@@ -61,7 +70,7 @@ def build_tables(results: Iterable[Result], selection: Selection, extra: Sequenc
     _check_names([r.document for r in results], selection)
     groups: dict[Group, list[Result]] = {}
     for result in results:
-        if selection.takes(result.document["dataset"], result.document["protocol"]):
+        if selection.takes(scored_data(result.document), result.document["protocol"]):
             groups.setdefault(group_of(result.document), []).append(result)
     # newest protocol version, most faces, all landmarks first, so that the main table of a data set is on top
     order = sorted(
@@ -198,7 +207,7 @@ def _check_names(documents: Sequence[Mapping[str, Any]], selection: Selection) -
     subsets = {subset for d in documents for subset in d["subsets"]}
     metrics = {metric for d in documents for row in d["subsets"].values() for metric in row} - {"n"}
     for kind, wanted, known in (
-        ("data set", [selection.dataset], {d["dataset"] for d in documents}),
+        ("data set", [selection.dataset], {n for d in documents for n in (d["dataset"], scored_data(d))}),
         ("protocol", [selection.protocol], {d["protocol"] for d in documents}),
         ("subset", selection.subsets, subsets),
         ("metric", selection.metrics, metrics),

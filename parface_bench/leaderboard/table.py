@@ -125,7 +125,7 @@ class Selection:
     """What to show.
 
     Attributes:
-        dataset, protocol: these only.
+        dataset, protocol: these only; ``DATASET:SPLIT`` for what was scored on another than the test splits.
         subsets: all metrics of these; by default all metrics of ``full`` and the main metric of the others.
         metrics: these only.
         cost: add cost columns.
@@ -138,5 +138,6 @@ class Selection:
     cost: bool = False
 
     def takes(self, dataset: str, protocol: str) -> bool:
-        """Whether a table of this data set and protocol is wanted."""
-        return self.dataset in (None, dataset) and self.protocol in (None, protocol)
+        """Whether a table of this data set (``DATASET``, or ``DATASET:SPLIT``) and protocol is wanted."""
+        data = (None, dataset, dataset.partition(":")[0])
+        return self.dataset in data and self.protocol in (None, protocol)

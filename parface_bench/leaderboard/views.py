@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from parface_bench.atomic import write_atomic
-from parface_bench.leaderboard.board import build_tables
+from parface_bench.leaderboard.board import build_tables, scored_data
 from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.render import FORMATS, render
 from parface_bench.leaderboard.table import Selection, Table
@@ -79,7 +79,7 @@ def tables_of(
     extra = _plugin_columns()
     results = contents.results
     if reported:  # a name may be known to the reported numbers alone
-        results = [r for r in results if selection.takes(r.document["dataset"], r.document["protocol"])]
+        results = [r for r in results if selection.takes(scored_data(r.document), r.document["protocol"])]
     tables = build_tables(results, selection, extra) if results else []
     if reported:
         from parface_bench.leaderboard.reported import add_reported, load_reported

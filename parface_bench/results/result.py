@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from parface_bench.registry import UserError, WorkError
 from parface_bench.results.record import ERRORS, FACES, MEASURES, RESULT, SCHEMA_VERSION, validate
+from parface_bench.results.renamed import under_todays_name
 from parface_bench.results.worst import Worst
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ class Result:
     """One run's result.
 
     Attributes:
-        document: what ``result.json`` holds, see ``result.schema.json``.
+        document: what ``result.json`` holds, see ``result.schema.json``; a data set that was renamed since under
+            its name of today (:mod:`parface_bench.results.renamed`).
         folder: folder that it lies in.
     """
 
@@ -126,7 +128,7 @@ def load_result(path: str | Path) -> Result:
         validate(document)
     except WorkError as error:
         raise UserError(f"{file}: {error}") from None
-    return Result(document, file.parent)
+    return Result(under_todays_name(document), file.parent)
 
 
 def _integer(token: str) -> int:

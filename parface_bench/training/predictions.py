@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from parface_bench.clinical.paired import add_pairs
 from parface_bench.data.batches.loader import FaceLoader
 from parface_bench.data.index import stack
 from parface_bench.evaluation import score_index
@@ -110,7 +111,7 @@ def score_faces(
     """Score predictions for an index table.
 
     Faces that the method has not found (NaN) are excluded and named; landmarks that its schema has not, for which it
-    has NaN in every face, are left out of the truth and named.
+    has NaN in every face, are left out of the truth and named. Data that declare pairs get their effects as well.
 
     Args:
         frame: index table.
@@ -153,6 +154,7 @@ def score_faces(
         document.setdefault("warnings", []).append(
             f"{int(unmapped.sum())} landmarks that the method's own schema has not are left out of its scores"
         )
+    add_pairs(document, evaluation.errors, part)
     return evaluation
 
 

@@ -35,6 +35,7 @@ TWIN = {
     "schema": "ibug68",
     "dims": 3,
     "splits": ("train", "val", "test", "paired"),
+    "pairs": "healthy",
     "protocol": "parface",
     "subsets": SUBSETS,
     "citation": "parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
@@ -74,6 +75,7 @@ def palsy_twin(
     make_root=make_root_v1,
     summary="The twin's first version, with milder palsies: for results that were recorded on it",
     counts={"train": 4000, "val": 500, "test": 1000, "paired": 500},
+    formerly={"palsy-twin": ("af10f5a3ed22bbae",)},
     **TWIN,
 )
 def palsy_twin_v1(

@@ -116,7 +116,7 @@ def draw_expression(
     name = name or drawn
     effort = rng.uniform(0.55, 1.05)
     if full and rng.random() < full:
-        effort = 0.95 + 0.4 * (effort - 0.55)
+        effort = 0.9 + 0.4 * (effort - 0.55)
     sides: Sides = {}
     for unit, weight in EXPRESSIONS[name].items():
         level = weight * (effort if unit != "eyeBlink" else min(1.0, effort + 0.3))

@@ -18,34 +18,33 @@ SPANS = {
     "mouth": (0.08, 0.92),
 }
 LOST: Regions = {name: (*SPANS[name], units) for name, (_, _, units) in REGIONS.items()}
-PASSIVE = 0.34  # of full closure: the upper lid sinks on attempted closure though its closing muscle is dead
+PASSIVE = 0.44  # of full closure: the upper lid sinks on attempted closure though its closing muscle is dead
 TIGHT = 0.3  # by how much of the gap that is left the hardest squeeze narrows it
 BELL = (30.0, 8.0)  # degrees up and outward that the eyeball rolls behind a lid that does not close
 
 # The affected side at rest, at severity 1: groups that vary together from person to person.
 REST: dict[str, dict[str, float]] = {  # face units
     "brow": {"browInnerUp": -0.45, "browOuterUp": -0.55},
-    "eye": {"eyeWide": 0.20, "eyeSquint": -0.25, "cheekSquint": -0.25},
+    "eye": {"eyeWide": 0.16, "eyeSquint": -0.25, "cheekSquint": -0.25},
     "cheek": {"noseSneer": -0.4, "mouthUpperUp": -0.3, "mouthDimple": -0.25},
     "corner": {"mouthFrown": 0.22},
     "lips": {"mouthLowerDown": 0.38},
 }
 REST_TARGETS: dict[str, dict[str, float]] = {  # shape targets
-    "brow": {"eyebrows/eyebrows-trans-down-{side}": 0.80},
+    "brow": {"eyebrows/eyebrows-trans-down-{side}": 0.68},
     "cheek": {"cheek/{s}-cheek-trans-down": 0.4},
     "corner": {"mouth/mouth-angles-down-{side}": 0.25},
 }
 REST_SIGNS: dict[str, dict[str, float]] = {  # fields of ``signs``
-    "brow": {"brow-tail": 0.8, "hood": 1.0},
+    "brow": {"brow-tail": 0.7, "hood": 0.6},
     "eye": {"lid-sag": 0.8},
     "cheek": {"cheek-sag": 0.6},
     "lips": {"lip-evert": 0.9},
 }
 GROUPS = tuple(REST)
 REST_EXPONENT = 1.25  # II to IV are nearly symmetric at rest, V and VI are not
-REST_PULL, EFFORT_PULL = 0.28, 0.52  # mouth and philtrum toward the healthy side
+REST_PULL, EFFORT_PULL = 0.28, 0.50  # mouth and philtrum toward the healthy side
 NOSE_REST, NOSE_EFFORT = 0.35, 0.60  # the nose's tip and base, likewise
-OVERACTION = 0.10  # the healthy half of the mouth meets no opponent: so much more movement at severity 1
 
 CONTRACTURE = {
     "eyeSquint": 0.50,
@@ -131,7 +130,7 @@ def draw(rng: np.random.Generator, healthy: float = 0.3, synkinetic: float = 0.2
     """
     kind_at, side_at, grade_at, within, rare, second = rng.random(6)
     variation = tuple(float(v) for v in np.clip(1 + 0.12 * rng.normal(size=len(LOST)), 0.75, 1.3))
-    signs = tuple(float(v) for v in np.clip(1 + 0.25 * rng.normal(size=len(GROUPS)), 0.5, 1.5))
+    signs = tuple(float(v) for v in np.clip(1 + 0.2 * rng.normal(size=len(GROUPS)), 0.6, 1.25))
     if kind_at < healthy:
         return Palsy()
     kind = "synkinetic" if kind_at < healthy + synkinetic else "flaccid"
@@ -157,11 +156,6 @@ def apply(palsy: Palsy, intended: Sides) -> Movement:
         toward = 1.0 if side == RIGHT else -1.0
         pulled, nose_pulled = _one_side(out, palsy, severity, side, intended)
         pull, nose = pull + toward * pulled, nose + toward * nose_pulled
-        healthy = 1 - side
-        if palsy.on(healthy) == 0:
-            for unit in MOUTH_EFFORT:
-                if unit in out.sides:
-                    out.sides[unit][healthy] *= 1 + OVERACTION * severity
     if pull or nose:
         out.sides["mouthShift"] = [pull, pull]
         out.add_sign("nose-pull-left" if nose > 0 else "nose-pull-right", abs(nose))

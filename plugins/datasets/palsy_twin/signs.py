@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from parface_bench.plugins.datasets.palsy_twin.asset import EYE, SKIN, SOCKET, Head, load_head
+from parface_bench.plugins.datasets.palsy_twin.asset import EYE, SKIN, SOCKET, TEETH, Head, load_head
 from parface_bench.plugins.datasets.palsy_twin.expression import LEFT
 
 Points = NDArray[np.float64]
@@ -50,6 +50,7 @@ FIELDS: dict[str, tuple[Bump, ...]] = {
         Bump((0.34, 5.80), (0.025, 0.30), (0.015, 0.0, 0.045), (5.2, 6.25)),
     ),
 }
+TEETH_BACK = 0.10  # dm, at a pull of 1
 FADE = 0.03  # dm: width of the fading at ``between``
 
 
@@ -111,6 +112,11 @@ def roll_eye(points: Points, side: int, up: float, outward: float) -> None:
     matrix = turn @ nod
     arm = points[ball] - middle
     points[ball] = middle + np.stack([(arm * matrix[k]).sum(axis=1) for k in range(3)], axis=1)
+
+
+def keep_teeth_in(points: Points, pull: float) -> None:
+    """Set the teeth back, in place, as far as the lips are dragged over them sideways, lest they come through."""
+    points[load_head().part_vertices[TEETH], 2] -= TEETH_BACK * abs(pull)
 
 
 def open_ball(openness: Points, bell: list[float]) -> None:

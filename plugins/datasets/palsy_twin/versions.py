@@ -44,7 +44,7 @@ def _expression_v2(rng: np.random.Generator) -> tuple[str, Sides]:
 
 
 V1 = Version("v1", 7, draw_expression, draw_palsy, _movement_v1)
-V2 = Version("v2", 8, _expression_v2, palsy_v2.draw, palsy_v2.apply)
+V2 = Version("v2", 9, _expression_v2, palsy_v2.draw, palsy_v2.apply)
 VERSIONS = {version.name: version for version in (V1, V2)}
 LATEST = V2
 
@@ -54,6 +54,8 @@ def moved(head: Head, still: NDArray[np.float64], movement: Movement) -> NDArray
 
     def shape(points: NDArray[np.float64]) -> None:
         signs.deform(points, movement.signs)
+        if movement.signs:
+            signs.keep_teeth_in(points, movement.sides.get("mouthShift", [0.0])[0])
         for side, amount in enumerate(movement.bell):
             if amount:
                 up, outward = palsy_v2.BELL
