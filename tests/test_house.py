@@ -39,6 +39,7 @@ FLOORS = {
     "parface_bench.methods": 8,
     "parface_bench.training": 9,
     "parface_bench.runs": 10,
+    "parface_bench.exporting": 11,
     RUN: 11,
     "parface_bench.api": 12,
     "parface_bench.bench": 13,

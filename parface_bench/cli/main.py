@@ -34,6 +34,7 @@ COMMANDS = (
     "new",
     "data",
     "import_checkpoint",
+    "export",
     "cost",
     "doctor",
 )

@@ -104,6 +104,8 @@ def run(given: Sequence[str], wish: Wish) -> Outcome:
     predictor = Predictor(model, face_detector(wish.detector, **wish.of("detector")), wish.faces)
     outcome = Outcome(landmarks=len(predictor.schema), schema=predictor.schema.name, model=wish.model)
     progress = Progress()
+    for note in model.notes:
+        progress.say(note)
     journal = Journal(wish.out, _settings(wish, predictor))
     found = {source: faces for source in sources if (faces := journal.known(source)) is not None}
     if found:

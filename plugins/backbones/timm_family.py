@@ -24,6 +24,7 @@ SHAPING = frozenset({
     "patch_drop_rate", "patch_size", "pool_type", "pos_drop_rate", "proj_drop_rate", "qk_norm", "qkv_bias",
     "reg_tokens", "se_ratio", "stem_size", "stem_stride", "stem_type", "stem_width", "strict_img_size", "width",
     "widths", "window_size", "zero_init_last",
+    "stage1", "stage2", "stage3", "stage4",
 })  # fmt: skip
 
 
