@@ -1,6 +1,6 @@
 """Asymmetry of the twin's landmarks by grade, and what palsy alone does to a detector (dlib), from the paired split.
 
-    python benchmarks/twin_asymmetry.py [--faces 1000] [--pairs 250] [--no-dlib]
+    python benchmarks/twin_asymmetry.py [--dataset palsy-twin] [--faces 1000] [--pairs 1000] [--no-dlib]
 
 Asymmetry is the mean distance of the true 3D landmarks to their mirrored selves after a rigid fit, in percent of the
 outer-eye distance; it does not depend on pose. The second table compares dlib's error on a face with palsy and on the
@@ -39,50 +39,53 @@ def interval(values: np.ndarray, resamples: int = 2000) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def by_grade(faces: int) -> pd.DataFrame:
+def by_grade(dataset: str, faces: int) -> pd.DataFrame:
     """Mean asymmetry per grade and kind of the test split."""
-    frame = load_index("palsy-twin", "test", test=faces)
+    frame = load_index(dataset, "test", test=faces)
     frame["asymmetry"] = [asymmetry(m) for m in stack(frame)]
     table = frame.pivot_table(index="palsy_grade", columns="palsy_kind", values="asymmetry", aggfunc=["mean", "size"])
     return table.reindex(list(GRADES))
 
 
-def paired_difference(pairs: int) -> pd.DataFrame:
+def paired_difference(dataset: str, pairs: int, clean: bool) -> pd.DataFrame:
     """dlib's error with palsy minus without, same picture otherwise, up to 30 degrees and nothing before the face."""
     from twin_agreement import measure
 
-    frame = load_index("palsy-twin", "paired", paired=2 * pairs)
-    near = (frame[["yaw", "pitch", "roll"]].abs().max(axis=1) <= 30) & ~frame["occluded"]
+    frame = load_index(dataset, "paired", paired=2 * pairs)
+    near = frame[["yaw", "pitch", "roll"]].abs().max(axis=1) <= 30
+    near &= frame["clean"] if clean else ~frame["occluded"]
     kept = frame[near].reset_index(drop=True)
     kept.attrs = frame.attrs
     found = measure(kept, find=False)
-    error = found[[f"e{k}" for k in range(17, 68)]].mean(axis=1).to_numpy()
-    difference, grade = error[1::2] - error[::2], kept["palsy_grade"].to_numpy()[1::2]
-    rows = {}
-    for name in GRADES[1:]:
-        values = difference[grade == name]
-        if len(values) > 1:
-            low, high = interval(values)
-            rows[name] = {
-                "pairs": len(values),
-                "without": error[::2][grade == name].mean(),
-                "with - without": values.mean(),
-            }
-            rows[name] |= {"low": low, "high": high}
+    grade, kind = (kept[tag].to_numpy()[1::2] for tag in ("palsy_grade", "palsy_kind"))
+    groups = {"all": grade != ""} | {name: grade == name for name in GRADES[1:]}
+    groups |= {"V and VI": np.isin(grade, ["V", "VI"])} | {name: kind == name for name in ("flaccid", "synkinetic")}
+    rows: dict[str, dict[str, float]] = {name: {"pairs": int(mask.sum())} for name, mask in groups.items()}
+    for title, points in (("all", range(68)), ("no jaw", range(17, 68))):
+        error = found[[f"e{k}" for k in points]].mean(axis=1).to_numpy()
+        for name, mask in groups.items():
+            values, without = (error[1::2] - error[::2])[mask], error[::2][mask].mean()
+            if len(values) > 1:
+                low, high = interval(values)
+                found_here = {"without": without, "more": values.mean(), "low": low, "high": high}
+                found_here["more %"] = 100 * values.mean() / without
+                rows[name] |= {f"{title}: {key}": value for key, value in found_here.items()}
     return pd.DataFrame(rows).T
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", default="palsy-twin", help="or palsy-twin-v1")
     parser.add_argument("--faces", type=int, default=1000)
-    parser.add_argument("--pairs", type=int, default=250)
+    parser.add_argument("--pairs", type=int, default=1000)
+    parser.add_argument("--clean", action="store_true", help="only fair photographs in good light")
     parser.add_argument("--no-dlib", action="store_true")
     args = parser.parse_args()
     print("mean asymmetry, % of the outer-eye distance")
-    print(by_grade(args.faces).round(2).to_string())
+    print(by_grade(args.dataset, args.faces).round(2).to_string())
     if not args.no_dlib:
-        print("dlib without jaw, % of the outer-eye distance, paired faces")
-        print(paired_difference(args.pairs).round(2).to_string())
+        print("dlib, % of the outer-eye distance, faces with palsy and the same without; more: with minus without")
+        print(paired_difference(args.dataset, args.pairs, args.clean).round(2).to_string())
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ def run(
     *,
     profile: str | None = None,
     data_root: str | Path | None = None,
+    name: str | None = None,
+    base: int | None = None,
     protocol: str | Path | None = None,
     split: str | None = None,
     seed: int = 0,
@@ -52,8 +54,8 @@ def run(
     Args:
         method: registered name, or ``METHOD+VARIANT``; with ``train=False`` also a checkpoint or a run's folder.
         dataset: registered name.
-        profile, data_root, protocol, split, seed, device, labels, stages, from_checkpoint, out, resume, limit,
-            overrides, confidence, metrics, record, store, train, plugins, recipe: see
+        profile, data_root, name, base, protocol, split, seed, device, labels, stages, from_checkpoint, out, resume,
+            limit, overrides, confidence, metrics, record, store, train, plugins, recipe: see
             :class:`parface_bench.runs.options.RunOptions`.
 
     Returns:

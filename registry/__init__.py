@@ -2,7 +2,7 @@
 
 from parface_bench.registry.catalogue import Catalogue, catalogue
 from parface_bench.registry.declare import backbone, dataset, loss, measure, method, metric, norm
-from parface_bench.registry.errors import NameClash, PfError, PluginWarning, UserError, WorkError, nearest
+from parface_bench.registry.errors import NameClash, PfError, PluginWarning, UserError, WorkError, check_known, nearest
 from parface_bench.registry.hookspecs import hookimpl
 from parface_bench.registry.kind import Kind
 from parface_bench.registry.specs import (
@@ -56,6 +56,7 @@ __all__ = [
     "WorkError",
     "backbone",
     "catalogue",
+    "check_known",
     "data_and_split",
     "dataset",
     "hookimpl",

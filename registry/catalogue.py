@@ -89,6 +89,11 @@ class Catalogue:
         self._look_around()
         return self._table()[kind]
 
+    def known(self, kind: str) -> dict[str, Any]:
+        """As :meth:`specs`, but without that look, which costs a millisecond."""
+        self.discover()
+        return self._table()[kind]
+
     def add(self, spec: Spec) -> None:
         """Take a plugin in; what the same owner added under this name before is replaced.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 class PfError(Exception):
@@ -38,3 +38,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return f"; did you mean {close[0]!r}?"
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
     return f"; known: {shown or 'none'}"
+
+
+def check_known(given: Iterable[str], known: Collection[str], what: str, tail: str = "") -> None:
+    """Refuse a name that is not among the known ones, and name the nearest.
+
+    Args:
+        given: the names to look at.
+        known: what they may be.
+        what, tail: the sentence about the name: ``crop setting`` NAME ``does not exist``.
+
+    Raises:
+        UserError: the first name that is not known.
+    """
+    for name in given:
+        if name not in known:
+            raise UserError(f"{what} {name!r}{tail and f' {tail}'}{nearest(str(name), known)}")

@@ -36,6 +36,8 @@ def building_from_file(where: str) -> Iterator[None]:
     Raises:
         UserError: something tried to read elsewhere, to connect, to start a program or to unpickle an object.
     """
+    import mmengine.registry  # noqa: F401 - what everything is built with; its own import writes a cache of grammars
+
     _install_hook()
     token = _active.set(where)
     try:

@@ -102,6 +102,7 @@ class DatasetSpec(Spec):
             one, under whatever annotation; leaderboards mark methods that were trained on them.
         fallback: the data set that is used, with one line said, where no root of this one has been set.
         make_root: ``"module:attr"`` of a function ``(**options) -> Path`` that makes the data where no root is set.
+        generic: it reads anybody's files, so that a user may call the set by a name of their own (``--name``).
         images_shareable: its licence lets images stand in a report that is passed on.
         config_key: the set's name in the original code's ``local_config.ini``, where it differs from ``name``.
         pairs: a 0/1 tag that is true of the face of each pair (column ``pair``) with which the other one is compared.
@@ -123,6 +124,7 @@ class DatasetSpec(Spec):
     overlaps: Mapping[str, Sequence[str]] = field(default_factory=dict)
     fallback: str = ""
     make_root: Any = None
+    generic: bool = False
     images_shareable: bool = False
     config_key: str = ""
     pairs: str = ""

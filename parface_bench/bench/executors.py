@@ -11,7 +11,7 @@ from typing import Any
 from parface_bench.atomic import write_atomic
 from parface_bench.bench.cells import Cell
 from parface_bench.bench.work import run_cell
-from parface_bench.registry import UserError, nearest
+from parface_bench.registry import UserError, check_known
 
 EXECUTORS = ("here", "local", "slurm", "debug")
 MINUTES = 24 * 60
@@ -25,8 +25,7 @@ def check_executor(name: str) -> None:
     Raises:
         UserError: unknown executor, submitit is not installed, or there is no Slurm here.
     """
-    if name not in EXECUTORS:
-        raise UserError(f"unknown executor {name!r}{nearest(name, EXECUTORS)}")
+    check_known([name], EXECUTORS, "unknown executor")
     if name == "here":
         return
     try:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins, keyed
+from parface_bench.cli.options import Base, Json, OwnName, Plugins, keyed
 from parface_bench.cli.screen import emit, emit_document, say
 
 Name = Annotated[str, typer.Argument(metavar="DATASET", help="Registered name of the data set.")]
@@ -35,6 +35,8 @@ def check(
     data_root: Root = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Also write the report here.")] = None,
     pictures: Annotated[bool, typer.Option(help="Decode every picture.")] = True,
+    name: OwnName = None,
+    base: Base = None,
     setting: Settings = None,
     json_: Json = False,
     plugin: Plugins = None,
@@ -46,7 +48,7 @@ def check(
     from parface_bench.data.check import counted
     from parface_bench.registry import UserError
 
-    report = run_check(_source(dataset, data_root, setting), pictures=pictures)
+    report = run_check(_source(dataset, data_root, name, base, setting), pictures=pictures)
     text = json.dumps(report.document(), indent=2, ensure_ascii=False) if json_ else report.text()
     emit_document(text) if json_ else emit(text)
     if out is not None:
@@ -61,6 +63,8 @@ def stats(
     data_root: Root = None,
     split: Split = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Also write it here, as JSON.")] = None,
+    name: OwnName = None,
+    base: Base = None,
     setting: Settings = None,
     json_: Json = False,
     plugin: Plugins = None,
@@ -71,7 +75,7 @@ def stats(
     from parface_bench.data.check import statistics
     from parface_bench.data.faults import Absent
 
-    source = _source(dataset, data_root, setting)
+    source = _source(dataset, data_root, name, base, setting)
     found: dict[str, Any] = {"dataset": source.name, "root": str(source.root), "splits": {}}
     for name in [split] if split else source.spec.splits:
         try:
@@ -97,6 +101,8 @@ def preview(
     split: Split = None,
     number: Annotated[int, typer.Option("--number", "-n", min=1, max=600, help="How many faces.")] = 24,
     crop: Annotated[str, typer.Option("--crop", help="Crop mode whose square is drawn.")] = "lm_ground_truth",
+    name: OwnName = None,
+    base: Base = None,
     setting: Settings = None,
     plugin: Plugins = None,
 ) -> None:
@@ -105,7 +111,7 @@ def preview(
     from parface_bench.data.preview import sheet, write
 
     Crop(mode=crop)
-    source = _source(dataset, data_root, setting)
+    source = _source(dataset, data_root, name, base, setting)
     split, frame = _there(source, [split] if split else [*source.spec.test_splits, *source.spec.splits])
     file = out or Path(f"{source.name}-{split}.png")
     write(sheet(frame, number=number, mode=crop), file)
@@ -144,6 +150,8 @@ def prepare(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Write ParFace's CSV of boxes here instead of keeping it."),
     ] = None,
+    name: OwnName = None,
+    base: Base = None,
     setting: Settings = None,
     plugin: Plugins = None,
 ) -> None:
@@ -159,7 +167,7 @@ def prepare(
     if chosen not in known:
         what = f"{chosen!r} is no face detector" if chosen else "say which face detector with --detector"
         raise UserError(f"{what}{nearest(chosen, known)}")
-    source = _source(dataset, data_root, setting)
+    source = _source(dataset, data_root, name, base, setting)
     frames = []
     for name in [split] if split else source.spec.splits:
         try:
@@ -186,10 +194,11 @@ def _there(source: Any, splits: list[str]) -> tuple[str, Any]:
     return splits[-1], source.index(splits[-1])
 
 
-def _source(dataset: str, root: Path | None, setting: list[str] | None) -> Any:
+def _source(dataset: str, root: Path | None, name: str | None, base: int | None, setting: list[str] | None) -> Any:
     from parface_bench.data.source import open_source
 
-    return open_source(dataset, root, **keyed(setting))
+    options = {} if base is None else {"base": base}
+    return open_source(dataset, root, name or "", **{**options, **keyed(setting)})
 
 
 def _outline(found: dict[str, Any], depth: int = 0) -> list[str]:

@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
         subset: list[str] = typer.Option([], "--subset", help="All metrics of these subsets (repeatable)."),
         metric: list[str] = typer.Option([], "--metric", help="These metrics only (repeatable)."),
         cost: bool = typer.Option(False, "--cost", help="Add parameters, GFLOPs, times and memory."),
+        by: str = typer.Option("", "--by", metavar="labels", help="Error against the number of labelled faces."),
         plots: Path | None = typer.Option(None, "--plots", help="Draw error curves (CED) into this folder."),
         store: Path = typer.Option(Path("leaderboards"), "--store", help="Folder of recorded results."),
         add: list[Path] = typer.Option([], "--add", help="First record the result in this run folder (repeatable)."),
@@ -42,11 +43,11 @@ def register(app: typer.Typer) -> None:
         selection = Selection(dataset, protocol, subset, metric, cost)
         form = "json" if json else form
         with aside():
-            if form is None and out is None and plots is None and on_terminal():
+            if form is None and out is None and plots is None and not by and on_terminal():
                 tables = tables_of(store, selection, reported=reported, warn=say)
                 all_columns = everything or bool(subset or metric)
                 emit("", [table_grid(table, everything=all_columns) for table in tables])
                 return
-            text = show(store, selection, form=form or "md", out=out, reported=reported, plots=plots, warn=say)
+            text = show(store, selection, form=form or "md", out=out, reported=reported, plots=plots, by=by, warn=say)
         if out is None:
             emit_document(text)

@@ -26,6 +26,11 @@ Plugins = Annotated[
         "--plugin", metavar="FILE", help="Load a plugin from a Python file (repeatable).", callback=_load, is_eager=True
     ),
 ]
+# as in RunOptions, for commands that run nothing
+OwnName = Annotated[str | None, typer.Option("--name", help="What to call files of your own as a data set.")]
+Base = Annotated[
+    int | None, typer.Option("--base", help="What a table of your own calls the first pixel: 0 or 1.", min=0, max=1)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
 

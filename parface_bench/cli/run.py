@@ -39,7 +39,9 @@ def register(app: typer.Typer) -> None:
                 help="A checkpoint, a run's folder, or a method that needs no training.",
             ),
         ],
-        dataset: Annotated[str, typer.Option("--dataset", help="Data set to score on ('pfbench list dataset').")],
+        dataset: Annotated[
+            str, typer.Option("--dataset", help="DATASET[:SPLIT] to score on ('pfbench list dataset').")
+        ],
         plugin: Plugins = None,
         json: Json = False,
         **options: Any,
@@ -50,15 +52,16 @@ def register(app: typer.Typer) -> None:
 
 def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> None:
     """Run, and print the result in the first process of a distributed run; plugins have been loaded by their option."""
-    from parface_bench.registry import DATASETS, METHODS
+    from parface_bench.registry import DATASETS, METHODS, data_and_split
     from parface_bench.runs.options import RunOptions
 
     # a misspelt name is told before torch is imported
-    DATASETS.spec(dataset)
+    DATASETS.spec(data_and_split(dataset)[0])
     asked = RunOptions.of(method, dataset, **options)
     if asked.train:
         METHODS.spec(asked.base_method)
 
+    from parface_bench.clinical.paired import pair_grid, pair_table
     from parface_bench.leaderboard.grids import table_grid
     from parface_bench.leaderboard.render import render
     from parface_bench.registry.faults import aside
@@ -82,6 +85,10 @@ def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> Non
         emit_document(document)
     elif finished:
         plain, grids = subset_table(document), [subset_grid(document)]
+        pairs = pair_grid(document)
+        if pairs is not None:
+            plain += "\n\n" + pair_table(document)
+            grids.append(pairs)
         if asked.records and asked.store is not None:
             tables = _standing(document, asked.store)
             plain += "\n\n" + render(tables, "md")

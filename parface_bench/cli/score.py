@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.options import Base, Json, Plugins
 from parface_bench.cli.screen import emit, emit_document, say
 
 
@@ -38,6 +38,10 @@ def register(app: typer.Typer) -> None:
         out: Path | None = typer.Option(None, "--out", help="Write result.json and errors.parquet into this folder."),
         split: str | None = typer.Option(None, "--split", help="Split of the data set (default: its test splits)."),
         data_root: Path | None = typer.Option(None, "--data-root", help="Folder of the data set."),
+        base: Base = None,
+        pred_base: int = typer.Option(
+            0, "--pred-base", min=0, max=1, help="What the predictions call the first pixel; pfbench calls it 0."
+        ),
         metric: list[str] = typer.Option([], "--metric", metavar="NAME", help="Also compute this metric (repeatable)."),
         subset: list[str] = typer.Option([], "--subset", help="Report these subsets only (repeatable)."),
         intersections: bool = typer.Option(False, "--intersections", help="Add pair-wise intersections of subsets."),
@@ -70,6 +74,8 @@ def register(app: typer.Typer) -> None:
                 protocol=protocol,
                 split=split,
                 data_root=data_root,
+                base=base or 0,
+                pred_base=pred_base,
                 without_depth=without_depth,
                 exclude_missing=exclude_missing,
                 metrics=metric,

@@ -16,7 +16,7 @@ import numpy as np
 
 from parface_bench.clinical.anatomy import ANATOMY, Anatomy, Side, measurable
 from parface_bench.faces import Schema
-from parface_bench.registry import UserError, nearest
+from parface_bench.registry import UserError, check_known
 
 FRAMES = ("canthi", "lids", "given", "head")
 CLOSED = 2.0  # percent of the outer-eye distance: a lid opening below this counts as closed
@@ -90,8 +90,7 @@ def lay(points: np.ndarray, schema: Schema | str, frame: str = "canthi", eyes: n
     Raises:
         UserError: the layout cannot be measured, or the frame needs what the landmarks lack.
     """
-    if frame not in FRAMES:
-        raise UserError(f"unknown frame {frame!r}{nearest(frame, FRAMES)}")
+    check_known([frame], FRAMES, "unknown frame")
     points = np.asarray(points, dtype=np.float64)
     points, known = measurable(points, schema)
     base = points if eyes is None else measurable(np.asarray(eyes, dtype=np.float64), schema)[0]

@@ -13,7 +13,7 @@ import numpy as np
 
 from parface_bench.clinical.beside import FACES, MEASURES, PREDICTED, TRUE, face_table, measure_table
 from parface_bench.faces import Schema, get_schema, schemas_with
-from parface_bench.registry import DATASETS, UserError, nearest
+from parface_bench.registry import DATASETS, UserError, check_known, nearest
 from parface_bench.results.result import Result
 from parface_bench.results.worst import PREDICTIONS
 from parface_bench.scoring.protocol import load_protocol
@@ -157,8 +157,7 @@ class Scored:
             (a, b), (c, d) = self.measured(f"{stem}_right"), self.measured(f"{stem}_left")
             return a - c, b - d
         keys = [c.removeprefix(TRUE) for c in table if c.startswith(TRUE)]
-        if key not in keys:
-            raise UserError(f"no measure {key!r} was taken{nearest(key, keys)}")
+        check_known([key], keys, "no measure", "was taken")
         true, predicted = (table[who + key].to_numpy(dtype=np.float64) for who in (TRUE, PREDICTED))
         return true, predicted
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import traceback
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pandas as pd
@@ -20,7 +21,7 @@ from parface_bench.data.index import fingerprint, validate
 from parface_bench.data.own_layouts import beside, readopt
 from parface_bench.data.readers.sidecar import folders as sidecar_folders
 from parface_bench.data.roots import find_root, how_to_set
-from parface_bench.registry import DATASETS, DatasetSpec, PfError, UserError, nearest
+from parface_bench.registry import DATASETS, DatasetSpec, PfError, UserError, check_known
 
 OURS = "parface-bench"  # distribution whose data sets are ours to mend
 _said: set[str] = set()
@@ -67,8 +68,7 @@ class Source:
         asked = self.stands_for
         if asked is not None and split in asked.splits and split not in self.spec.splits:
             split = (self.spec.train_splits if split in asked.train_splits else self.spec.test_splits)[0]
-        if split not in self.spec.splits:
-            raise UserError(f"data set {self.name!r} has no split {split!r}{nearest(split, self.spec.splits)}")
+        check_known([split], self.spec.splits, f"data set {self.name!r} has no split")
         function = self.spec.load()
         options = self._sizes(function, split, limit)
         prefix = f"{self.name}-{split}-{cache.digest(str(self.root.resolve()))[:8]}"
@@ -155,23 +155,26 @@ class Source:
             )
 
 
-def open_source(name: str, root: str | Path | None = None, **options: Any) -> Source:
+def open_source(name: str, root: str | Path | None = None, own_name: str = "", **options: Any) -> Source:
     """Find a data set's files.
 
     Args:
         name: registered name of the data set.
         root: its folder, as ``--data-root`` gives it; None to look where docs/datasets.md says.
+        own_name: what the user calls files that a generic data set reads, as ``--name`` gives it.
         options: keywords for the data set's function.
 
     Raises:
         UserError: unknown name, no root set (the sentence says what to set and how to get the data), or none there.
     """
     spec = DATASETS.spec(name)
+    if own_name:
+        _check_name(own_name, spec)
     found = find_root(spec, root)
     if found is not None or spec.make_root is not None:
         _check_options(spec, options)
     if found is not None:
-        return Source(name, spec, found.path, found.said_by, options)
+        return Source(own_name or name, spec, found.path, found.said_by, options)
     if spec.make_root is not None:
         return Source(name, spec, Path(_target(spec.make_root)(**options)), "made by pfbench", options)
     if spec.fallback:
@@ -200,9 +203,8 @@ def load_index(name: str, split: str, root: str | Path | None = None, **options:
 def _check_options(spec: DatasetSpec, options: dict[str, Any]) -> None:
     known = dict(list(inspect.signature(spec.load()).parameters.items())[2:])
     for name, value in options.items():
-        if name not in known:
-            raise UserError(f"data set {spec.name!r} has no option {name!r}{nearest(name, known)}")
-        for kinds, what in (((int, float), "a number"), ((str,), "text")):
+        check_known([name], known, f"data set {spec.name!r} has no option")
+        for kinds, what in (((int, float), "a number"), ((str,), "text"), ((bool,), "true or false")):
             if type(known[name].default) in kinds and type(value) not in kinds:
                 raise UserError(f"data set {spec.name!r}: the option {name} must be {what}, found {value!r}")
 
@@ -215,6 +217,19 @@ def _points(schema: str) -> int:
     return len(get_schema(schema))
 
 
+def _check_name(own_name: str, spec: DatasetSpec) -> None:
+    if not spec.generic:
+        known = ", ".join(s.name for s in DATASETS if s.generic)
+        raise UserError(
+            f"--name {own_name}: data set {spec.name!r} has a name already; files of your own are read by {known}"
+        )
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,63}", own_name):
+        raise UserError(f"--name {own_name}: use letters, digits, '-', '_' and '+', starting with a letter or digit")
+    if own_name in DATASETS:
+        owner = DATASETS.spec(own_name).owner
+        raise UserError(f"--name {own_name}: a data set of this name is registered (from {owner}); choose another")
+
+
 def _layout_files(root: Path, options: dict[str, Any]) -> list[Path]:
     """Layout files that a table of one file depends on; those in a folder are among its files anyway."""
     found = [beside(root)] if root.is_file() else []
@@ -224,8 +239,7 @@ def _layout_files(root: Path, options: dict[str, Any]) -> list[Path]:
 def _target(target: Any) -> Any:
     if not isinstance(target, str):
         return target
-    module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute)
+    return resolve_name(target)
 
 
 def _code_state(function: Any) -> str:

@@ -34,7 +34,7 @@ class Graph(nn.Module):
     def __init__(self, method: TrainableMethod, flip: bool) -> None:
         super().__init__()
         self.method, self.flip = method, flip
-        self.register_buffer("mirror", torch.tensor(method.landmark_schema.flip), persistent=False)
+        self.register_buffer("mirror", torch.tensor(method.schema.flip), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """[B, 3, S, S], RGB in 0..255 -> landmarks [B, L, 2|3] in crop pixels and, if known, confidence [B, L]."""
@@ -95,7 +95,7 @@ def export_model(
         "bytes": len(data),
         "largest_difference_px": difference(method, out, flip),
         "inputs": f"images: float32 [batch, 3, {method.image_size}, {method.image_size}], RGB in 0..255",
-        "outputs": f"landmarks [batch, {len(method.landmark_schema)}, {method.dims}] in pixels of the crop",
+        "outputs": f"landmarks [batch, {len(method.schema)}, {method.dims}] in pixels of the crop",
         "out": str(out),
     }
 

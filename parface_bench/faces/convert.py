@@ -42,6 +42,16 @@ def _sources(a: Schema, b: Schema) -> list[np.ndarray] | None:
     known = _CONVERSIONS.get((a.name, b.name))
     if known is not None:
         return known
+    made = a.sources.get(b.name)
+    if made is None or made[0] is not b:
+        found = _declared(a, b)
+        if found is None:
+            return None
+        made = a.sources[b.name] = (b, found)
+    return made[1]
+
+
+def _declared(a: Schema, b: Schema) -> list[np.ndarray] | None:
     declared = a.layout.to.get(b.name)
     if declared is not None:
         if len(declared) != len(b) or not all(declared):

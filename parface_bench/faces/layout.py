@@ -10,6 +10,7 @@ from typing import Any
 
 from parface_bench.registry.errors import UserError, nearest
 
+MOST = 100_000  # landmarks; more are a slip, or a file that means to fill the memory
 _RUN = re.compile(r"\s*\d+(\s*-\s*\d+)?\s*(,\s*\d+(\s*-\s*\d+)?\s*)*,?\s*")
 
 
@@ -58,8 +59,8 @@ class Layout:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_@+-]*", self.name):
             raise UserError(f"layout name {self.name!r}: use letters, digits, '-', '_', '+' and '@' only")
-        if isinstance(self.points, bool) or not isinstance(self.points, int) or self.points < 1:
-            raise self._wrong(f"points is the number of landmarks, not {self.points!r}")
+        if isinstance(self.points, bool) or not isinstance(self.points, int) or not 0 < self.points < MOST:
+            raise self._wrong(f"points is the number of landmarks, 1 to {MOST - 1}, not {self.points!r}")
         self._set("names", self._names())
         self._set("flip", self._flip())
         self._set("right", None if self.right is None else self._landmarks(self.right, "right"))

@@ -44,6 +44,7 @@ class Schema:
         self.eyes = None if layout.eyes is None else (_frozen(layout.eyes[0]), _frozen(layout.eyes[1]))
         self.nose_tip: int | None = layout.nose_tip
         self.mouth_corners: tuple[int, int] | None = layout.mouth_corners
+        self.sources: dict[str, tuple[Schema, list[np.ndarray]]] = {}  # conversions made so far
 
     def __len__(self) -> int:
         return self.layout.points
@@ -96,6 +97,8 @@ def _sides(layout: Layout) -> list[str]:
 
 
 _made: dict[str, Schema] = {}
+_loaded: dict[str, tuple[LayoutSpec, Schema]] = {}
+_adopted: dict[str, Layout] = {}
 
 
 def schema_of(layout: Layout) -> Schema:
@@ -130,8 +133,12 @@ def get_schema(name: str | Schema | Layout) -> Schema:
         return schema_of(name)
     if name in HUB:
         return schema_of(HUB[name])
-    if name in LAYOUTS:
-        return schema_of(LAYOUTS.get(name))
+    spec = LAYOUTS.peek(name) or (LAYOUTS.spec(name) if name in LAYOUTS else None)
+    if spec is not None:
+        known = _loaded.get(name)
+        if known is None or known[0] is not spec:
+            known = _loaded[name] = (spec, schema_of(spec.load()))
+        return known[1]
     count = _UNNAMED.fullmatch(name)
     if count:
         return schema_of(Layout(name, int(count[1])))
@@ -139,8 +146,9 @@ def get_schema(name: str | Schema | Layout) -> Schema:
 
 
 def schemas_with(points: int) -> list[str]:
-    """Names of the layouts that have this many landmarks."""
-    counts = {name: layout.points for name, layout in HUB.items()} | {spec.name: spec.points for spec in LAYOUTS}
+    """Names of the layouts that have this many landmarks, without those that came with data or a checkpoint."""
+    counts = {name: layout.points for name, layout in HUB.items()}
+    counts |= {spec.name: spec.points for spec in LAYOUTS if spec.target is not _adopted.get(spec.name, LAYOUTS)}
     return [name for name, count in counts.items() if count == points]
 
 
@@ -161,5 +169,6 @@ def adopt(layout: Layout, owner: str) -> Schema:
         raise UserError(
             f"{owner}: the layout name {layout.name!r} stands for landmarks without a layout; choose another"
         )
+    _adopted[layout.name] = layout
     catalogue.add(LayoutSpec(name=layout.name, target=layout, points=layout.points, owner=owner))
     return schema_of(layout)

@@ -225,7 +225,7 @@ def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -
         documents = [newest]  # nothing is random here: a deviation of nought over seeds would look like certainty
     row = Row(
         method=newest["method"],
-        config=newest.get("profile") or "",
+        config=", ".join(filter(None, [newest.get("profile"), _few_labels(newest)])),
         n=newest["n"],
         excluded=len(newest["excluded"]),
         seeds=len(documents),
@@ -244,6 +244,11 @@ def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -
     for heading, function in extra:
         row.extra[heading] = _extra(heading, function, documents)
     return row
+
+
+def _few_labels(document: Mapping[str, Any]) -> str:
+    labels = document["config"].get("labels")
+    return "" if labels is None else f"{labels} labels"
 
 
 def _has_seen(document: Mapping[str, Any]) -> bool:

@@ -62,7 +62,7 @@ def plot_ced(results: Sequence[Result], subset: str, path: str | Path, *, limit:
     first = results[0].document
     title = f"{first['dataset']} · {first['protocol']} v{first['protocol_version']} · {subset}"
     figure = draw(curves, title, limit or threshold(r.document for r in results))
-    return _save(figure, Path(path))
+    return save_figure(figure, Path(path))
 
 
 def plot_tables(
@@ -79,7 +79,7 @@ def plot_tables(
             if figure is not None:
                 data = table.fingerprint[:8]
                 name = [table.dataset, table.protocol, f"v{table.protocol_version}", data, table.apart, subset]
-                made += _save(figure, folder / folder_name("-".join(filter(None, name))))
+                made += save_figure(figure, folder / folder_name("-".join(filter(None, name))))
     return made
 
 
@@ -185,7 +185,12 @@ def _nme(result: Result, subset: str) -> np.ndarray:
     return nme
 
 
-def _save(figure: Figure, path: Path) -> list[Path]:
+def save_figure(figure: Figure, path: Path) -> list[Path]:
+    """Write a figure as PNG and SVG; returns the two files.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
     stem = path.with_suffix("") if path.suffix in (".png", ".svg") else path
     png, svg = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
     try:

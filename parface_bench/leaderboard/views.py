@@ -11,7 +11,7 @@ from parface_bench.leaderboard.board import build_tables, scored_data
 from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.render import FORMATS, render
 from parface_bench.leaderboard.table import Selection, Table
-from parface_bench.registry import UserError, catalogue, nearest
+from parface_bench.registry import UserError, catalogue, check_known
 from parface_bench.results.record import record
 from parface_bench.results.result import load_result
 from parface_bench.results.store import read_store
@@ -27,6 +27,7 @@ def show(
     out: Path | None = None,
     reported: bool = False,
     plots: Path | None = None,
+    by: str = "",
     warn: Warn = lambda sentence: None,
 ) -> str:
     """What ``pfbench leaderboard`` prints.
@@ -38,6 +39,7 @@ def show(
         out: write there instead.
         reported: add published numbers.
         plots: draw error curves into this folder, and into the page where the format is html.
+        by: 'labels': the main metric against the number of labelled training faces, in table and plots.
         warn: takes a sentence for the user: what was left out, what was written.
 
     Returns:
@@ -46,23 +48,37 @@ def show(
     Raises:
         UserError: nothing is recorded, an unknown name, or a folder that cannot be written.
     """
-    if form not in FORMATS:
-        raise UserError(f"unknown format {form!r}{nearest(form, FORMATS)}")
+    check_known([form], FORMATS, "unknown format")
+    check_known([by] if by else [], ["labels"], "--by", "does not exist")
+    if by and reported:
+        raise UserError("--reported: papers do not say how their errors depend on the number of labels; leave it out")
     tables = tables_of(store, selection, reported=reported, warn=warn)
-    if plots is not None:
-        from parface_bench.leaderboard.plots import plot_tables
-
-        made = plot_tables(tables, plots, selection.subsets, warn)
-        warn(f"{len(made) // 2} plots in {plots}" if made else "no plots: no result has per-face errors")
-    if form == "html":
-        text = page_of(tables, selection.subsets, warn) if plots is not None else render_page(tables)
-    else:
-        text = render(tables, form)
+    text = (_by_labels if by else _board)(tables, selection.subsets, form, plots, warn)
     if out is None:
         return text
     write(text, out)
     warn(f"wrote {out}")
     return ""
+
+
+def _board(tables: Sequence[Table], subsets: Sequence[str], form: str, plots: Path | None, warn: Warn) -> str:
+    if plots is not None:
+        from parface_bench.leaderboard.plots import plot_tables
+
+        made = plot_tables(tables, plots, subsets, warn)
+        warn(f"{len(made) // 2} plots in {plots}" if made else "no plots: no result has per-face errors")
+    if form != "html":
+        return render(tables, form)
+    return page_of(tables, subsets, warn) if plots is not None else render_page(tables)
+
+
+def _by_labels(tables: Sequence[Table], subsets: Sequence[str], form: str, plots: Path | None, warn: Warn) -> str:
+    from parface_bench.leaderboard.labels import label_tables, render_labels, save_plots
+
+    curves = label_tables(tables, subsets)
+    if plots is not None:
+        warn(f"{len(save_plots(curves, plots)) // 2} plots in {plots}")
+    return render_labels(curves, form)
 
 
 def tables_of(

@@ -93,7 +93,7 @@ def _equip(
     if not isinstance(method, TrainableMethod):
         raise UserError(f"method {type(method).__name__} is declared trainable: derive it from TrainableMethod")
     mend(method)
-    method.landmark_schema = method.schema = schema
+    method.schema = schema
     method.image_size = int(recipe["image_size"])
     method.dims = dims
     method.flip_test = bool((recipe.get("predict") or {}).get("flip_test"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from parface_bench.atomic import write_atomic
+from parface_bench.faces import Layout, adopt, get_schema, schema_names, unnamed
 from parface_bench.methods import safetensors_file
 from parface_bench.methods.untrusted import check_archive, checked_content, no_larger_than
 from parface_bench.registry import METHODS, UserError, WorkError
@@ -97,7 +98,8 @@ def describe(method: TrainableMethod, name: str, recipe: Mapping[str, Any], **mo
         "format_version": FORMAT_VERSION,
         "method": name,
         "owner": METHODS.spec(name).owner,
-        "schema": method.landmark_schema.name,
+        "schema": method.schema.name,
+        "layout": method.schema.layout.facts(),
         "dims": method.dims,
         "image_size": method.image_size,
         "crop": method.crop.config(),
@@ -167,6 +169,7 @@ def method_of(
         raise UserError(f"checkpoint {path}: the method {content['method']!r} is not trained, so it has no checkpoint")
     METHODS.get(content["method"])  # imported now, so that a plugin which cannot be is not the file's fault
     importlib.import_module("mmengine.registry")  # reads a cache in the home folder: not the file's fault either
+    schema = _layout(content, str(path))
     asked = content["recipe"] if recipe is None else recipe
     asked = {key: asked[key] for key in ("method", "image_size", "crop", "predict") if key in asked}
     where = f"checkpoint {path}"
@@ -174,7 +177,7 @@ def method_of(
         with building_from_file(where), no_larger_than(content["state_dict"], where):
             method: Any = build_method(
                 content["method"],
-                content["schema"],
+                schema,
                 asked,
                 content["dims"],
                 crop=content["crop"] if crop is None else crop,
@@ -183,6 +186,28 @@ def method_of(
         raise UserError(str(error) if str(path) in str(error) else f"{where}: {error}") from error
     load_weights(method, content["state_dict"], str(path))
     return method.eval()
+
+
+def _layout(content: Mapping[str, Any], path: str) -> str:
+    """The name of a checkpoint's landmark layout, known from now on where it was not.
+
+    Raises:
+        UserError: another layout has its name here.
+    """
+    name = str(content["schema"])
+    if "layout" not in content:  # written by version 0.1
+        return name
+    where = f"checkpoint {path}"
+    layout = Layout.of({**content["layout"], "name": name}, where)
+    if name not in schema_names():
+        return name if layout.name == unnamed(layout.points) else adopt(layout, where).name
+    known = get_schema(name).layout
+    if (known.points, known.flip) != (layout.points, layout.flip):
+        raise UserError(
+            f"{where}: its landmark layout {name!r} is not the one of this name here; rename the one in the plugin or "
+            "beside the table"
+        )
+    return name
 
 
 def load_weights(method: TrainableMethod, state: Mapping[str, torch.Tensor], where: str) -> None:

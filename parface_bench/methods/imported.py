@@ -54,7 +54,7 @@ def import_foreign(source: str | Path, out: str | Path, schema: str = "") -> dic
             save_atomic(describe(method, spec.name, recipe, dataset="", trained_on=[], stage="", imported=origin), out)
             return {
                 "method": spec.name,
-                "schema": method.landmark_schema.name,
+                "schema": method.schema.name,
                 "dims": method.dims,
                 "image_size": method.image_size,
                 "parameters": sum(p.numel() for p in method.parameters()),

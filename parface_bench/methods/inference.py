@@ -57,7 +57,7 @@ class Found:
 class CropPredictor(Protocol):
     """What predicting needs of a trained method; see :class:`parface_bench.methods.trainable.TrainableMethod`."""
 
-    landmark_schema: Schema
+    schema: Schema
     dims: int
     crop: Crop
     flip_test: bool
@@ -90,7 +90,7 @@ def predict_photographs(
     if boxes is None:
         boxes = largest_faces(images)
         there = np.isfinite(boxes).all(axis=1)
-        points = np.full((len(images), len(method.landmark_schema), method.dims), np.nan)
+        points = np.full((len(images), len(method.schema), method.dims), np.nan)
         if there.any():
             seen = [image for image, known in zip(images, there, strict=True) if known]
             points[there] = predict_photographs(method, seen, boxes[there], batch_size)
@@ -114,7 +114,7 @@ def predict_photographs(
         out.append(restore(found.points, matrices))
         known += [found.confidence] if found.source == "own" and found.confidence is not None else []
     method.confidence = np.concatenate(known) if known else None
-    return np.concatenate(out) if out else np.zeros((0, len(method.landmark_schema), method.dims))
+    return np.concatenate(out) if out else np.zeros((0, len(method.schema), method.dims))
 
 
 def largest_faces(images: Sequence[np.ndarray]) -> np.ndarray:
@@ -159,7 +159,7 @@ def find_tensor(method: CropPredictor, crops: torch.Tensor, flip_test: bool = Fa
         found, sure = method.find(images)
         points, apart = found.double(), None
         if flip_test or confidence == "flip":
-            flip = torch.tensor(method.landmark_schema.flip)
+            flip = torch.tensor(method.schema.flip)
             other, other_sure = method.find(images.flip(-1))
             mirrored = other.double()
             mirrored[..., 0] = images.shape[-1] - 1 - mirrored[..., 0]

@@ -12,12 +12,14 @@ from typing import Any
 
 import yaml
 
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.errors import UserError, check_known, nearest
 
 # For every method; a file METHOD.PROFILE.yaml makes another profile of this method's own.
 PROFILES = ("quick", "full")
 # Replaced whole: their keys are the arguments of whoever is named in them.
 _WHOLE = {"optimizers", "schedule"}
+# Settings of version 0.1 and what they are called now.
+RENAMED = {"log.tensorboard": "log.backends: [tensorboard]"}
 _FREE = {"method", "dataset", "augment", "crop", "optimizers", "schedule", "settings"}
 
 
@@ -85,8 +87,7 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
     """
     base, variant = variant_of(method)
     known = profiles_of(base)
-    if profile not in known:
-        raise UserError(f"method {base!r} has no profile {profile!r}{nearest(profile, known)}")
+    check_known([profile], known, f"method {base!r} has no profile")
     root = configs()
     own = root / "profiles" / f"{profile}.yaml"
     recipe = read(own if own.is_file() else root / "profiles" / "base.yaml")
@@ -144,7 +145,9 @@ def check(recipe: Mapping[str, Any], base: Mapping[str, Any], where: str) -> Non
     """Refuse keys that ``base.yaml`` does not have, by name and with the nearest."""
     for key, value in recipe.items():
         if key not in base and not (where.endswith("train") and key in _STAGE_KEYS):
-            raise UserError(f"{where}: no setting {key!r}{nearest(str(key), base)}")
+            path = ".".join([*where.split(": ")[1:], str(key)])
+            hint = f"; it is now {RENAMED[path]}" if path in RENAMED else nearest(str(key), base)
+            raise UserError(f"{where}: no setting {key!r}{hint}")
         if isinstance(base.get(key), Mapping) and key not in _FREE:
             if not isinstance(value, Mapping):
                 raise UserError(f"{where}: {key} must hold settings, found {value!r}")
@@ -183,10 +186,10 @@ def put(recipe: dict[str, Any], pair: str) -> None:
         if last not in known and not free:
             raise UserError(f"--set {pair}: no setting {path!r}{_near(path, recipe)}")
         old = here.get(last)
-        if isinstance(old, dict) and not isinstance(value, dict):
+        if isinstance(old, dict) and not isinstance(value, dict) and not (value is None and free):
             inside = ", ".join(f"{path}.{k}" for k in old) or f"{path}.NAME"
             raise UserError(f"--set {pair}: {path} holds several settings: set {inside}")
-        if isinstance(old, str) and not isinstance(value, str):
+        if isinstance(old, str) and value is not None and not isinstance(value, str):
             value = text.strip()  # YAML 1.1 reads off, on, yes and no as truth values
         elif isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
@@ -221,6 +224,8 @@ def _position(entries: list[Any], key: str, pair: str) -> int:
 
 
 def _near(path: str, recipe: Mapping[str, Any]) -> str:
+    if path in RENAMED:
+        return f"; it is now {RENAMED[path]}"
     names = list(_paths(recipe))
     last = path.rsplit(".", 1)[-1]
     same_end = [n for n in names if n.rsplit(".", 1)[-1] == last]

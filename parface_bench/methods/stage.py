@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.errors import UserError, check_known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +82,7 @@ class Stage:
         """
         values = {**recipe["train"], **own}
         known = [f.name for f in fields(cls)]
-        for key in values:
-            if key not in known:
-                raise UserError(f"recipe: a stage has no setting {key!r}{nearest(key, known)}")
+        check_known(values, known, "recipe: a stage has no setting")
         for key in ("data", "trains", "drifts"):
             value = values.get(key) or ()
             values[key] = (value,) if isinstance(value, str) else tuple(value)

@@ -33,7 +33,7 @@ class TrainableMethod(Method, nn.Module):
         trained_on: data, ``DATASET:SPLIT`` or ``DATASET``, seen by published weights that the method itself loaded.
 
     Attributes set by the toolkit right after building (:func:`parface_bench.methods.build.build_method`):
-        schema, landmark_schema: the landmark layout given to ``__init__``.
+        schema: the landmark layout given to ``__init__``.
         image_size: side of the crop in pixels.
         dims: 3 where the data are 3D, else 2.
         flip_test: average with the landmarks found in the mirrored face, as the scoring of this method does.
@@ -45,7 +45,6 @@ class TrainableMethod(Method, nn.Module):
     flip_test: bool = False
     trained_on: tuple[str, ...] = ()
     schema: Schema
-    landmark_schema: Schema
     image_size: int
     crop: Crop
     depth_head: DepthHead | None
@@ -53,6 +52,11 @@ class TrainableMethod(Method, nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_module("depth_head", None)
+
+    @property
+    def landmark_schema(self) -> Schema:
+        """What methods of version 0.1 call :attr:`schema`."""
+        return self.schema
 
     def forward(self, images: Tensor) -> Any:
         """Run the network on crops, float [B, 3, S, S], RGB in 0..1."""

@@ -65,6 +65,8 @@ def checked_content(content: Mapping[str, Any], where: str) -> dict[str, Any]:
     seen = content.get("trained_on") or []
     if not isinstance(seen, (list, tuple)) or not all(isinstance(one, str) for one in seen):
         raise UserError(f"checkpoint {where}: damaged, its trained_on is no list of names")
+    if "layout" in content:
+        content = {**content, "layout": plain_values(content["layout"], f"checkpoint {where}: layout")}
     return {
         **content,
         "recipe": recipe,

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from parface_bench.data.images.reading import read_image
+from parface_bench.data.index import fingerprint, join
 from parface_bench.data.source import load_index
 from parface_bench.registry import DATASETS, UserError
 from parface_bench.results.result import Result
@@ -80,7 +81,8 @@ def gather(
         if not found[key]:
             gallery.notes.append(f"{result.document['method']}: no predictions are at hand, so none are drawn.")
     try:
-        index = _rows(document, ids, data_root) if shown or any(found.values()) else {}
+        # a set that is made on first use is not made for a page on which nothing could be drawn over its pictures
+        index = _rows(document, ids, data_root) if pictures or any(found.values()) else {}
     except UserError as error:
         index = {}
         gallery.notes.append(f"The data set is not at hand, so no faces are drawn: {error}")
@@ -119,8 +121,11 @@ def _may_leave(dataset: str) -> bool:
 def _rows(document: dict[str, Any], ids: Sequence[str], data_root: str | Path | None) -> dict[str, Any]:
     splits = document.get("split") or "test"
     wanted, rows = set(ids), {}
-    for split in [splits] if isinstance(splits, str) else splits:
-        frame = load_index(document["dataset"], split, data_root)
+    frames = [load_index(document["dataset"], s, data_root) for s in ([splits] if isinstance(splits, str) else splits)]
+    whole = document["config"].get("limit") is None  # a trial scored the first faces only
+    if whole and fingerprint(frames[0] if len(frames) == 1 else join(frames)) != document["data_fingerprint"]:
+        raise UserError(f"data set {document['dataset']!r} here is another than the one that was scored")
+    for frame in frames:
         for row in frame[frame["id"].isin(wanted)].itertuples(index=False):
             rows[str(row.id)] = (frame.attrs["root"], row)
     if not rows:

@@ -167,7 +167,8 @@ def _summary(names: Sequence[str], results: Sequence[Result], main: str) -> list
     known = [i for i, v in enumerate(values) if v.get("value") is not None]
     if not known:
         return ["No result has the main metric."]
-    best = min(known, key=lambda i: values[i]["value"])
+    unseen = [i for i in known if not results[i].document.get("contaminated")] or known
+    best = min(unseen, key=lambda i: values[i]["value"])
 
     def spoken(entry: dict[str, Any]) -> str:
         interval = entry.get("ci95")
@@ -175,7 +176,7 @@ def _summary(names: Sequence[str], results: Sequence[Result], main: str) -> list
         return f"{entry['value']:.2f} %{within}"
 
     document = results[best].document
-    lead = f"has the smallest {main}, " if len(known) > 1 else f"has an {main} of "
+    lead = f"has the smallest {main}, " if len(unseen) > 1 else f"has an {main} of "
     said = [f"On {document['n']} faces of {document['dataset']}, {names[best]} {lead}{spoken(values[best])}."]
     for i in known:
         if i == best:

@@ -17,7 +17,7 @@ from parface_bench.predicting.journal import Journal, state
 from parface_bench.predicting.predict import Face, Predictor, face_detector
 from parface_bench.predicting.shots import Source, find, length, shots
 from parface_bench.predicting.video import smooth, track
-from parface_bench.registry.errors import UserError, WorkError, nearest
+from parface_bench.registry.errors import UserError, WorkError, check_known
 from parface_bench.results.provenance import code_version
 from parface_bench.runs.folder import CHECKPOINT
 from parface_bench.runs.models import open_model
@@ -91,8 +91,7 @@ def run(given: Sequence[str], wish: Wish) -> Outcome:
         UserError: nothing fits an argument, or the model or detector cannot be used.
         WorkError: results cannot be written.
     """
-    if wish.form not in formats.FORMATS:
-        raise UserError(f"--format {wish.form!r} does not exist{nearest(wish.form, formats.FORMATS)}")
+    check_known([wish.form], formats.FORMATS, "--format", "does not exist")
     unknown = next((key for key in wish.options if not key.startswith(("method.", "detector."))), None)
     if unknown is not None:
         raise UserError(f"--set {unknown}: write method.{unknown}=... or detector.{unknown}=...")

@@ -62,7 +62,7 @@ class Predictor:
             batch_size: faces given to the method at a time.
         """
         self.method, self.detector, self._faces, self._batch = method, detector, faces, batch_size
-        self.schema: Schema = getattr(method, "landmark_schema", None) or get_schema(method.schema)
+        self.schema: Schema = get_schema(method.schema)
 
     def faces(self, shots: Iterable[Shot]) -> Iterator[tuple[Shot, list[Face]]]:
         """Each picture with its faces, at least one entry a picture."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from parface_bench.methods.recipe import variant_of
-from parface_bench.registry import METHODS, UserError, catalogue, nearest
+from parface_bench.registry import METHODS, UserError, catalogue, data_and_split, nearest
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RunOptions:
     Attributes:
         method: a registered name, or ``METHOD+VARIANT`` for a variant that has a recipe of its own; for ``train=False``
             also a checkpoint or a run's folder.
-        dataset: a registered name.
+        dataset: a registered name; :meth:`of` takes ``DATASET:SPLIT`` as well.
         train: False = predict and score only (``pfbench eval``).
         plugins: files to load plugins from first.
         recipe: a resolved recipe to take as it is, instead of composing one (``pfbench reproduce``).
@@ -50,6 +50,13 @@ class RunOptions:
         str | None, Option("--profile", "quick, full, or one of the method's own; default: full on a GPU, else quick.")
     ] = None
     data_root: Annotated[Path | None, Option("--data-root", "Folder of the data set.")] = None
+    name: Annotated[str | None, Option("--name", "What to call files of your own as a data set.", ("run", "eval"))] = (
+        None
+    )
+    base: Annotated[
+        int | None,
+        Option("--base", "What a table of your own calls the first pixel: 0 or 1.", ("run", "eval"), least=0),
+    ] = None
     protocol: Annotated[str | None, Option("--protocol", "Protocol name or .yaml file (default: the data set's).")] = (
         None
     )
@@ -117,6 +124,7 @@ class RunOptions:
                 options[key] = Path(options[key])
         for key in ("overrides", "metrics", "plugins"):
             options[key] = tuple(options.get(key) or ())
+        dataset, options["split"] = data_and_split(dataset, options.get("split"))
         made = cls(method=str(method), dataset=dataset, **options)
         if made.limit is not None and made.limit < 2:
             raise UserError(f"limit {made.limit}: must be at least 2 faces")
@@ -126,6 +134,11 @@ class RunOptions:
             raise UserError("record: there is no store to record in; name one with store")
         chosen_stages(made.stages)
         return made
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """All that changes the recipe: the ``--set`` pairs, and what other options stand for."""
+        return self.overrides if self.base is None else (*self.overrides, f"dataset.base={self.base}")
 
     @property
     def records(self) -> bool:

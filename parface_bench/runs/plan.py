@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ import pandas as pd
 import torch
 
 from parface_bench.data.images.crop import Crop
+from parface_bench.data.source import open_source
+from parface_bench.faces import get_schema
 from parface_bench.methods.checkpoint import read_checkpoint
 from parface_bench.methods.inference import SOURCES
 from parface_bench.methods.recipe import compose
@@ -20,7 +23,7 @@ from parface_bench.results.provenance import config_hash
 from parface_bench.runs.folder import CHECKPOINT
 from parface_bench.runs.options import RunOptions, chosen_stages, owners_files
 from parface_bench.runs.trained import Trained
-from parface_bench.scoring import Protocol, load_protocol
+from parface_bench.scoring import Protocol, load_protocol, protocol_of
 from parface_bench.scoring.metrics import resolve_metrics
 from parface_bench.training import distributed
 from parface_bench.training.optimizer import precision
@@ -72,22 +75,25 @@ class Plan:
             )
         spec: MethodSpec = METHODS.spec(name if checkpoint else options.base_method)
         _check_method(spec, options, checkpoint)
-        selection = Selection.of(options.dataset, options.data_root, 3, options.limit, options.split)
-        selection.labels = options.labels
-        dataset = selection.source.name
-        if not selection.schema:
-            raise UserError(f"data set {dataset!r} has no landmarks, so nothing can be scored on it")
-        if not (options.protocol or selection.source.spec.protocol):
-            raise UserError(f"data set {dataset!r} has no default protocol: name one with --protocol")
-        protocol = load_protocol(options.protocol or selection.source.spec.protocol)
-        selection.dims = min(selection.dims, protocol.dims)
+        source = open_source(options.dataset, options.data_root, options.name or "")
+        dataset = source.name
         profile: str | None
         if checkpoint is not None:
-            profile, recipe = checkpoint.profile, checkpoint.recipe(dataset, options.overrides)
+            profile, recipe = checkpoint.profile, checkpoint.recipe(dataset, options.changes)
         else:
             profile = options.profile or ("full" if device.type == "cuda" else "quick")
-            recipe = options.recipe or compose(options.method, dataset, profile, options.overrides)
-        selection.source = selection.source.with_options(recipe.get("dataset") or {})
+            recipe = options.recipe or compose(options.method, dataset, profile, options.changes)
+        source = source.with_options(recipe.get("dataset") or {})
+        selection = Selection.of(source, 3, options.limit, options.split)
+        selection.labels = options.labels
+        if not selection.schema:
+            raise UserError(f"data set {dataset!r} has no landmarks, so nothing can be scored on it")
+        protocol = load_protocol(options.protocol) if options.protocol else protocol_of(source.spec)
+        selection.dims = min(selection.dims, protocol.dims)
+        if not get_schema(selection.schema).has_flip:
+            if options.confidence == "flip":
+                _ = get_schema(selection.schema).flip  # raises, and says what to do
+            _without_mirroring(recipe, options.changes, selection.schema)
         return cls(options, name, spec, profile, recipe, selection, protocol, device, checkpoint)
 
     @property
@@ -111,7 +117,9 @@ class Plan:
         chosen = f" (by default on {'a GPU' if self.device.type == 'cuda' else 'a CPU'})"
         profile = f"profile {self.profile}{'' if self.options.profile else chosen}, " if self.learns else ""
         where = f"{self.device}" + (f" x {distributed.world()} processes" if distributed.world() > 1 else "")
-        return f"{self.name} on {self.selection.source.name}: {profile}protocol {self.protocol.name}, device {where}"
+        said = f"{self.name} on {self.selection.source.name}: {profile}protocol {self.protocol.name}, device {where}"
+        mirrored = get_schema(self.selection.schema).has_flip
+        return said if mirrored else f"{said}; nothing is mirrored, since the landmarks' layout has no flip"
 
     @property
     def splits(self) -> list[str]:
@@ -194,7 +202,7 @@ class Plan:
         if options.recipe is None and self._precision:
             changes["overrides"] = (*options.overrides, f"train.amp={self._precision}")
         words = ["pfbench", "run" if options.train else "eval", method]
-        words += ["--dataset", source.name if asked else options.dataset, *options.words(**changes)]
+        words += ["--dataset", source.spec.name if asked else options.dataset, *options.words(**changes)]
         for file in owners_files(self.spec.name, options.dataset):
             words += ["--plugin", file]
         if distributed.world() > 1:
@@ -213,6 +221,21 @@ class Plan:
     def only(self) -> list[int] | None:
         """Numbers of the stages to run; None = all."""
         return chosen_stages(self.options.stages)
+
+
+def _without_mirroring(recipe: dict[str, Any], overrides: Iterable[str], schema: str) -> None:
+    """Change a recipe so that neither training nor prediction mirrors landmarks of which no mirror image is known.
+
+    Raises:
+        UserError: the user has asked for it.
+    """
+    for key, _, value in (pair.partition("=") for pair in overrides):
+        if key.split(".")[-1] in ("flip", "flip_test") and value.lower() not in ("0", "0.0", "false"):
+            _ = get_schema(schema).flip  # raises, and says what to do
+    recipe["predict"]["flip_test"] = False
+    own = [stage for stage in recipe.get("stages") or [] if stage.get("augment")]
+    for stage in [recipe["train"], *own] if "train" in recipe else []:  # another program's weights only predict
+        stage["augment"] = {**(stage.get("augment") or {}), "flip": 0.0}
 
 
 def origin(content: dict[str, Any]) -> str:

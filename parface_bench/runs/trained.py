@@ -71,6 +71,8 @@ class Trained:
         """
         recipe = merge(read(configs() / "profiles" / "base.yaml"), self.content["recipe"])
         recipe.update(image_size=self.content["image_size"], crop=self._crop(recipe["crop"], dataset))
+        if str(self.content.get("dataset") or "") != dataset:
+            recipe["dataset"] = {}  # the sizes and first pixel of the training data say nothing of other data
         name = self.content["method"]
         changeable = (*ACTS, *(f"method.{key}" for key in getattr(METHODS.get(name), "prediction_settings", ())))
         before, pairs = copy.deepcopy(recipe), list(overrides)

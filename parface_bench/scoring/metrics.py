@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -138,8 +138,10 @@ def _metric(name: str, spec: MetricSpec, parameter: float | None) -> Metric:
 def _finish(name: str, spec: MetricSpec) -> Callable[[np.ndarray], np.ndarray] | None:
     if spec.finish is None or callable(spec.finish):
         return spec.finish
-    module, _, attr = spec.finish.partition(":")
-    found = getattr(import_module(module), attr, None) if attr else getattr(np, module, None)
+    try:
+        found = resolve_name(spec.finish if ":" in spec.finish else f"numpy:{spec.finish}")
+    except (ImportError, AttributeError, ValueError):
+        found = None
     if not callable(found):
         raise UserError(f"metric {name!r} (from {spec.owner}): finish={spec.finish!r} is no function of numpy")
     return found

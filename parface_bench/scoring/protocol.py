@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from parface_bench.faces import get_schema, schema_names, schemas_with
-from parface_bench.registry import DATASETS, DatasetSpec, UserError, nearest
+from parface_bench.registry import DATASETS, DatasetSpec, UserError, check_known, nearest
 from parface_bench.scoring.norms import parse_norm
 
 ANY = "any"  # for landmarks of any number and layout
@@ -188,9 +188,7 @@ def _make(facts: dict[str, Any], where: str) -> Protocol:
             facts = {**_shallow(load_protocol(base)), **facts}
         except RecursionError:
             raise UserError(f"{where}: its 'base' leads back to itself") from None
-    for key in facts:
-        if key not in _FIELDS:
-            raise UserError(f"{where}: unknown key {key!r}{nearest(str(key), _FIELDS)}")
+    check_known(facts, _FIELDS, f"{where}: unknown key")
     for key in ("name", "version"):
         if not facts.get(key):
             raise UserError(f"{where}: the key {key!r} is missing")
@@ -208,9 +206,7 @@ def _make(facts: dict[str, Any], where: str) -> Protocol:
         raise UserError(f"{where}: a value has the wrong form ({error})") from error
     protocol = Protocol(**facts)
     known_layouts = schema_names()
-    for schema in protocol.schemas:
-        if schema not in known_layouts:
-            raise UserError(f"{where}: unknown landmark schema {schema!r}{nearest(schema, known_layouts)}")
+    check_known(protocol.schemas, known_layouts, f"{where}: unknown landmark schema")
     if protocol.dims not in (2, 3):
         raise UserError(f"{where}: dims must be 2 or 3, not {protocol.dims!r}")
     if not protocol.metrics:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parface_bench.registry import UserError, catalogue, nearest
+from parface_bench.registry import UserError, catalogue, check_known
 from parface_bench.scoring.protocol import Protocol
 
 RESERVED = ("full", "balanced")
@@ -87,8 +87,7 @@ def choose(subsets: Mapping[str, np.ndarray], wanted: list[str]) -> dict[str, np
     """
     wanted = [name for name in wanted if name != "full"]
     for name in wanted:
-        if name not in subsets:
-            raise UserError(f"the data have no subset {name!r}{nearest(name, subsets)}")
+        check_known([name], subsets, "the data have no subset")
         if not subsets[name].any():
             raise UserError(f"subset {name!r} is empty: no face of these data belongs to it")
     return {name: subsets[name] for name in wanted or subsets}

@@ -252,7 +252,7 @@ def _learns(built: Any, spec: MethodSpec, schema: str, recipe: Mapping[str, Any]
     built.eval()
     with torch.no_grad():
         points = built.predict_crops(batch.images)
-    wanted = (len(batch), len(built.landmark_schema))
+    wanted = (len(batch), len(built.schema))
     right = tuple(points.shape) in ((*wanted, 2), (*wanted, 3))
     assert right, f"method {spec.name!r}: decode gives {tuple(points.shape)}, not {(*wanted, '2 or 3')}"
     assert bool(torch.isfinite(points).all()), f"method {spec.name!r} decodes to numbers that are not finite"

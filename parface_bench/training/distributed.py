@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from mmengine import dist as mmengine_dist
 from torch import Tensor, nn
 
 from parface_bench.registry import UserError
@@ -49,9 +50,7 @@ def _join(backend: str) -> None:
         job = int(os.environ.get("SLURM_JOB_ID", "0"))
         os.environ.setdefault("MASTER_PORT", str(20000 + job % 10000))
     if slurm and backend == "nccl":
-        from mmengine.dist import init_dist
-
-        init_dist("slurm", backend=backend)
+        mmengine_dist.init_dist("slurm", backend=backend)
     elif slurm:
         # mmengine's Slurm launcher needs GPUs; the variables are the same ones
         os.environ.setdefault("MASTER_ADDR", _first_node())
@@ -82,43 +81,35 @@ def stop() -> None:
 
 def rank() -> int:
     """This process's number, 0 where there is one process."""
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+    return int(mmengine_dist.get_rank())
 
 
 def world() -> int:
     """Number of processes."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return int(mmengine_dist.get_world_size())
 
 
 def share(value: Any) -> Any:
     """Process 0's value, in every process (plain Python values)."""
-    if world() == 1:
-        return value
     box = [value]
-    dist.broadcast_object_list(box, src=0)
+    mmengine_dist.broadcast_object_list(box)
     return box[0]
 
 
 def gather(value: Any) -> list[Any]:
     """Every process's value, in the order of the processes, in every process."""
-    if world() == 1:
-        return [value]
-    out: list[Any] = [None] * world()
-    dist.all_gather_object(out, value)
-    return out
+    return list(mmengine_dist.all_gather_object(value))
 
 
 def wait() -> None:
     """Wait for all processes."""
-    if world() > 1:
-        dist.barrier()
+    mmengine_dist.barrier()
 
 
 def same_weights(module: nn.Module, buffers_only: bool = False) -> None:
     """Give every process process 0's parameters and buffers."""
-    if world() > 1:
-        for tensor in [*([] if buffers_only else module.parameters()), *module.buffers()]:
-            dist.broadcast(tensor.data, src=0)
+    for tensor in [*([] if buffers_only else module.parameters()), *module.buffers()]:
+        mmengine_dist.broadcast(tensor.data)
 
 
 def average_gradients(parameters: list[Tensor]) -> None:
@@ -131,11 +122,4 @@ def average_gradients(parameters: list[Tensor]) -> None:
     for p in parameters:
         if p.grad is None:
             p.grad = torch.zeros_like(p)
-    grads = [p.grad for p in parameters if p.grad is not None]
-    for dtype in sorted({g.dtype for g in grads}, key=str):
-        same = [g for g in grads if g.dtype == dtype]
-        flat = torch.cat([g.reshape(-1) for g in same])
-        dist.all_reduce(flat)
-        flat /= world()
-        for grad, part in zip(same, flat.split([g.numel() for g in same]), strict=True):
-            grad.copy_(part.view_as(grad))
+    mmengine_dist.all_reduce_params([p.grad for p in parameters], op="mean")

@@ -14,8 +14,9 @@ import torch
 from mmengine.hooks import Hook
 
 from parface_bench.methods.inference import evaluating
-from parface_bench.registry import UserError, WorkError
+from parface_bench.registry import WorkError
 from parface_bench.training import distributed, overlays
+from parface_bench.training.log_backends import LogBackends
 from parface_bench.training.progress import Progress
 
 LINES = "log.jsonl"
@@ -93,26 +94,25 @@ def _kept(runner: Any) -> str:
 
 
 class LogHook(Hook):
-    """Losses and rates as JSON lines (``log.jsonl``), in the run's log, on the progress bar and, if asked, TensorBoard.
+    """Losses and rates as JSON lines (``log.jsonl``), in the run's log, on the progress bar and in ``log.backends``.
 
     Args:
         folder: the run's folder.
         clock: seconds spent on the run so far, also by earlier processes of it; every entry has them.
         every: steps between entries.
         progress: where to show them.
-        tensorboard: write event files into ``folder/tensorboard``.
+        backends: where they go besides.
     """
 
     priority = "BELOW_NORMAL"  # before the schedules: the rates are those of the step
 
     def __init__(
-        self, folder: Path, clock: Callable[[], float], every: int, progress: Progress, tensorboard: bool = False
+        self, folder: Path, clock: Callable[[], float], every: int, progress: Progress, backends: LogBackends
     ) -> None:
         self.path, self.clock, self.every, self.progress = folder / LINES, clock, max(1, every), progress
         self._sums: dict[str, torch.Tensor] = {}
         self._count = 0
-        events = tensorboard and distributed.rank() == 0
-        self._writer = import_tensorboard()(str(folder / "tensorboard")) if events else None
+        self.backends = backends
 
     def before_train(self, runner: Any) -> None:
         """Show what a resumed stage has behind it."""
@@ -160,14 +160,7 @@ class LogHook(Hook):
             file.write(json.dumps({**entry, **finite}) + "\n")
         text = ", ".join(f"{name} {value:.5g}" for name, value in values.items())
         runner.log.info("%s epoch %d step %d: %s", runner.stage.name, at["epoch"], at["step"], text)
-        if self._writer is not None:
-            for name, value in values.items():
-                self._writer.add_scalar(f"{runner.stage.name}/{name}", value, at["step"])
-
-    def after_train(self, runner: Any) -> None:
-        """Finish the event file."""
-        if self._writer is not None:
-            self._writer.close()
+        self.backends.scalars({f"{runner.stage.name}/{name}": value for name, value in values.items()}, at["step"])
 
 
 class SampleHook(Hook):
@@ -196,16 +189,3 @@ class SampleHook(Hook):
         if samples is not None:
             tiles = (samples.detach().float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
             overlays.save(overlays.sheet(list(tiles), len(rows)), self.folder / f"samples-{runner.folder.name}.png")
-
-
-def import_tensorboard() -> Any:
-    """torch's writer of TensorBoard event files.
-
-    Raises:
-        UserError: TensorBoard is not installed.
-    """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise UserError("log.tensorboard needs TensorBoard: pip install 'parface-bench[tensorboard]'") from None
-    return SummaryWriter

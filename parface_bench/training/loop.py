@@ -29,7 +29,8 @@ from parface_bench.training import distributed
 from parface_bench.training.busy import BusyMachineHook
 from parface_bench.training.compiling import check_compiler
 from parface_bench.training.face_arrays import face_arrays
-from parface_bench.training.hooks import FiniteLossHook, LogHook, SampleHook, import_tensorboard
+from parface_bench.training.hooks import FiniteLossHook, LogHook, SampleHook
+from parface_bench.training.log_backends import LogBackends, backend_configs
 from parface_bench.training.optimizer import build_optimizers, build_schedules, freeze, precision
 from parface_bench.training.progress import Progress
 from parface_bench.training.runner import StageRunner, mix
@@ -103,8 +104,7 @@ class Training:
         """
         if self.recipe["speed"]["compile"]:
             check_compiler(self.device)
-        if self.recipe["log"]["tensorboard"]:
-            import_tensorboard()
+        backend_configs(self.recipe["log"])
         stages = self.stages()
         for number in self.only or ():
             if number > len(stages):
@@ -121,7 +121,7 @@ class Training:
             Crop.from_config(self.method.crop, **stage.crop)
             if stage.kind == "gradient":
                 self._check_metric(stage)
-                Augmenter(stage.augment, self.method.landmark_schema)
+                Augmenter(stage.augment, self.method.schema)
                 freeze(self.method, stage)
                 self.method.check_stage(stage)
                 build_schedules(stage, build_optimizers(self.method, stage, self.device), 100)
@@ -142,6 +142,10 @@ class Training:
         self.method.to(self.device)
         if self.recipe["speed"]["compile"]:
             self.method.compile()
+        with LogBackends(self.recipe["log"], self.folder, self.progress) as backends:
+            self._go_through(backends)
+
+    def _go_through(self, backends: LogBackends) -> None:
         for number, stage in self._chosen():
             done = self.folder / "stages" / f"{number}-{stage.name}.pt"
             if done.is_file():
@@ -155,11 +159,11 @@ class Training:
             self.method.eval()
             kept: dict[str, Any] = {}
             if stage.kind == "closed-form":
-                schema = self.method.landmark_schema.name
+                schema = self.method.schema.name
                 faces = face_arrays(self.selection.training(stage), self.method.crop, schema, stage.truth)
                 getattr(self.method, stage.loss)(faces)
             else:
-                kept = self._descend(number, stage)
+                kept = self._descend(number, stage, backends)
                 gc.collect()  # the runner's circles of references hold the stage's crops, optimizers and averages
             self.method.eval()
             if distributed.rank() == 0:
@@ -242,7 +246,7 @@ class Training:
             **more,
         )
 
-    def _descend(self, number: int, stage: Stage) -> dict[str, Any]:
+    def _descend(self, number: int, stage: Stage, backends: LogBackends) -> dict[str, Any]:
         """Train a stage by steps on batches, and put the weights to keep into the method; tells whose they are."""
         learn, held = self._faces(stage)
         validation = None
@@ -251,7 +255,7 @@ class Training:
                 self.method, held, self.protocol, self.recipe, self._metric(stage), self.folder / "figures"
             )
         loading = self.recipe["loading"]
-        augment = Augmenter(stage.augment, self.method.landmark_schema)
+        augment = Augmenter(stage.augment, self.method.schema)
         crop = Crop.from_config(self.method.crop, **{**stage.crop, "margin": augment.margin(self.method.image_size)})
         loader = FaceLoader(
             learn,
@@ -266,7 +270,7 @@ class Training:
             pin_memory=self.device.type == "cuda",
             cache=loading["cache"],
             cache_gib=float(loading["cache_gib"]),
-            schema=self.method.landmark_schema.name,
+            schema=self.method.schema.name,
             truth=stage.truth if stage.needs_landmarks else "",
             codec=getattr(self.method, "codec", None),
         )
@@ -278,7 +282,7 @@ class Training:
             return replace(batch, images=batch.images.contiguous(memory_format=memory))
 
         shown = self.recipe["log"]
-        log = LogHook(self.folder, self.clock, int(shown["every"]), self.progress, bool(shown["tensorboard"]))
+        log = LogHook(self.folder, self.clock, int(shown["every"]), self.progress, backends)
         samples = SampleHook(self.folder, int(shown["pictures"]), self.device)
         runner = StageRunner(
             self.method,

@@ -13,7 +13,7 @@ from mmengine.optim.scheduler import _ParamScheduler
 from torch import Tensor, nn
 
 from parface_bench.methods.stage import Stage
-from parface_bench.registry import UserError, nearest
+from parface_bench.registry import UserError, check_known
 from parface_bench.training.distributed import average_gradients
 
 OPTIMIZERS = {name: getattr(torch.optim, name) for name in ("Adam", "AdamW", "SGD", "RMSprop", "NAdam", "RAdam")}
@@ -28,8 +28,7 @@ def precision(amp: str, device: torch.device) -> str:
         UserError: no such setting, or fp16 without a GPU.
     """
     known = ("auto", *_DTYPES)
-    if amp not in known:
-        raise UserError(f"amp {amp!r}{nearest(str(amp), known)}")
+    check_known([amp], known, "amp")
     if amp == "fp16" and device.type != "cuda":
         raise UserError("amp 'fp16' needs a GPU: use bf16, or auto, which computes in bf16 where this processor does")
     if amp != "auto":
@@ -91,9 +90,7 @@ def modules(method: nn.Module, names: tuple[str, ...] | list[str], where: str) -
         UserError: there is no such sub-module.
     """
     known = dict(method.named_modules())
-    for name in names:
-        if name not in known:
-            raise UserError(f"{where}: {type(method).__name__} has no part {name!r}{nearest(name, known)}")
+    check_known(names, known, f"{where}: {type(method).__name__} has no part")
     return [known[name] for name in names] if names else [method]
 
 
@@ -131,8 +128,7 @@ def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> d
         own = dict(settings)
         kind, names = own.pop("type", "Adam"), own.pop("modules", stage.trains)
         where = f"stage {stage.name!r}, optimizer {name!r}"
-        if kind not in OPTIMIZERS:
-            raise UserError(f"{where}: unknown type {kind!r}{nearest(kind, OPTIMIZERS)}")
+        check_known([kind], OPTIMIZERS, f"{where}: unknown type")
         parts = modules(method, [names] if isinstance(names, str) else names, where)
         parameters = list({id(p): p for part in parts for p in part.parameters() if p.requires_grad}.values())
         if not parameters:
@@ -141,9 +137,7 @@ def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> d
         if "betas" in own:
             own["betas"] = tuple(own["betas"])
         known = [*list(inspect.signature(OPTIMIZERS[kind]).parameters)[1:], "type", "modules", "rates"]
-        for key in own:
-            if key not in known:
-                raise UserError(f"{where}: {kind} has no setting {key!r}{nearest(key, known)}")
+        check_known(own, known, f"{where}: {kind} has no setting")
         try:
             optimizer = OPTIMIZERS[kind](groups, **own)
         except (TypeError, ValueError) as error:
@@ -183,12 +177,9 @@ def build_schedules(stage: Stage, optimizers: Mapping[str, SharedOptimizer], ste
     settings = dict(stage.schedule)
     kind = settings.pop("type", "constant")
     where = f"stage {stage.name!r}, schedule"
-    if kind not in SCHEDULES:
-        raise UserError(f"{where}: unknown type {kind!r}{nearest(str(kind), SCHEDULES)}")
+    check_known([kind], SCHEDULES, f"{where}: unknown type")
     known = {"warmup", "end", "milestones", "gamma"}
-    for key in settings:
-        if key not in known:
-            raise UserError(f"{where}: no setting {key!r}{nearest(key, known)}")
+    check_known(settings, known, f"{where}: no setting")
     warm = round(float(settings.get("warmup", 0.0)) * steps)
     out: list[_ParamScheduler] = []
     for wrapper in optimizers.values():

@@ -51,15 +51,12 @@ class Selection:
     _with_boxes: dict[int, pd.DataFrame] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, dataset: str, root: str | Path | None, dims: int, limit: int | None = None, split: str | None = None
-    ) -> Selection:
+    def of(cls, source: Source, dims: int, limit: int | None = None, split: str | None = None) -> Selection:
         """The faces of a data set; ``split`` is the one to score, where it is not the set's test splits.
 
         Raises:
-            UserError: unknown data set, or its files are not there.
+            UserError: its files are not there.
         """
-        source = open_source(dataset, root)
         schema, own = source.spec.schema, source.spec.dims
         if not schema and (split or source.spec.test_splits):  # a table of the user's: the faces themselves tell
             attrs = source.index(split or source.spec.test_splits[0]).attrs

@@ -43,7 +43,7 @@ class Validation:
         figures: Path,
     ) -> None:
         self.method, self.protocol, self.metric = method, protocol, metric
-        self.frame = _in_schema(frame, method.landmark_schema.name)
+        self.frame = _in_schema(frame, method.schema.name)
         self.higher_is_better = resolve_metric(metric).spec.higher_is_better
         self.flip_test = bool(recipe["predict"]["flip_test"])
         self.figures, self.shown = figures, int(recipe["log"]["pictures"])

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from parface_bench import dataset
+from parface_bench import Layout, dataset
 from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.mat import load_mat, variable
-from parface_bench.faces.layouts import AFLW19, AFLW21
 from parface_bench.registry.errors import UserError
 
 # Of the 21 points of the database the 13th and 17th, the ears, are left out by everybody.
@@ -28,6 +27,38 @@ _FACES = """
     LEFT JOIN FacePose p ON p.face_id = f.face_id LEFT JOIN FaceMetaData m ON m.face_id = f.face_id
     GROUP BY f.face_id ORDER BY f.face_id
 """
+
+
+AFLW19 = Layout(
+    "aflw19",
+    points=19,
+    flip="5-0,11-6,14-12,17-15,18",
+    regions={"brows": "0-5", "eyes": "6-11", "nose": "12-14", "mouth": "15-17", "jaw": "18"},
+    edges=["0-2", "3-5", "6-8", "9-11", "12-14", "15-17"],
+    right="0-2,6-8,12,15",
+    outer=(6, 11),
+    inner=(8, 9),
+    eyes=("6-8", "9-11"),
+    nose_tip=13,
+    mouth_corners=(15, 17),
+    reference="Köstinger et al., Annotated Facial Landmarks in the Wild, 2011, without the two ears",
+)
+
+AFLW21 = Layout(
+    "aflw21",
+    points=21,
+    flip="5-0,11-6,16,15-13,12,19-17,20",
+    regions={"brows": "0-5", "eyes": "6-11", "ears": "12,16", "nose": "13-15", "mouth": "17-19", "jaw": "20"},
+    edges=["0-2", "3-5", "6-8", "9-11", "13-15", "17-19"],
+    right="0-2,6-8,12,13,17",
+    outer=(6, 11),
+    inner=(8, 9),
+    eyes=("6-8", "9-11"),
+    nose_tip=14,
+    mouth_corners=(17, 19),
+    to={"aflw19": "0-11,13-15,17-20"},
+    reference="Köstinger et al., Annotated Facial Landmarks in the Wild, 2011",
+)
 
 
 @dataset(

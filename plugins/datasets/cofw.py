@@ -8,17 +8,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from parface_bench import dataset
+from parface_bench import Layout, dataset
 from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
 from parface_bench.data.readers import hdf
 from parface_bench.data.readers.mat import load_mat, variable
 from parface_bench.data.readers.pose3d import corners
-from parface_bench.faces.layouts import COFW29
 from parface_bench.registry.errors import UserError
 
 SUFFIX = {"train": "Tr", "test": "T"}
+
+
+COFW29 = Layout(
+    "cofw29",
+    points=29,
+    flip=[(0, 1), (4, 6), (2, 3), (5, 7), (8, 9), (12, 14), (10, 11), (13, 15), (16, 17), (18, 19), (22, 23)],
+    regions={"brows": "0-7", "eyes": "8-15", "pupils": "16-17", "nose": "18-21", "mouth": "22-27", "jaw": "28"},
+    edges=[
+        "0,4,2,5,0",
+        "1,6,3,7,1",
+        "8,12,10,13,8",
+        "9,14,11,15,9",
+        "18,20,19,21,18",
+        "22,24,23,27,22",
+        "22,25,23,26,22",
+    ],
+    right="0,2,4,5,8,10,12,13,16,18,22",
+    outer=(8, 9),
+    inner=(10, 11),
+    eyes=("16", "17"),
+    nose_tip=20,
+    mouth_corners=(22, 23),
+    reference="Burgos-Artizzu et al., Robust face landmark estimation under occlusion, 2013",
+)
 
 
 @dataset(

@@ -24,6 +24,8 @@ from parface_bench.data.readers.lookup import Pictures
     reference="docs/add-a-dataset.md",
     splits=("train", "val", "test", "all"),
     test_splits=("test",),
+    protocol="any",
+    generic=True,
     overlaps={"all": ("landmark-table",)},
     how_to_get="write the table and give it, or its folder, as --data-root",
 )
@@ -43,7 +45,13 @@ def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") ->
     if "id" not in labels:  # the second face of a picture is called NAME#2
         labels["id"] = ids_of_images(labels["image"])
     if not chosen and split != "all" and "split" in labels:
+        found = sorted(filter(None, labels["split"].unique()))
         labels = labels[labels["split"] == split]
+        if not len(labels):
+            raise Absent(
+                f"{file}: no row is in the split {split!r}, only in {', '.join(found) or 'none'}; correct its column "
+                "'split', or use a method that needs no such faces"
+            )
     columns = {c: c for c in ("yaw", "box_size", "image_size", "visible") if c in labels}
     frame = index(
         labels.drop(columns=["split"], errors="ignore"),
@@ -64,6 +72,8 @@ def landmark_table(root: Path, split: str, base: float = 0, schema: str = "") ->
     reference="https://cocodataset.org/#format-data",
     splits=("train", "val", "test", "all"),
     test_splits=("test",),
+    protocol="any",
+    generic=True,
     overlaps={"all": ("coco",)},
     how_to_get="give the JSON, or the folder of JSON and pictures, as --data-root",
 )
@@ -99,6 +109,7 @@ def coco(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFr
     splits=("train", "val", "test", "all"),
     train_splits=("all",),
     test_splits=(),
+    generic=True,
     overlaps={"all": ("image-folder",)},
     how_to_get="give the folder as --data-root",
 )

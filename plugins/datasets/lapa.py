@@ -7,20 +7,46 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from parface_bench import dataset
+from parface_bench import Layout, dataset
 from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.images.archive import PICTURES, read_bytes, walk
 from parface_bench.data.index import index
 from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.tables import lines, text_numbers
-from parface_bench.faces.layouts import LAPA106
 from parface_bench.plugins.datasets.menpo2d import PUBLIC as MENPO
 from parface_bench.plugins.datasets.w300 import PUBLIC as W300
 from parface_bench.registry.errors import UserError
 
 # its photographs are 300W-LP's, and so 300W's, and MegaFace's
 SOURCES = ("300w-lp", *W300, *MENPO)
+
+
+LAPA106 = Layout(
+    "lapa106",
+    points=106,
+    flip="32-0,46-42,50-47,37-33,41-38,51-54,65-55,79-75,82-80,83,70-66,73-71,74,90-84,95-91,100-96,103-101,105-104",
+    regions={
+        "jaw": "0-32",
+        "brows": "33-50",
+        "nose": "51-65",
+        "eyes": "66-83",
+        "mouth": "84-103",
+        "pupils": "104-105",
+    },
+    edges=["0-32", "33-41,33", "42-50,42", "51-54", "55-65", "66-73,66", "75-82,75", "84-95,84", "96-103,96"],
+    right="0-15,33-41,55-59,66-74,84-86,94-95,96-97,103,104",
+    outer=(66, 79),
+    inner=(70, 75),
+    eyes=("66-73", "75-82"),
+    nose_tip=54,
+    mouth_corners=(84, 90),
+    to={
+        "ibug68": "0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,33-37,42-46,51-54,58-62,"
+        "66,67,69,70,71,73,75,76,78,79,80,82,84-103"
+    },
+    reference="Liu et al., A New Dataset and Boundary-Attention Semantic Segmentation for Face Parsing (LaPa), 2020",
+)
 
 
 @dataset(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from parface_bench import dataset
+from parface_bench import Layout, dataset
 from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import read_bytes
 from parface_bench.data.index import index
@@ -16,7 +16,6 @@ from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.data.readers.sidecar import find
 from parface_bench.data.readers.tables import parse_json_table, points
-from parface_bench.faces.layouts import MENPO39, MENPO84
 from parface_bench.plugins.datasets.w300 import SPLITS, source_of
 from parface_bench.registry.errors import UserError
 
@@ -25,6 +24,34 @@ TABLES = {split: f"menpo_{split}.ljson" for split in ("train", "common", "challe
 }
 PUBLIC = ("menpo2d:train", "menpo2d:common", "menpo2d:challenging", "menpo2d:full")
 PROFILE = {"profile": "menpo39", "test-profile": "menpo39"}
+
+
+# A profile shows one half of the face; a mirrored left profile is a right profile with the same order of points,
+# so that every point mirrors onto itself and none is the subject's left or right as such.
+MENPO39 = Layout(
+    "menpo39",
+    points=39,
+    flip="0-38",
+    regions={"jaw": "0-11", "brows": "12-15", "nose": "16-21", "eyes": "22-26", "mouth": "27-38"},
+    edges=["0-11", "12-15", "16-21", "22-26", "27-33", "34-38"],
+    reference="Deng et al., The Menpo Benchmark for Multi-pose 2D and 3D Facial Landmark Localisation, 2019 (profile)",
+)
+
+MENPO84 = Layout(
+    "menpo84",
+    points=84,
+    flip="32-0,42-33,43-46,51-47,61-58,63-62,55-52,57-56,70-64,75-71,80-76,83-81",
+    regions={"jaw": "0-32", "brows": "33-42", "nose": "43-51", "eyes": "52-63", "mouth": "64-83"},
+    edges=["0-32", "33-37", "38-42", "43-46", "47-51", "52-57,52", "58-63,58", "64-75,64", "76-83,76"],
+    right="0-15,33-37,47-48,52-57,64-66,74-75,76-77,83",
+    outer=(52, 61),
+    inner=(55, 58),
+    eyes=("52-57", "58-63"),
+    nose_tip=46,
+    mouth_corners=(64, 70),
+    to={"ibug68": "0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,33-83"},
+    reference="Zafeiriou et al., The 3D Menpo Facial Landmark Tracking Challenge, 2017",
+)
 
 
 @dataset(

@@ -8,17 +8,43 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from parface_bench import dataset
+from parface_bench import Layout, dataset
 from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.tables import lines, text_numbers
-from parface_bench.faces.layouts import WFLW98
 from parface_bench.registry.errors import UserError
 
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
 LISTS = dict(zip(("largepose", "expression", "illumination", "makeup", "occlusion", "blur"), ATTRIBUTES, strict=True))
+
+
+WFLW98 = Layout(
+    "wflw98",
+    points=98,
+    flip="32-0,46-42,50-47,37-33,41-38,51-54,59-55,72-68,75-73,64-60,67-65,82-76,87-83,92-88,95-93,97-96",
+    regions={
+        "jaw": "0-32",
+        "brows": "33-50",
+        "nose": "51-59",
+        "eyes": "60-75",
+        "mouth": "76-95",
+        "pupils": "96-97",
+    },
+    edges=["0-32", "33-41,33", "42-50,42", "51-54", "55-59", "60-67,60", "68-75,68", "76-87,76", "88-95,88"],
+    right="0-15,33-41,55-56,60-67,76-78,86-87,88-89,95,96",
+    outer=(60, 72),
+    inner=(64, 68),
+    eyes=("60-67", "68-75"),
+    nose_tip=54,
+    mouth_corners=(76, 82),
+    to={
+        "ibug68": "0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,33-37,42-46,51-59,"
+        "60,61,63,64,65,67,68,69,71,72,73,75,76-95"
+    },
+    reference="Wu et al., Look at Boundary, 2018; https://wywu.github.io/projects/LAB/WFLW.html",
+)
 
 
 @dataset(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from parface_bench import loss
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.errors import UserError, check_known
 
 FORMS = ("original", "mmpose")
 BASES = ("laplace", "gaussian")
@@ -68,8 +68,7 @@ class ResidualLogLikelihood(nn.Module):
     def __init__(self, form: str = "original", base: str = "laplace", residual: bool = True) -> None:
         super().__init__()
         for what, name, known in (("form", form, FORMS), ("base", base, BASES)):
-            if name not in known:
-                raise UserError(f"loss rle: {what} {name!r} does not exist{nearest(name, known)}")
+            check_known([name], known, f"loss rle: {what}", "does not exist")
         if form == "original" and base != "laplace":
             raise UserError("loss rle: the form 'original' has a base of its own; a base is chosen with form: mmpose")
         self.form, self.base, self.residual = form, base, residual

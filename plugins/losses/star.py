@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from parface_bench import loss
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.errors import UserError, check_known
 
 # of the norm of an error, in the map's coordinates from -1 to 1
 SCALE = 0.01
@@ -49,8 +49,7 @@ class Star(nn.Module):
 
     def __init__(self, weight: float = 1.0, distance: str = "smooth_l1", version: int = 2) -> None:
         super().__init__()
-        if distance not in DISTANCES:
-            raise UserError(f"loss star: distance {distance!r} does not exist{nearest(distance, DISTANCES)}")
+        check_known([distance], DISTANCES, "loss star: distance", "does not exist")
         if version not in (1, 2) or (version == 2 and distance == "wing"):
             raise UserError(f"loss star: version {version} with distance {distance!r}; use 1 or 2, and wing in 1 only")
         self.weight, self.distance, self.version = weight, DISTANCES[distance], version

@@ -10,10 +10,10 @@ import numpy as np
 from parface_bench import Method, method
 from parface_bench.data.images.crop import Crop, restore
 from parface_bench.exporting.onnx_file import open_onnx
-from parface_bench.faces import get_schema
+from parface_bench.faces import Schema, get_schema
 from parface_bench.registry.errors import UserError, nearest
 
-LAYOUTS, COLOURS = ("nchw", "nhwc"), ("rgb", "bgr")
+AXES, COLOURS = ("nchw", "nhwc"), ("rgb", "bgr")
 # What the network's coordinates count: crop pixels, shares of the side from the corner, or -1..1 from side to side.
 UNITS = ("pixels", "share", "symmetric")
 
@@ -34,11 +34,11 @@ class OnnxModel(Method):
     def __init__(
         self,
         weights: str = "",
-        schema: str = "",
+        landmarks: str = "",
         size: int = 0,
         mean: Sequence[float] = (0.0, 0.0, 0.0),
         std: Sequence[float] = (255.0, 255.0, 255.0),
-        layout: str = "nchw",
+        axes: str = "nchw",
         colour: str = "rgb",
         unit: str = "share",
         output: str = "",
@@ -51,10 +51,10 @@ class OnnxModel(Method):
 
         Args:
             weights: path of the ``.onnx`` file.
-            schema: the layout of the landmarks that it gives ('ibug68', 'wflw98', ...).
+            landmarks: the layout of those that it gives ('ibug68', 'wflw98', ...).
             size: side of its square input, where the file leaves it open.
             mean, std: taken off, and divided by, the pixels 0..255 of each channel, in the network's own colour order.
-            layout, colour: of its input, ``nchw`` or ``nhwc``, ``rgb`` or ``bgr``.
+            axes, colour: of its input, ``nchw`` or ``nhwc``, ``rgb`` or ``bgr``.
             unit: of its landmarks: ``pixels`` of the input, ``share`` (0..1 of the side) or ``symmetric`` (-1..1).
             output: name of the output that holds the landmarks; '' = the one whose size fits.
             first: the first landmark that counts, of an output with more (negative: from the end).
@@ -69,18 +69,17 @@ class OnnxModel(Method):
         facts, tag = self._file.facts, self._file.tag
         if sha256 and not self._file.sha256.startswith(sha256.lower()):
             raise UserError(f"{tag}: not the file that was asked for ({sha256[:12]}...); get that version")
-        for what, value, known in (("layout", layout, LAYOUTS), ("colour", colour, COLOURS), ("unit", unit, UNITS)):
+        for what, value, known in (("axes", axes, AXES), ("colour", colour, COLOURS), ("unit", unit, UNITS)):
             if value not in known:
                 raise UserError(f"method onnx: {what} {value!r} does not exist{nearest(value, known)}")
         if len(mean) != 3 or len(std) != 3 or not all(std):
             raise UserError("method onnx: mean and std need three numbers each, none of std 0")
-        if not (schema or facts.get("schema")):
+        if not (landmarks or facts.get("schema")):
             raise UserError(
-                f"{tag}: does not say what its landmarks are: --set method.schema=NAME ('pfbench list layout')"
+                f"{tag}: does not say what its landmarks are: --set method.landmarks=NAME ('pfbench list layout')"
             )
-        self.landmark_schema = get_schema(schema or facts["schema"])
-        self.schema = self.landmark_schema.name
-        self._layout, self._bgr, self._unit, self._first = layout, colour == "bgr", unit, first
+        self.schema: Schema = get_schema(landmarks or facts["schema"])
+        self._axes, self._bgr, self._unit, self._first = axes, colour == "bgr", unit, first
         self._mean, self._std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
         if facts:
             self._unit, self._std, output = "pixels", np.ones(3, np.float32), output or "landmarks"
@@ -93,7 +92,7 @@ class OnnxModel(Method):
 
     def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """See :meth:`Method.predict`."""
-        found = np.full((len(images), len(self.landmark_schema), self.dims), np.nan)
+        found = np.full((len(images), len(self.schema), self.dims), np.nan)
         sure = np.full(found.shape[:2], np.nan)
         for i, (image, box) in enumerate(zip(images, np.asarray(boxes, dtype=np.float64), strict=True)):
             if not np.isfinite(box).all():
@@ -101,7 +100,7 @@ class OnnxModel(Method):
             row = {"id": f"picture {i + 1}", "bbox": box}
             crop = self._crop.pixels(np.ascontiguousarray(image), row)[..., :: -1 if self._bgr else 1]
             pixels = ((crop.astype(np.float32) - self._mean) / self._std)[None]
-            given = pixels if self._layout == "nhwc" else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+            given = pixels if self._axes == "nhwc" else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
             names = [self._output, *({"confidence"} & set(self._file.outputs))]
             points, *more = self._file.session.run(names, {self._file.input: given})
             found[i] = restore(self._in_pixels(points), self._crop.matrix(row))
@@ -113,7 +112,7 @@ class OnnxModel(Method):
         """The network's landmarks [L, 2|3] in pixels of the crop, depth on the same scale."""
         points = output.astype(np.float64).reshape(-1, self.dims)
         start = self._first if self._first >= 0 else len(points) + self._first
-        points = points[start : start + len(self.landmark_schema)].copy()
+        points = points[start : start + len(self.schema)].copy()
         if self._unit == "symmetric":
             points *= self._side / 2
             points[:, :2] += self._side / 2
@@ -126,11 +125,11 @@ class OnnxModel(Method):
     def _input_side(self, size: int) -> int:
         """The side of the square input; UserError where the file's differs or is none."""
         shape, tag = self._file.shape, self._file.tag
-        channels, sides = (shape[1], shape[2:]) if self._layout == "nchw" else (shape[3], shape[1:3])
+        channels, sides = (shape[1], shape[2:]) if self._axes == "nchw" else (shape[3], shape[1:3])
         fixed = {s for s in sides if isinstance(s, int)}
         if channels not in (3, None) and not isinstance(channels, str):
-            other = "nhwc" if self._layout == "nchw" else "nchw"
-            raise UserError(f"{tag}: its input {shape} has {channels} channels as {self._layout}; try layout={other}")
+            other = "nhwc" if self._axes == "nchw" else "nchw"
+            raise UserError(f"{tag}: its input {shape} has {channels} channels as {self._axes}; try axes={other}")
         if len(fixed) > 1 or (size and fixed and fixed != {size}):
             wanted = f"size={size} was asked for" if size else "a square is needed"
             raise UserError(f"{tag}: its input is {shape}, {wanted}")
@@ -148,13 +147,13 @@ class OnnxModel(Method):
         tag, outputs = self._file.tag, self._file.outputs
         if name and name not in outputs:
             raise UserError(f"{tag}: has no output {name!r}{nearest(name, outputs)}")
-        shape = (1, 3, self._side, self._side) if self._layout == "nchw" else (1, self._side, self._side, 3)
+        shape = (1, 3, self._side, self._side) if self._axes == "nchw" else (1, self._side, self._side, 3)
         try:
             tried = self._file.session.run(None, {self._file.input: np.zeros(shape, np.float32)})
         except Exception as error:  # onnxruntime's errors share no class
             why = " ".join(str(error).split())[:160]
             raise UserError(f"{tag}: does not run on a crop of {self._side} pixels ({why})") from None
-        count, sizes = len(self.landmark_schema), {}
+        count, sizes = len(self.schema), {}
         for key, array in zip(outputs, tried, strict=True):
             sizes[key] = array.shape
             dims = [d for d in (2, 3) if array.size == count * d or (self._first and array.size % d == 0)]
@@ -162,5 +161,5 @@ class OnnxModel(Method):
                 return key, (array.shape[-1] if array.shape[-1] in dims else dims[-1] if self._first else dims[0])
         found = ", ".join(f"{key} {list(shape)}" for key, shape in sizes.items())
         raise UserError(
-            f"{tag}: no output of {count} landmarks ({self.schema}: {count * 2} or {count * 3} numbers); it has {found}"
+            f"{tag}: no output of {count} landmarks ({self.schema.name}: {count * 2} or {count * 3} numbers); it has {found}"
         )

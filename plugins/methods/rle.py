@@ -13,7 +13,7 @@ from parface_bench.data.batches.batch import Batch
 from parface_bench.faces import Schema
 from parface_bench.methods.heads import annotated
 from parface_bench.methods.trainable import TrainableMethod
-from parface_bench.registry import BACKBONES, LOSSES, UserError, nearest
+from parface_bench.registry import BACKBONES, LOSSES, check_known
 
 FORMS = ("original", "mmpose")
 
@@ -73,8 +73,7 @@ class RLE(TrainableMethod):
         loss_options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if form not in FORMS:
-            raise UserError(f"rle: form {form!r} does not exist{nearest(form, FORMS)}")
+        check_known([form], FORMS, "rle: form", "does not exist")
         self.form = form
         self.features = BACKBONES.build(backbone, **(backbone_options or {}), features_only=True)
         head = OriginalHead if form == "original" else MmposeHead

@@ -174,17 +174,17 @@ def test_somebody_else_s_network(tmp_path):
     images, boxes = [np.zeros((100, 120, 3), np.uint8)], np.array([[20.0, 10, 84, 74]])
     share = np.linspace(0.1, 0.9, 10).reshape(5, 2)
     file = str(toy(tmp_path / "share.onnx", [1, 3, 32, 32], [1, 10]))
-    found = METHODS.build("onnx", weights=file, schema="points5").predict(images, boxes)
+    found = METHODS.build("onnx", weights=file, landmarks="points5").predict(images, boxes)
     np.testing.assert_allclose(found[0], [19.5, 9.5] + share * 64 + 0.5 - [0, 0] + 0.5 - 0.5, atol=0.51)
-    other = METHODS.build("onnx", weights=file, schema="points5", unit="symmetric").predict(images, boxes)
+    other = METHODS.build("onnx", weights=file, landmarks="points5", unit="symmetric").predict(images, boxes)
     np.testing.assert_allclose(other[0] - found[0], (share + 1) * 32 - share * 64, atol=1e-6)
-    shifted = METHODS.build("onnx", weights=file, schema="points5", crop={"scale": 2.0}).predict(images, boxes)
+    shifted = METHODS.build("onnx", weights=file, landmarks="points5", crop={"scale": 2.0}).predict(images, boxes)
     np.testing.assert_allclose(np.ptp(shifted[0], axis=0), 2 * np.ptp(found[0], axis=0))
     nhwc = str(toy(tmp_path / "nhwc.onnx", ["n", 32, 32, 3], [1, 5, 2]))
-    again = METHODS.build("onnx", weights=nhwc, schema="points5", layout="nhwc").predict(images, boxes)
+    again = METHODS.build("onnx", weights=nhwc, landmarks="points5", axes="nhwc").predict(images, boxes)
     np.testing.assert_allclose(again, found)
     many = str(toy(tmp_path / "many.onnx", [1, 3, 32, 32], [1, 8, 3]))
-    last = METHODS.build("onnx", weights=many, schema="points5", first=-5)
+    last = METHODS.build("onnx", weights=many, landmarks="points5", first=-5)
     assert last.predict(images, boxes).shape == (1, 5, 3)
     assert "SHA-256" in last.notes[0] and "not known here" in last.notes[0]
 
@@ -195,20 +195,20 @@ def test_somebody_else_s_network(tmp_path):
         ([1, 3, 32, 32], [1, 212], {}, r"no output of 5 landmarks \(points5: 10 or 15 numbers\); it has y \[1, 212\]"),
         ([1, 3, 32, 32], [1, 10], {"size": 64}, r"its input is \[1, 3, 32, 32\], size=64 was asked for"),
         ([1, 3, 32, 48], [1, 10], {}, "a square is needed"),
-        ([1, 32, 32, 3], [1, 10], {}, "has 32 channels as nchw; try layout=nhwc"),
+        ([1, 32, 32, 3], [1, 10], {}, "has 32 channels as nchw; try axes=nhwc"),
         ([1, 3, "h", "w"], [1, 10], {}, "leaves the side open: say it with --set method.size=PIXELS"),
         ([4, 3, 32, 32], [1, 10], {}, "takes 4 faces at a time"),
         ([1, 3, 32, 32], [1, 10], {"output": "z"}, "has no output 'z'"),
         ([1, 3, 32, 32], [1, 10], {"unit": "pixel"}, "unit 'pixel' does not exist; did you mean 'pixels'"),
         ([1, 3, 32, 32], [1, 10], {"sha256": "abc"}, "SHA-256 .* not the file that was asked for"),
-        ([1, 3, 32, 32], [1, 10], {"schema": ""}, "method.schema=NAME"),
+        ([1, 3, 32, 32], [1, 10], {"landmarks": ""}, "method.landmarks=NAME"),
         ([1, 3], [1, 10], {}, "needs one input, an image with 4 axes"),
     ],
 )
 def test_files_that_do_not_fit(tmp_path, shape, output, options, says):
     file = str(toy(tmp_path / "toy.onnx", shape, output))
     with pytest.raises(UserError, match=says):
-        METHODS.build("onnx", **{"weights": file, "schema": "points5", **options})
+        METHODS.build("onnx", **{"weights": file, "landmarks": "points5", **options})
 
 
 def test_files_that_reach_beyond_themselves(tmp_path):
@@ -225,4 +225,4 @@ def test_files_that_reach_beyond_themselves(tmp_path):
 
 def test_schema_of_an_export_is_its_own(tmp_path):
     export_model(checkpoint(tmp_path, schema="wflw98"), tmp_path / "model.onnx")
-    assert METHODS.build("onnx", weights=str(tmp_path / "model.onnx")).landmark_schema is get_schema("wflw98")
+    assert METHODS.build("onnx", weights=str(tmp_path / "model.onnx")).schema is get_schema("wflw98")

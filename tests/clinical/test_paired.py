@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from parface_bench.api import run
 from parface_bench.clinical.paired import METRIC, add_pairs, pair_effects, pair_table
 from parface_bench.faces import get_schema
+from parface_bench.leaderboard.table import Selection
+from parface_bench.leaderboard.views import tables_of
+from parface_bench.plugins.datasets.palsy_twin import storage
 
 SCHEMA = get_schema("ibug68")
 
@@ -80,3 +86,21 @@ def test_data_without_declared_pairs_are_left_as_they_are() -> None:
     add_pairs(document, errors, index)
     assert document == {"subsets": {"full": {"n": 80}}}
     assert pair_table(document) == ""
+
+
+def test_one_command_gives_the_effect_of_palsy_alone_and_a_column_of_the_leaderboard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PFBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(storage, "PART", 24)
+    sizes = ["dataset.paired=24", "dataset.train=24", "dataset.image_size=64", "log.pictures=0"]
+    result = run(
+        "mean-shape", "palsy-twin:paired", profile="quick", out=tmp_path, store=tmp_path / "store", overrides=sizes
+    )
+    document = result.document
+    assert document["split"] == ["paired"] and document["pairs"]["n"] == 12
+    errors = result.errors()
+    nme = errors["nme"].to_numpy()
+    assert document["subsets"]["full"][METRIC]["value"] == pytest.approx((nme[1::2] - nme[::2]).mean())
+    table = tables_of(tmp_path / "store", Selection("palsy-twin:paired"))[0]
+    assert table.dataset == "palsy-twin:paired" and METRIC in {column.metric for column in table.columns}

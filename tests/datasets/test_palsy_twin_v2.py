@@ -22,6 +22,7 @@ from parface_bench.plugins.datasets.palsy_twin.face import draw_face, draw_pair,
 from parface_bench.plugins.datasets.palsy_twin.identity import draw_identity
 from parface_bench.plugins.datasets.palsy_twin.palsy import GRADES, Palsy
 from parface_bench.plugins.datasets.palsy_twin.versions import V1, V2, moved
+from parface_bench.registry import UserError, data_and_split
 
 FLIP = np.asarray(get_schema("ibug68").flip)
 RIGHT_BROW, RIGHT_EYE = range(17, 22), range(36, 42)
@@ -185,3 +186,36 @@ def test_fields_of_the_two_sides_are_mirror_images() -> None:
         assert np.abs(left).max() > 0.01
         np.testing.assert_allclose(left[head.mirror] * [-1, 1, 1], right, atol=2e-3)
         assert not left[head.vertices[:, 0] < 0].any()
+
+
+# ---- as a data set
+
+
+def test_training_on_healthy_faces_takes_the_palsies_away_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "PART", 6)
+    options = {"root": tmp_path, "train": 6, "test": 6, "image_size": 64}
+    usual, healthy = (load_index("palsy-twin", "train", **options, palsy=p) for p in (True, False))
+    assert healthy["healthy"].all() and not usual["healthy"].all()
+    for column in ("yaw", "person", "expression", "lighting", "skin_tone"):
+        assert list(usual[column]) == list(healthy[column])
+    same = usual["healthy"].to_numpy()
+    np.testing.assert_array_equal(stack(usual)[same], stack(healthy)[same])
+    tested = [load_index("palsy-twin", "test", **options, palsy=p) for p in (True, False)]
+    assert tested[0].attrs["fingerprint"] == tested[1].attrs["fingerprint"]
+
+
+def test_palsy_is_true_or_false(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="palsy must be true or false, found 'no'"):
+        load_index("palsy-twin", "train", root=tmp_path, palsy="no")
+
+
+def test_a_split_may_follow_the_data_set_s_name() -> None:
+    assert data_and_split("palsy-twin:paired") == ("palsy-twin", "paired")
+    assert data_and_split("palsy-twin", "val") == ("palsy-twin", "val")
+    assert data_and_split("300w") == ("300w", None)
+    with pytest.raises(UserError, match="give one of them"):
+        data_and_split("palsy-twin:paired", "test")
+    with pytest.raises(UserError, match="leave the colon out"):
+        data_and_split("palsy-twin:")

@@ -157,3 +157,18 @@ def test_values_of_a_stage_are_what_yaml_meant():
     assert Stage.from_recipe(recipe, **yaml.safe_load("{name: on, amp: off, ema: 5e-1}")) == Stage.from_recipe(
         recipe, name="on", amp="off", ema=0.5
     )
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_the_three_variants_of_the_ablation(profile):
+    """What the claim is tested by: the same landmark stages with and without what they are said to gain from."""
+    names = {
+        variant: [stage["name"] for stage in compose(f"parface+{variant}", "palsy-twin", profile)["stages"]]
+        for variant in ("no-autoencoder", "autoencoder", "autoencoder-inversion")
+    }
+    whole = [stage["name"] for stage in compose("parface", "palsy-twin", profile)["stages"]]
+    assert names["autoencoder-inversion"] == whole
+    assert names["autoencoder"] == [name for name in whole if name != "inversion"]
+    assert names["no-autoencoder"] == [name for name in whole if name[:4] not in ("auto", "inve")]
+    with pytest.raises(UserError, match="'parface' has no variant 'autoencodr'; did you mean 'autoencoder'"):
+        compose("parface+autoencodr", "300w", profile)

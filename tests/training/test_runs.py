@@ -156,7 +156,7 @@ def test_tensorboard(run):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    folder = run("dot-norm", "log.tensorboard=true", "log.every=5").folder
+    folder = run("dot-norm", "log.backends=[tensorboard]", "log.every=5").folder
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     events = EventAccumulator(str(folder / "tensorboard")).Reload()
     shown = {(e.step, round(e.value, 4)) for e in events.Scalars("train/loss")}

@@ -10,6 +10,7 @@ import pytest
 from parface_bench.data.batches.loader import FaceSet
 from parface_bench.data.images.crop import Crop, apply, face_box
 from parface_bench.data.roots import remember
+from parface_bench.data.source import open_source
 from parface_bench.methods.stage import Stage
 from parface_bench.registry import UserError
 from parface_bench.training.selection import Selection
@@ -38,7 +39,7 @@ def mixture(tmp_path):
 
 
 def test_self_supervised_stages_mix_any_data_sets(mixture, dots_root):
-    selection = Selection.of("dots", dots_root, 2)
+    selection = Selection.of(open_source("dots", dots_root), 2)
     tables = selection.training(Stage(name="self", **UNLABELLED))
     assert selection.used == ["image-folder:all", "landmark-table:train", "dots:train"]
     assert selection.skipped == ["ffhq"]
@@ -59,7 +60,7 @@ def test_self_supervised_stages_mix_any_data_sets(mixture, dots_root):
 
 
 def test_stages_with_landmarks_take_annotated_faces_alone(mixture, dots_root):
-    selection = Selection.of("dots", dots_root, 2)
+    selection = Selection.of(open_source("dots", dots_root), 2)
     tables = selection.training(Stage(data=("image-folder", "target")))
     assert [len(table) for table in tables] == [41]
     with pytest.raises(UserError, match="learns from landmarks, but image-folder has none"):
@@ -95,6 +96,6 @@ def test_any_crop_takes_landmarks_or_boxes(mode, geometry):
 
 
 def test_names_that_mean_one_table_give_it_once(mixture, dots_root):
-    selection = Selection.of("dots", dots_root, 2)
+    selection = Selection.of(open_source("dots", dots_root), 2)
     tables = selection.training(Stage(name="twice", data=("target", "dots:train", "dots")))
     assert [len(table) for table in tables] == [41]

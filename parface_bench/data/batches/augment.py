@@ -57,8 +57,11 @@ class Augmenter:
             factor = factor[:, :1].expand(-1, 2)
         shear = _either(faces, c.shear, generator)
         flip = torch.rand(faces, generator=generator) < c.flip
-        if c.flip > 0 and batch.landmarks is not None and not isinstance(self.schema, Schema):
-            raise UserError("augmentation: mirroring needs the landmarks' schema; set augment.flip=0 without one")
+        mirrors = isinstance(self.schema, Schema) and self.schema.has_flip
+        if c.flip > 0 and batch.landmarks is not None and not mirrors:
+            raise UserError(
+                "augmentation: mirroring needs a landmark schema with a flip; set augment.flip=0 without one"
+            )
 
         centre = torch.tensor((full - 1) / 2, dtype=torch.float64)
         m = affine_matrix(angle, shift, factor, shear, centre)
@@ -72,7 +75,7 @@ class Augmenter:
             on = m.to(landmarks)
             landmarks = landmarks @ on[:, :, :2].transpose(1, 2) + on[:, None, :, 2]
             swap = torch.arange(landmarks.shape[1]).expand(faces, -1).clone()
-            if isinstance(self.schema, Schema):
+            if isinstance(self.schema, Schema) and c.flip > 0:
                 swap[flip] = torch.tensor(self.schema.flip)
             swap = swap.to(landmarks.device)
             landmarks = landmarks.gather(1, swap[..., None].expand(-1, -1, 2))

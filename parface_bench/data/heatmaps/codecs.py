@@ -17,7 +17,7 @@ from torch import Tensor
 
 from parface_bench.data.heatmaps import mmpose_codecs as mmpose
 from parface_bench.data.heatmaps import peaks
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.errors import UserError, check_known
 
 # A landmark that is unknown (NaN) is drawn this far away, which leaves its heatmap empty.
 _NOWHERE = 1e6
@@ -212,8 +212,7 @@ class HeatmapCodec:
             ("decoder", self.decoder, DECODERS),
             ("coordinates", self.coordinates, COORDINATES),
         ):
-            if name not in known:
-                raise UserError(f"heatmap {what} {name!r} does not exist{nearest(name, known)}")
+            check_known([name], known, f"heatmap {what}", "does not exist")
         if self.size < 0 or not self.sigma > 0:
             raise UserError(f"heatmap size {self.size}, sigma {self.sigma}: neither may be negative, nor sigma 0")
 
@@ -227,9 +226,7 @@ class HeatmapCodec:
         if isinstance(config, HeatmapCodec):
             return config
         known = [f.name for f in fields(cls)]
-        for key in config or {}:
-            if key not in known:
-                raise UserError(f"heatmap setting {key!r} does not exist{nearest(key, known)}")
+        check_known(config or {}, known, "heatmap setting", "does not exist")
         return cls(**dict(config or {}))
 
     @classmethod
@@ -239,8 +236,7 @@ class HeatmapCodec:
         Raises:
             UserError: no codec or decoder has this name.
         """
-        if name not in CODECS:
-            raise UserError(f"heatmap codec {name!r} does not exist{nearest(name, CODECS)}")
+        check_known([name], CODECS, "heatmap codec", "does not exist")
         return cls(**{**CODECS[name], **({"decoder": decoder} if decoder else {}), **settings})
 
     def side(self, crop: int) -> int:

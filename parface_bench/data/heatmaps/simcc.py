@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.errors import UserError, check_known
 
 LABELS = ("gaussian", "smoothed")
 DECODERS = ("argmax", "expectation", "argmax-mmpose", "dark-mmpose")
@@ -43,8 +43,7 @@ class SimCC:
 
     def __post_init__(self) -> None:
         for what, name, known in (("label", self.label, LABELS), ("decoder", self.decoder, DECODERS)):
-            if name not in known:
-                raise UserError(f"simcc {what} {name!r} does not exist{nearest(name, known)}")
+            check_known([name], known, f"simcc {what}", "does not exist")
         if not (self.split > 0 and self.sigma > 0 and 0 <= self.smoothing < 1):
             raise UserError(f"simcc: split {self.split} and sigma {self.sigma} must be above 0, smoothing in [0, 1)")
 
@@ -56,9 +55,7 @@ class SimCC:
             UserError: a key or name that does not exist.
         """
         known = list(cls.__dataclass_fields__)
-        for key in config:
-            if key not in known:
-                raise UserError(f"simcc setting {key!r} does not exist{nearest(key, known)}")
+        check_known(config, known, "simcc setting", "does not exist")
         return cls(**config)
 
     def bins(self, crop: int) -> int:

@@ -32,13 +32,14 @@ from parface_bench.faces.geometry import (
     square_box,
     tight_box,
 )
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.errors import UserError, check_known
 
 __all__ = ["GEOMETRIES", "MODES", "Crop", "apply", "depth_scale", "face_box", "invert", "restore", "warp"]
 
 MODES = ("lm_ground_truth", "bb_ground_truth", "bb_detector", "given", "auto")
 _BY_LANDMARKS = ("lm_ground_truth", "auto")
 GEOMETRIES = ("half-pixel", "parface")
+POINTS = ("landmarks", "landmarks_2d")
 
 # Share of the brow-to-chin height kept above and below, and the side of the square relative to the kept height.
 ABOVE, BELOW = parface_geometry.TOP, parface_geometry.BOTTOM
@@ -63,6 +64,8 @@ class Crop:
         geometry: ``half-pixel`` (pixel centres treated right) or ``parface`` (the original code's).
         shift: the square moves down by this share of its unscaled side (``half-pixel`` boxes only).
         align: turn the face so that the eyes are level (where the square comes from landmarks).
+        points: column of the landmarks that ``lm_ground_truth`` and ``auto`` look at: 'landmarks', or 'landmarks_2d' (a
+            second, 2D convention) where a face has them.
         margin: pixels added on every side, beyond the crop's own square, for augmentation to draw on. The picture is
             then ``size + 2 * margin`` wide; the square itself fills the middle ``size`` pixels.
     """
@@ -74,12 +77,12 @@ class Crop:
     geometry: str = "half-pixel"
     align: bool = False
     margin: int = 0
+    points: str = "landmarks"
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise UserError(f"crop mode {self.mode!r} does not exist{nearest(self.mode, MODES)}")
-        if self.geometry not in GEOMETRIES:
-            raise UserError(f"crop geometry {self.geometry!r} does not exist{nearest(self.geometry, GEOMETRIES)}")
+        check_known([self.mode], MODES, "crop mode", "does not exist")
+        check_known([self.geometry], GEOMETRIES, "crop geometry", "does not exist")
+        check_known([self.points], POINTS, "crop points", "do not exist")
         numbers = (self.size, self.margin, self.scale, self.shift)
         if any(isinstance(v, bool) or not isinstance(v, (int, float)) for v in numbers):
             raise UserError(f"crop size, margin, scale and shift {numbers}: must be numbers")
@@ -105,9 +108,7 @@ class Crop:
         values = asdict(config) if isinstance(config, Crop) else dict(config or {})
         values.update(changes)
         known = [f.name for f in fields(cls)]
-        for key in values:
-            if key not in known:
-                raise UserError(f"crop setting {key!r} does not exist{nearest(key, known)}")
+        check_known(values, known, "crop setting", "does not exist")
         try:
             return cls(**values)
         except TypeError as error:
@@ -188,7 +189,7 @@ class Crop:
         if not self._by_landmarks(row):
             boxes = self.for_boxes() if self.mode == "auto" else self
             return boxes._from_box(self._box(row))
-        points = _landmarks(row)
+        points = self._landmarks(row)
         pose = locate(points)
         if pose is None:
             return self.for_boxes()._from_box(face_box(points))
@@ -210,11 +211,18 @@ class Crop:
 
     def _parface(self, row: Any) -> Array:
         if self._by_landmarks(row):
-            roi = parface_geometry.roi_from_landmarks(_landmarks(row), self.align)
+            roi = parface_geometry.roi_from_landmarks(self._landmarks(row), self.align)
         else:
             roi = parface_geometry.roi_from_box(self._box(row), self.size)
         _checked(np.concatenate([roi.tl, roi.br]))
         return parface_geometry.crop_matrix(roi, self.size)
+
+    def _landmarks(self, row: Any) -> Array:
+        points = _get(row, self.points)
+        points = _get(row, "landmarks") if points is None else points
+        if points is None:
+            raise ValueError("it has no landmarks; use a mode that takes boxes")
+        return np.asarray(points, dtype=np.float64)
 
     def _by_landmarks(self, row: Any) -> bool:
         return self.mode == "lm_ground_truth" or (self.mode == "auto" and _get(row, "landmarks") is not None)
@@ -229,7 +237,7 @@ class Crop:
         box = _get(row, "bbox")
         if box is not None:
             return _checked(order_box(box))
-        grown = face_box(_landmarks(row))
+        grown = face_box(self._landmarks(row))
         return np.trunc(grown) if self.geometry == "parface" else grown
 
 
@@ -301,13 +309,6 @@ def _get(row: Any, name: str, default: Any = None) -> Any:
     value = row.get(name, default) if hasattr(row, "get") else getattr(row, name, default)
     # pandas fills missing cells of an object column with NaN
     return default if isinstance(value, float) and np.isnan(value) else value
-
-
-def _landmarks(row: Any) -> Array:
-    points = _get(row, "landmarks")
-    if points is None:
-        raise ValueError("it has no landmarks; use a mode that takes boxes")
-    return np.asarray(points, dtype=np.float64)
 
 
 def _need_box(row: Any, column: str, remedy: str) -> Array:

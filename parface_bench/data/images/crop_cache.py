@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from parface_bench.data.images.archive import locate
 from parface_bench.data.images.crop import Crop
 from parface_bench.home import home
-from parface_bench.registry.errors import UserError, WorkError, nearest
+from parface_bench.registry.errors import WorkError, check_known
 
 _PREFIX, _LOCK, _YOUNG = "pfbench-crops-", ".lock", 60.0  # seconds
 MODES = ("auto", "memory", "disk", "off")
@@ -103,8 +103,7 @@ def open_cache(mode: str, frames: Sequence[pd.DataFrame], crop: Crop, gib: float
         crop: the geometry, margin included.
         gib: most that ``auto`` may use.
     """
-    if mode not in MODES:
-        raise UserError(f"loading.cache {mode!r} does not exist{nearest(mode, MODES)}")
+    check_known([mode], MODES, "loading.cache", "does not exist")
     faces, side = sum(map(len, frames)), crop.full_size
     size = faces * side * side * 3
     if mode == "off" or not faces or (mode == "auto" and size > gib * 2**30):

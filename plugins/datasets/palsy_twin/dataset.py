@@ -12,7 +12,7 @@ from parface_bench import dataset
 from parface_bench.data.index import index
 from parface_bench.plugins.datasets.palsy_twin import storage
 from parface_bench.plugins.datasets.palsy_twin.covering import HIDING
-from parface_bench.plugins.datasets.palsy_twin.generate import SIZES, ensure, make_root, make_root_v1
+from parface_bench.plugins.datasets.palsy_twin.generate import HEALTHY, SIZES, ensure, make_root, make_root_v1
 from parface_bench.plugins.datasets.palsy_twin.versions import LATEST, V1, Version
 
 CATEGORIES = ["palsy_side", "palsy_grade", "palsy_kind", "expression", "skin_tone", "occlusion", "lighting"]
@@ -60,14 +60,20 @@ def palsy_twin(
     paired: int = 2000,
     seed: int = 0,
     image_size: int = 256,
+    palsy: bool = True,
 ) -> pd.DataFrame:
     """The first faces of a split (as many as its size says), making those that are missing.
 
     ``landmarks`` are the 3D truth (fixed surface points, z in pixels toward the viewer), ``landmarks_2d`` the 2D
     annotators' truth, ``visible`` tells which 3D points are seen. In the split ``paired`` rows 2k and 2k + 1 (column
     ``pair`` = k) are the same identity, look, pose, light and camera without and with palsy.
+
+    ``palsy`` False takes every palsy away from the faces of ``train`` (the same people, poses and light, as many
+    faces): training on healthy faces only. The other splits are what they always are, to be scored on.
     """
-    return _table(root, split, {"train": train, "val": val, "test": test, "paired": paired}, seed, image_size, LATEST)
+    sizes = {"train": train, "val": val, "test": test, "paired": paired, f"train{HEALTHY}": train}
+    made = f"train{HEALTHY}" if split == "train" and not palsy else split
+    return _table(root, split, sizes, seed, image_size, LATEST, made)
 
 
 @dataset(
@@ -92,10 +98,14 @@ def palsy_twin_v1(
     return _table(root, split, {"train": train, "val": val, "test": test, "paired": paired}, seed, image_size, V1)
 
 
-def _table(root: Path, split: str, sizes: dict[str, int], seed: int, image_size: int, version: Version) -> pd.DataFrame:
-    size = sizes[split]
-    ensure(root, {split: size}, seed=seed, image_size=image_size, version=version)
-    labels = pd.DataFrame(storage.read_records(storage.label_file(root, split))[:size])
+def _table(
+    root: Path, split: str, sizes: dict[str, int], seed: int, image_size: int, version: Version, made: str = ""
+) -> pd.DataFrame:
+    """The faces of a split, which lie under the name ``made`` (default: its own)."""
+    made = made or split
+    size = sizes[made]
+    ensure(root, {made: size}, seed=seed, image_size=image_size, version=version)
+    labels = pd.DataFrame(storage.read_records(storage.label_file(root, made))[:size])
     grade = labels["palsy_grade"]
     labels["healthy"], labels["flaccid"], labels["synkinetic"] = (
         labels["palsy_kind"] == kind for kind in ("healthy", "flaccid", "synkinetic")

@@ -21,9 +21,11 @@ from parface_bench.home import home
 from parface_bench.plugins.datasets.palsy_twin import storage
 from parface_bench.plugins.datasets.palsy_twin.asset import load_head
 from parface_bench.plugins.datasets.palsy_twin.face import PAIRED, draw_face, draw_pair, render_face
+from parface_bench.plugins.datasets.palsy_twin.palsy import Palsy
 from parface_bench.plugins.datasets.palsy_twin.versions import LATEST, V1, VERSIONS, Version
 from parface_bench.registry.errors import UserError, WorkError
 
+HEALTHY = "-healthy"  # ends the name of a split whose faces are those of another, every palsy taken away
 SIZES = {"train": 4000, "val": 500, "test": 1000, "paired": 500}
 LIMITS = {"size": (1, 1_000_000), "image_size": (64, 1024), "seed": (0, 2**31 - 1)}
 POLL = 0.2  # seconds between looks at the workers' progress
@@ -174,7 +176,8 @@ def make_part(root: Path, split: str, part: int, seed: int, image_size: int, ver
         if paired:
             face = draw_pair(seed, number, image_size, version)
         else:
-            face = draw_face(seed, split, number, image_size, version=version)
+            face = draw_face(seed, split.removesuffix(HEALTHY), number, image_size, version=version)
+            face = face.with_palsy(Palsy()) if split.endswith(HEALTHY) else face
         picture, record = render_face(face)
         name = f"{split}/{number:05d}.jpg"
         ok, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, face.photo.quality])

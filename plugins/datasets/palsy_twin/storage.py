@@ -13,12 +13,13 @@ from typing import Any
 from parface_bench.atomic import write_atomic
 from parface_bench.registry.errors import UserError, WorkError
 
-# Split -> the ParFace label file that plays its part.
+# Split -> the ParFace label file that plays its part; train-healthy is train with every palsy taken away.
 LABELS = {
     "train": "palsy_labeled_1.ljson",
     "val": "palsy_annotations.ljson",
     "test": "palsy_test.ljson",
     "paired": "palsy_paired.ljson",
+    "train-healthy": "palsy_labeled_1_healthy.ljson",
 }
 PART = 50  # faces a piece: what an interruption can lose
 PARTS = ".parts"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +18,7 @@ from parface_bench.methods.recipe import compose, merge
 from parface_bench.methods.stage import Stage
 from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.plugins.methods.parface import snapshot
+from parface_bench.plugins.methods.parface.imagenet import start_from_imagenet
 from parface_bench.plugins.methods.parface.network import MEAN, Output, ParFaceNetwork
 from parface_bench.plugins.methods.parface.steps import DEPTH_UNIT, AutoencoderStep, build_step
 from parface_bench.registry import UserError
@@ -49,6 +51,8 @@ class ParFace(TrainableMethod):
         codec: how landmarks become heatmaps and come back: fields of `parface_bench.data.heatmaps.codecs.HeatmapCodec`
             (sigma 7 on 128 px by default), or 'parface' for the original's.
         mean: subtracted from the images' R, G, B in 0..1.
+        pretrained: ImageNet weights of a ResNet-18 that encoder and depth head start from: 'torchvision' or a file; ''
+            for none.
     """
 
     registered = "parface"
@@ -67,11 +71,16 @@ class ParFace(TrainableMethod):
         decoder: str | Mapping[str, Any] = "inverse_resnet",
         codec: str | Mapping[str, Any] | None = None,
         mean: Sequence[float] = MEAN,
+        pretrained: str = "",
     ) -> None:
         super().__init__()
         self.network = ParFaceNetwork(
             len(schema), image_size, code_size, heatmap_size, width, depth, critics, _config(encoder), _config(decoder)
         )
+        if pretrained:
+            start_from_imagenet(
+                [part for part in (self.network.Q, self.network.LMH_3D) if part is not None], pretrained
+            )
         if codec == "parface":
             self.codec = PARFACE_CODEC
         else:
@@ -106,9 +115,13 @@ class ParFace(TrainableMethod):
         return torch.cat([points, output.depth[..., None].to(points) * DEPTH_UNIT], -1)
 
     def stages(self, recipe: Mapping[str, Any]) -> list[Stage]:
-        """The recipe's stages; depth stages only where the data are 3D and there is a depth head."""
+        """The recipe's stages; depth stages only where the data are 3D and there is a depth head.
+
+        Where a stage has no adversary (``adversary: null``), its critic is not trained either.
+        """
         with_depth = self.dims == 3 and self.predicts_depth
-        return [stage for stage in super().stages(recipe) if stage.loss != "depth" or with_depth]
+        stages = [stage for stage in super().stages(recipe) if stage.loss != "depth" or with_depth]
+        return [_without_idle_critics(stage) if stage.loss == "autoencoder" else stage for stage in stages]
 
     def training_step(self, batch: Batch, optimizers: Mapping[str, OptimWrapper], stage: Stage) -> dict[str, Tensor]:
         """One step of the stage's kind, see :mod:`.steps`; or of the shared depth head, where the network has none."""
@@ -221,6 +234,18 @@ class FabRec(ParFace):
         super().__init__(
             schema, image_size, code_size, heatmap_size, width, depth=False, critics=critics, codec=codec, mean=mean
         )
+
+
+def _without_idle_critics(stage: Stage) -> Stage:
+    """The stage without the optimizers and parts of critics whose adversary is switched off."""
+    critics = (("adversary", "critic", "network.D"), ("code_adversary", "code_critic", "network.D_z"))
+    idle = [(name, part) for setting, name, part in critics if stage.settings.get(setting, ...) is None]
+    names, parts = {name for name, _ in idle}, {part for _, part in idle}
+    return replace(
+        stage,
+        optimizers={name: value for name, value in stage.optimizers.items() if name not in names},
+        trains=tuple(part for part in stage.trains if part not in parts),
+    )
 
 
 def _config(backbone: str | Mapping[str, Any]) -> str | dict[str, Any]:

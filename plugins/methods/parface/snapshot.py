@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from parface_bench.faces import get_schema
+from parface_bench.faces import get_schema, schemas_with
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
 from parface_bench.registry import UserError
-
-SCHEMAS = {68: "ibug68", 98: "wflw98", 29: "cofw29", 19: "aflw19", 106: "lapa106"}
 
 
 class Sizes(NamedTuple):
@@ -86,7 +84,8 @@ def schema_of(landmarks: int, wished: str, where: str) -> str:
     Raises:
         UserError: the number of landmarks tells none, or is not that of the schema wished for.
     """
-    name = wished or SCHEMAS.get(landmarks, "")
+    known = schemas_with(landmarks)
+    name = wished or (known[0] if len(known) == 1 else "")
     if not name:
         raise UserError(f"checkpoint {where}: has {landmarks} landmarks; say with --schema which they are")
     if len(get_schema(name)) != landmarks:

@@ -19,7 +19,7 @@ from parface_bench.methods.stage import Stage
 from parface_bench.plugins.methods.parface.frozen import FrozenFeatures
 from parface_bench.plugins.methods.parface.inference import channels_last, prepared
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
-from parface_bench.registry import LOSSES, UserError, nearest
+from parface_bench.registry import LOSSES, UserError, check_known
 
 if TYPE_CHECKING:
     from mmengine.optim import OptimWrapper
@@ -55,6 +55,7 @@ class AutoencoderStep:
         losses: between reconstruction and image, each a registered name or ``{type, factor, ...}``.
         adversary: adversarial loss against the image critic, stepped by the optimizer ``critic``; None: none.
         code_adversary: adversarial loss against the code critic, stepped by the optimizer ``code_critic``.
+        critic_every: the critics learn in every so many steps.
     """
 
     def __init__(
@@ -63,7 +64,11 @@ class AutoencoderStep:
         losses: list[str | Mapping[str, Any]],
         adversary: str | Mapping[str, Any] | None = None,
         code_adversary: str | Mapping[str, Any] | None = None,
+        critic_every: int = 1,
     ) -> None:
+        if critic_every < 1:
+            raise UserError(f"critic_every {critic_every}: must be at least 1")
+        self.critic_every = critic_every
         device = next(network.parameters()).device
         self.network = network
         self.losses = [Term(config, device) for config in losses]
@@ -89,9 +94,10 @@ class AutoencoderStep:
             if critic is None:
                 raise UserError("the stage has an adversary, but the network was built with critics: false")
             # in full precision: the penalty is the gradient of a gradient
-            loss = adversary.loss.critic(critic, real, fake.detach().to(images.dtype))
-            _optimizer(optimizers, name).update_params(loss)
-            logged[f"{name}_loss"] = loss.detach()
+            if main.inner_count % self.critic_every == 0:
+                loss = adversary.loss.critic(critic, real, fake.detach().to(images.dtype))
+                _optimizer(optimizers, name).update_params(loss)
+                logged[f"{name}_loss"] = loss.detach()
             critic.requires_grad_(False)
             with main.optim_context(network):
                 terms[f"{adversary.name}_{name}"] = adversary(fake, critic=critic)
@@ -199,13 +205,10 @@ def build_step(network: ParFaceNetwork, stage: Stage) -> Any:
         UserError: an unknown kind of step or setting, with the nearest name.
     """
     where = f"stage {stage.name!r}"
-    if stage.loss not in STEPS:
-        raise UserError(f"{where}: loss {stage.loss!r}{nearest(stage.loss, STEPS)}")
+    check_known([stage.loss], STEPS, f"{where}: loss")
     parameters = inspect.signature(STEPS[stage.loss]).parameters
     known = [name for name in parameters if name not in ("network", "same_pictures")]
-    for name in stage.settings:
-        if name not in known:
-            raise UserError(f"{where}: no setting {name!r}{nearest(name, known)}")
+    check_known(stage.settings, known, f"{where}: no setting")
     for name in known:
         if parameters[name].default is inspect.Parameter.empty and name not in stage.settings:
             raise UserError(f"{where}: settings must give {name!r}")
