@@ -160,6 +160,5 @@ class OnnxModel(Method):
             if key == (name or key) and dims and array.size >= count * dims[0]:
                 return key, (array.shape[-1] if array.shape[-1] in dims else dims[-1] if self._first else dims[0])
         found = ", ".join(f"{key} {list(shape)}" for key, shape in sizes.items())
-        raise UserError(
-            f"{tag}: no output of {count} landmarks ({self.schema.name}: {count * 2} or {count * 3} numbers); it has {found}"
-        )
+        wanted = f"{count} landmarks ({self.schema.name}: {count * 2} or {count * 3} numbers)"
+        raise UserError(f"{tag}: no output of {wanted}; it has {found}")
