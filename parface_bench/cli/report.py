@@ -29,9 +29,9 @@ def register(app: typer.Typer) -> None:
         plugin: Plugins = None,
     ) -> None:
         """Write one HTML page on one result, or a comparison of up to eight: tables, curves, faces, provenance."""
-        from parface_bench.pages.report import report as build
         from parface_bench.pages.writing import write_page
         from parface_bench.registry.faults import aside
+        from parface_bench.report.report import report as build
         from parface_bench.results.result import load_result
 
         loaded = [load_result(path) for path in results]

@@ -64,5 +64,5 @@ def test_nothing_to_draw(make, tmp_path):
     record(make("a", 3.0), None, tmp_path)
     with pytest.raises(UserError, match="no run with few labels is recorded"):
         show(tmp_path, Selection(), by="labels")
-    with pytest.raises(UserError, match="--by label: does not exist; did you mean 'labels'"):
+    with pytest.raises(UserError, match="--by 'label' does not exist; did you mean 'labels'"):
         show(tmp_path, Selection(), by="label")

@@ -66,7 +66,7 @@ def test_landmarks_that_are_not_annotated_teach_nothing(name):
     loss.backward()
     assert torch.isfinite(loss)
     assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)
-    last = {"hrnet": "head.3", "fan": "network.l1", "pipnet": "cls_layer", "star": "network.out_heatmaps.1.conv"}[name]
+    last = {"hrnet": "head.3", "fan": "network.l1", "pipnet": "cls_layer", "star": "network.out_heatmaps.0.conv"}[name]
     gradients = method.get_submodule(last).weight.grad.reshape(5, -1).abs().amax(1)
     assert (gradients > 0).tolist() == [True, True, False, True, True]
 

@@ -114,3 +114,18 @@ def test_sum50_of_exact_and_nearly_exact_predictions(case: Any) -> None:
         full = evaluate(truth, predicted, "parface", resamples=10).document["subsets"]["full"]
         assert full["auc-sum50"]["value"] == pytest.approx(facts[key], abs=1e-9)
         assert full["AUC@10"]["value"] == pytest.approx(100, abs=1e-4)
+
+
+def test_grid_of_the_published_curves(golden: Path) -> None:
+    """FR and AUC as PIPNet's and STAR's code computes them, at thresholds where its grid ends right and one too far."""
+    arrays = np.load(golden / "methods" / "pipnet.npz")
+    nme = 100 * arrays["metric_nmes"]
+    faces = replace(scored(np.zeros((len(nme), 5, 2)), np.zeros((len(nme), 5, 2)), "none", None))
+    faces.__dict__["nme"] = nme
+    for t, name in ((10, "metric_fr_auc"), (10, "metric_star_fr_auc_wflw"), (5, "metric_star_fr_auc_300w")):
+        found = [f(faces, float(t)).mean() / 100 for f in (curve.failure_rate_grid, curve.area_under_curve_grid)]
+        np.testing.assert_allclose(found, arrays[name], atol=1e-4 if "star" in name else 1e-9)
+    sizes = json.loads((golden / "methods" / "pipnet.json").read_text())["auc_grid"]
+    for t, (points, last) in sizes.items():
+        grid = curve._grid(100 * float(t))
+        assert (len(grid), grid[-1]) == (points, pytest.approx(last, abs=1e-12))

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from parface_bench.pages import curves, face_map
-from parface_bench.pages.faces import choose
-from parface_bench.pages.report import MOST_RESULTS, report
 from parface_bench.pages.shell import embedded, packed_plots
 from parface_bench.pages.writing import write_page
 from parface_bench.registry import UserError
+from parface_bench.report.faces import choose
+from parface_bench.report.report import MOST_RESULTS, report
 from parface_bench.results.record import write_result
 from parface_bench.results.result import Result, load_result
 from parface_bench.scoring import evaluate

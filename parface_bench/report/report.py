@@ -11,9 +11,9 @@ import numpy as np
 from parface_bench.faces import get_schema
 from parface_bench.leaderboard.board import group_of
 from parface_bench.pages import curves, face_map
-from parface_bench.pages.faces import choose, gather, predicted
 from parface_bench.pages.shell import COLOURS, DASHES, page
 from parface_bench.registry import UserError
+from parface_bench.report.faces import choose, gather, predicted
 from parface_bench.results.result import Result
 from parface_bench.scoring.compare import compare_results
 from parface_bench.scoring.protocol import main_metrics

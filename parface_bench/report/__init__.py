@@ -1,0 +1,1 @@
+"""The report: one page on a result, or on a comparison of a few."""
