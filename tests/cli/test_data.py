@@ -56,6 +56,14 @@ class TestCheck:
             assert sum(words in fault for fault in faults) == 1, words
         assert all(str(root) in fault for fault in faults)
 
+    def test_a_table_of_ones_own(self, tmp_path: Path) -> None:
+        layouts.landmark_table(tmp_path / "t")
+        options = ("--data-root", tmp_path / "t", "--name", "my-clinic", "--base", 1)
+        report = json.loads(run("check", "landmark-table", *options, "--json").stdout)
+        assert (report["dataset"], report["faces"]["all"], report["faults"]) == ("my-clinic", 4, [])
+        with pytest.raises(UserError, match="data set 'wflw' has no option 'base'"):
+            run("check", "wflw", "--data-root", tmp_path, "--base", 1)
+
     def test_a_sound_set(self, tmp_path: Path) -> None:
         layouts.wflw(tmp_path / "w")
         done = run("check", "wflw", "--data-root", tmp_path / "w", "--json")

@@ -25,6 +25,7 @@ SUBSETS = {
     "synkinetic": "palsy with synkinesis and contracture",
     "occluded": "a hand, scarf, mask, object or dark glasses hide part of the face",
     "clean": "nothing before the face, a fair photograph, light from the front or above",
+    "clinic": "clean, and yaw, pitch and roll to 30 degrees, as a clinic photographs",
 }
 
 
@@ -36,6 +37,7 @@ TWIN = {
     "dims": 3,
     "splits": ("train", "val", "test", "paired"),
     "pairs": "healthy",
+    "pairs_within": "clinic",
     "protocol": "parface",
     "subsets": SUBSETS,
     "citation": "parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
@@ -114,6 +116,7 @@ def _table(
     labels["moderate"] = grade == "IV"
     labels["severe"] = grade.isin(["V", "VI"])
     labels["occluded"] = labels["occlusion"].isin(HIDING)
+    labels["clinic"] = labels["clean"] & (labels[["yaw", "pitch", "roll"]].abs().max(axis=1) <= 30)
     more: dict[str, Any] = {"pair": "pair"} if "pair" in labels else {}
     if version is not V1:  # whose recorded runs validated without regard to persons
         more["identity"] = lambda row: f"{split}-{row.person}"
