@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import statistics
+import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +185,38 @@ def difference(method: TrainableMethod, path: Path, flip: bool) -> float:
             raise WorkError(f"{path}: written, but gives {found.shape} where torch gives {wanted.shape}")
         worst = max(worst, float(np.linalg.norm(found - wanted, axis=-1).max()))
     return worst
+
+
+def onnx_cost(method: TrainableMethod, *, seconds: float = 1.0) -> dict[str, Any]:
+    """What predicting costs with onnxruntime beside torch, one face at a time, timed in turn on the same crop.
+
+    Returns:
+        ``onnx_mib`` (of the file), ``onnx_ms_per_face`` and ``torch_ms_per_face`` (medians, one look at the face each)
+        and ``threads``.
+    """
+    import onnxruntime
+
+    data = as_onnx(
+        method, flip=False, int8=False, facts={"method": type(method).__name__, "schema": method.schema.name}
+    )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    crop = np.random.default_rng(0).integers(0, 256, (1, 3, method.image_size, method.image_size), dtype=np.uint8)
+    given = crop.astype(np.float32)
+    tasks: dict[str, Callable[[], Any]] = {
+        "onnx_ms_per_face": lambda: session.run(None, {"images": given}),
+        "torch_ms_per_face": lambda: find_tensor(method, torch.from_numpy(crop)),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in tasks}
+    while min(len(t) for t in taken.values()) < 5 or sum(map(sum, taken.values())) < 2 * seconds:
+        for name, task in tasks.items():
+            start = time.perf_counter()
+            task()
+            taken[name].append(time.perf_counter() - start)
+    # the first turn warms up
+    medians = {name: 1e3 * statistics.median(times[1:]) for name, times in taken.items()}
+    return {"onnx_mib": len(data) / 2**20, **medians, "threads": torch.get_num_threads()}
 
 
 def _to_int8(model: Any) -> None:

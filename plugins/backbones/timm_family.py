@@ -25,7 +25,6 @@ SHAPING = frozenset({
     "reg_tokens", "se_ratio", "stage1", "stage2", "stage3", "stage4",
     "stem_size", "stem_stride", "stem_type", "stem_width", "strict_img_size", "width",
     "widths", "window_size", "zero_init_last",
-    "stage1", "stage2", "stage3", "stage4",
 })  # fmt: skip
 
 

@@ -116,6 +116,15 @@ def test_safetensors_there_and_back(tmp_path):
     np.testing.assert_array_equal(first, second)
 
 
+def test_cost_beside_torch(tmp_path):
+    path = checkpoint(tmp_path)
+    line = ["cost", str(path), "--onnx", "--seconds", "0", "--device", "cpu", "--json"]
+    done = CliRunner().invoke(build_app(), line)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)["onnx"]
+    assert found["onnx_ms_per_face"] > 0 and found["torch_ms_per_face"] > 0 and found["onnx_mib"] > 1
+
+
 def test_what_cannot_be_exported(tmp_path):
     path = checkpoint(tmp_path)
     (tmp_path / "there").write_text("mine")
