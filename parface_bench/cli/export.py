@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.screen import emit, emit_document
 
 
 def register(app: typer.Typer) -> None:
@@ -31,12 +32,10 @@ def register(app: typer.Typer) -> None:
         with aside():
             done = export_model(source, out, form, int8=int8, flip=flip)
         if json:
-            import json as codec
-
-            typer.echo(codec.dumps(done, indent=2))
+            emit_document(done)
             return
-        typer.echo(f"{done['out']}: {done['method']}, {done['schema']}, {done['bytes'] / 2**20:.2f} MiB")
+        emit(f"{done['out']}: {done['method']}, {done['schema']}, {done['bytes'] / 2**20:.2f} MiB")
         if form == "onnx":
-            typer.echo(f"in   {done['inputs']}")
-            typer.echo(f"out  {done['outputs']}")
-            typer.echo(f"largest difference to torch: {done['largest_difference_px']:.4f} px (made-up crops)")
+            emit(f"in   {done['inputs']}")
+            emit(f"out  {done['outputs']}")
+            emit(f"largest difference to torch: {done['largest_difference_px']:.4f} px (made-up crops)")
