@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parface_bench.limits import check_parquet
 from parface_bench.registry import UserError, WorkError
 from parface_bench.results.record import ERRORS, FACES, MEASURES, RESULT, SCHEMA_VERSION, validate
 from parface_bench.results.renamed import under_todays_name
@@ -39,14 +40,23 @@ class Result:
             UserError: the result came without them, or the file is unreadable.
         """
         import pandas as pd
+        import pyarrow.parquet as pq
 
         path = self.folder / ERRORS
         if not path.is_file():
             raise UserError(f"{self.folder} holds no {ERRORS}: score the predictions again to get per-face errors")
         try:
-            return pd.read_parquet(path)
+            facts = pq.read_metadata(path)
+            check_parquet(facts.num_rows, facts.num_columns, path.stat().st_size, str(path))
+            table = pd.read_parquet(path)
+        except UserError:
+            raise
         except Exception as error:
             raise UserError(f"{path}: not a readable Parquet file ({error}); score the predictions again") from error
+        numeric = [name for name in table if name == "nme" or (name[:1] == "e" and name[1:].isdecimal())]
+        if not {"id", "nme"} <= set(table.columns) or any(table[name].dtype.kind not in "fiu" for name in numeric):
+            raise UserError(f"{path}: no table of per-face errors (id, nme, e0, ...); score the predictions again")
+        return table
 
     def tables(self) -> dict[str, bytes]:
         """The files beside the errors that there are, as :func:`parface_bench.results.record.record` takes them."""
