@@ -14,7 +14,9 @@ def register(app: typer.Typer) -> None:
     @app.command("cost")
     def cost(
         method: str = typer.Argument(..., metavar="METHOD", help="A method, a checkpoint or a run's folder."),
-        image_size: int | None = typer.Option(None, "--image-size", min=32, help="Side of the crop in pixels."),
+        image_size: int | None = typer.Option(
+            None, "--image-size", min=32, max=4096, help="Side of the crop in pixels."
+        ),
         profile: str = typer.Option("full", "--profile", help="Recipe to build the method from: quick or full."),
         schema: str = typer.Option("ibug68", "--schema", help="Landmark schema to build the method for."),
         three_d: bool = typer.Option(False, "--3d", help="Build the method for 3D data."),
@@ -25,9 +27,12 @@ def register(app: typer.Typer) -> None:
         json: Json = False,
     ) -> None:
         """Parameters, GFLOPs, milliseconds a face at batch 1 and 32, and peak memory of a method."""
+        from parface_bench.registry import UserError
         from parface_bench.registry.faults import aside
         from parface_bench.runs.cost import build_for_cost, measure
 
+        if not 0 <= seconds <= 600:
+            raise UserError(f"--seconds {seconds}: must be from 0 to 600")
         with aside():
             built = build_for_cost(
                 method,
@@ -38,7 +43,12 @@ def register(app: typer.Typer) -> None:
                 device=device,
                 overrides=overrides,
             )
-            found = {"method": method, **measure(built, seconds=seconds)}
+            try:
+                found = {"method": method, **measure(built, seconds=seconds)}
+            except (RuntimeError, ValueError, AssertionError) as error:
+                reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+                size = getattr(built, "image_size", image_size)
+                raise UserError(f"{method} cannot be run at {size} px ({reason}); try another --image-size") from error
         if json:
             emit_document(found)
             return

@@ -322,4 +322,4 @@ def _faces(results: list[Result]) -> int:
 
 
 def _version(text: str) -> list[int]:
-    return [int(p) if p.isdigit() else 0 for p in text.split(".")]
+    return [int(p) if p.isdecimal() else 0 for p in text.split(".")]

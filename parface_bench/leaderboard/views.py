@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from parface_bench.atomic import write_atomic
+from parface_bench import outputs
 from parface_bench.leaderboard.board import build_tables, scored_data
 from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.render import FORMATS, render
@@ -28,6 +28,7 @@ def show(
     reported: bool = False,
     plots: Path | None = None,
     by: str = "",
+    force: bool = False,
     warn: Warn = lambda sentence: None,
 ) -> str:
     """What ``pfbench leaderboard`` prints.
@@ -38,6 +39,7 @@ def show(
         form: one of ``FORMATS``.
         out: write there instead.
         reported: add published numbers.
+        force: write ``out`` even over a file that pfbench did not make.
         plots: draw error curves into this folder, and into the page where the format is html.
         by: 'labels': the main metric against the number of labelled training faces, in table and plots.
         warn: takes a sentence for the user: what was left out, what was written.
@@ -56,7 +58,7 @@ def show(
     text = (_by_labels if by else _board)(tables, selection.subsets, form, plots, warn)
     if out is None:
         return text
-    write(text, out)
+    write(text, out, force=force)
     warn(f"wrote {out}")
     return ""
 
@@ -138,14 +140,15 @@ def add_runs(folders: Sequence[Path], store: Path, warn: Warn) -> None:
         warn(f"recorded in {place}")
 
 
-def write(text: str, path: Path) -> None:
-    """Write a text file, whole or not at all.
+def write(text: str, path: Path, *, force: bool = False) -> None:
+    """Write a text file, whole or not at all, and never over somebody's own.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: it cannot be written, or is there and not ours (unless ``force``).
     """
+    outputs.guard([path], force)
     try:
-        write_atomic(path, text)
+        outputs.write(path, text)
     except OSError as error:
         raise UserError(f"cannot write {path} ({error.strerror or error}); name another file with --out") from error
 

@@ -39,6 +39,13 @@ def complete(document: Mapping[str, Any], run_id: str | None = None) -> dict[str
     Raises:
         WorkError: the document does not follow ``result.schema.json``.
     """
+    try:
+        return _complete(document, run_id)
+    except (TypeError, AttributeError, ValueError, RecursionError) as error:  # something of another kind
+        raise WorkError(f"this is no valid result: {type(error).__name__}: {error}") from error
+
+
+def _complete(document: Mapping[str, Any], run_id: str | None) -> dict[str, Any]:
     splits = document.get("split") or []
     splits = [splits] if isinstance(splits, str) else splits
     seen, dataset = document.get("trained_on") or [], str(document.get("dataset", ""))
@@ -201,8 +208,8 @@ def metric_facts(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 def folder_name(name: str) -> str:
     """A name as one folder's name: what file systems forbid is written as ``%XX``, so different names stay apart."""
     safe = "".join(f"%{ord(c):02X}" if c in _FORBIDDEN or ord(c) < 32 else c for c in name)
-    if safe.startswith("."):
-        safe = f"%2E{safe[1:]}"
+    if safe.startswith((".", "_")):  # boards leave such folders out
+        safe = f"%{ord(safe[0]):02X}{safe[1:]}"
     return safe[:-1] + f"%{ord(safe[-1]):02X}" if safe.endswith((".", " ")) else safe
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parface_bench.limits import check_parquet
 from parface_bench.registry import UserError, WorkError
 from parface_bench.results.record import ERRORS, FACES, MEASURES, RESULT, SCHEMA_VERSION, validate
 from parface_bench.results.renamed import under_todays_name
@@ -39,14 +40,23 @@ class Result:
             UserError: the result came without them, or the file is unreadable.
         """
         import pandas as pd
+        import pyarrow.parquet as pq
 
         path = self.folder / ERRORS
         if not path.is_file():
             raise UserError(f"{self.folder} holds no {ERRORS}: score the predictions again to get per-face errors")
         try:
-            return pd.read_parquet(path)
+            facts = pq.read_metadata(path)
+            check_parquet(facts.num_rows, facts.num_columns, path.stat().st_size, str(path))
+            table = pd.read_parquet(path)
+        except UserError:
+            raise
         except Exception as error:
             raise UserError(f"{path}: not a readable Parquet file ({error}); score the predictions again") from error
+        numeric = [name for name in table if name == "nme" or (name[:1] == "e" and name[1:].isdecimal())]
+        if not {"id", "nme"} <= set(table.columns) or any(table[name].dtype.kind not in "fiu" for name in numeric):
+            raise UserError(f"{path}: no table of per-face errors (id, nme, e0, ...); score the predictions again")
+        return table
 
     def tables(self) -> dict[str, bytes]:
         """The files beside the errors that there are, as :func:`parface_bench.results.record.record` takes them."""
@@ -158,6 +168,25 @@ def _check_texts(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             _check_texts(item)
+
+
+def load_runs(path: str | Path) -> list[Result]:
+    """The result in a folder or file, or of a method's folder in a store its runs of one configuration, oldest first.
+
+    Of several configurations it is the one that was recorded last; of several runs of a seed the newest.
+
+    Raises:
+        UserError: see :func:`load_result`.
+    """
+    path = Path(path)
+    inside = sorted(path.glob(f"*/{RESULT}")) if path.is_dir() and not (path / RESULT).is_file() else []
+    if not inside:
+        return [load_result(path)]
+    found = sorted(map(load_result, inside), key=lambda r: (r.document["created"], r.document["run_id"]))
+    same = ("config_hash", "data_fingerprint", "protocol", "protocol_version")
+    last = [found[-1].document[key] for key in same]
+    by_seed = {r.document["seed"]: r for r in found if [r.document[key] for key in same] == last}
+    return [by_seed[seed] for seed in sorted(by_seed, key=lambda s: -1 if s is None else s)]
 
 
 def _no_number(token: str) -> float:

@@ -103,7 +103,7 @@ class Worst:
         if file is None:
             return {}
         table = pd.read_parquet(file)
-        points = sum(1 for name in table.columns if name[:1] == "x" and name[1:].isdigit())
+        points = sum(1 for name in table.columns if name[:1] == "x" and name[1:].isdecimal())
         names = [f"{axis}{i}" for i in range(points) for axis in "xy"]
         values = table[names].to_numpy(dtype=np.float64).reshape(-1, points, 2)
         return dict(zip(table["id"].astype(str), values, strict=True))

@@ -96,8 +96,8 @@ def read_predictions(path: Path, frame: pd.DataFrame) -> np.ndarray | None:
         return None
     if "id" not in table or list(table["id"]) != list(frame["id"]):
         return None
-    values = table.drop(columns="id").to_numpy(dtype=np.float64)
-    return values.reshape(len(table), -1, 3 if "z0" in table else 2)
+    names = [name for name in table if name[:1] in "xyz" and name[1:].isdecimal()]
+    return table[names].to_numpy(dtype=np.float64).reshape(len(table), -1, 3 if "z0" in table else 2)
 
 
 def score_faces(

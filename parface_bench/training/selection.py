@@ -36,6 +36,7 @@ class Selection:
         labelled: how many labelled faces the stages had, at most.
         used: ``DATASET:SPLIT`` of all training data that were read, in order.
         skipped: training data that a stage names and no root is set for.
+        demanded: training data that the user named himself (``--set train.data=[...]``): never skipped.
     """
 
     source: Source
@@ -46,6 +47,7 @@ class Selection:
     labelled: int = 0
     used: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    demanded: frozenset[str] = frozenset()
     _total: int = 0
     _tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     _with_boxes: dict[int, pd.DataFrame] = field(default_factory=dict)
@@ -80,7 +82,7 @@ class Selection:
         names = list(dict.fromkeys(n for name in stage.data or (TARGET,) for n in (own if name in mine else [name])))
         tables = []
         for name in names:
-            if name.partition(":")[0] == self.source.name or _is_set(name):
+            if name.partition(":")[0] == self.source.name or name in self.demanded or _is_set(name):
                 tables += self._read(name)
             else:
                 self.skipped.append(name)
@@ -242,7 +244,7 @@ def hold_out(
     first = frames[place]
     wanted = min(round(float(settings["fraction"]) * len(first)), int(settings["most"]))
     who = (first["identity"] if "identity" in first else first["image"]).astype(str)
-    order = sorted(set(who), key=lambda name: hashlib.sha1(name.encode()).digest())
+    order = sorted(set(who), key=lambda name: hashlib.sha1(name.encode(), usedforsecurity=False).digest())
     sizes = who.value_counts()
     held: set[str] = set()
     count = 0
