@@ -112,7 +112,7 @@ def test_what_the_protocol_refuses_is_told_before_the_training(run, tmp_path, mo
 
 
 def test_what_the_protocol_refuses_is_told_before_the_prediction(run, trained, tmp_path, monkeypatch):
-    from parface_bench.runs.folder import pipeline
+    from parface_bench.runs import pipeline
 
     monkeypatch.setattr(pipeline, "predict_all", lambda *arguments: pytest.fail("predicted"))
     protocol = tmp_path / "other.yaml"
@@ -149,7 +149,12 @@ def test_no_landmarks_to_learn_from(run, dots_root, monkeypatch):
         run("dot-net", "train.data=[dots-bare]")
 
 
-def test_training_data_that_are_not_configured_are_left_out_and_noted(run):
+def test_training_data_that_are_not_configured_are_left_out_and_noted_unless_the_user_named_them(run, monkeypatch):
+    with pytest.raises(UserError, match="data set 'dots-bare': no root is set"):
+        run("dot-net", "train.data=[target, dots-bare]", "train.epochs=1")
+    monkeypatch.setattr(
+        "parface_bench.runs.plan.named_data", lambda changes: frozenset()
+    )  # as a recipe's own file says
     document = run("dot-net", "train.data=[target, dots-bare]", "train.epochs=1").document
     assert document["trained_on"] == ["dots:train"]
     assert any("dots-bare" in note for note in document["notes"])
