@@ -110,19 +110,20 @@ def compare(a: Result | str | Path, b: Result | str | Path, *, resamples: int = 
     """Paired comparison of two results, per subset: ``pfbench compare``.
 
     Args:
-        a, b: results, their folders or their ``result.json`` files.
+        a, b: results, their folders or their ``result.json`` files; or a method's folder in a store: all its seeds.
         resamples, seed: of the bootstrap.
 
     Returns:
-        See :func:`parface_bench.scoring.compare.compare_results`.
+        See :func:`parface_bench.scoring.compare_runs.compare_runs`.
 
     Raises:
         UserError: a result cannot be read, or the two were scored on other data or under another protocol.
     """
-    from parface_bench.scoring.compare import compare_results
+    from parface_bench.results.result import load_runs
+    from parface_bench.scoring.compare_runs import compare_runs
 
-    first, second = (r if isinstance(r, Result) else load_result(r) for r in (a, b))
-    return compare_results(first, second, resamples=resamples, seed=seed)
+    first, second = ([r] if isinstance(r, Result) else load_runs(r) for r in (a, b))
+    return compare_runs(first, second, resamples=resamples, seed=seed)
 
 
 def load_model(checkpoint_or_name: str | Path, device: str = "auto", **options: Any) -> Method:

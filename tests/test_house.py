@@ -44,6 +44,7 @@ FLOORS = {
     "parface_bench.methods": 9,
     "parface_bench.training": 10,
     "parface_bench.runs": 11,
+    "parface_bench.exporting": 12,
     RUN: 12,
     "parface_bench.api": 13,
     "parface_bench.bench": 14,

@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
         three_d: bool = typer.Option(False, "--3d", help="Build the method for 3D data."),
         device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or cuda:NUMBER."),
         seconds: float = typer.Option(1.0, "--seconds", min=0.0, help="Time for each of the two timings."),
+        onnx: bool = typer.Option(False, "--onnx", help="Also export the method and time onnxruntime beside torch."),
         overrides: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="Change a setting (repeatable)."),
         plugin: Plugins = None,
         json: Json = False,
@@ -49,6 +50,13 @@ def register(app: typer.Typer) -> None:
                 reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
                 size = getattr(built, "image_size", image_size)
                 raise UserError(f"{method} cannot be run at {size} px ({reason}); try another --image-size") from error
+            if onnx:
+                from parface_bench.exporting.export import onnx_cost
+                from parface_bench.methods.trainable import TrainableMethod
+
+                if not isinstance(built, TrainableMethod):
+                    raise UserError(f"--onnx: method {method!r} is not trained here, so it is not exported either")
+                found["onnx"] = onnx_cost(built, seconds=seconds)
         if json:
             emit_document(found)
             return
@@ -58,3 +66,9 @@ def register(app: typer.Typer) -> None:
         emit(f"{method} on {found['device']}{size}")
         for line in cost_lines(found):
             emit(line)
+        if onnx:
+            beside = found["onnx"]
+            ours, theirs = beside["onnx_ms_per_face"], beside["torch_ms_per_face"]
+            where = f"{beside['threads']} thread{'s' if beside['threads'] > 1 else ''} of the CPU"
+            times = f"{ours:.1f} ms, torch {theirs:.1f} ms (x {ours / theirs:.2f})"
+            emit(f"onnxruntime, one look at a face: {times}, {where}")

@@ -37,6 +37,7 @@ COMMANDS = (
     "new",
     "data",
     "import_checkpoint",
+    "export",
     "export_checkpoint",
     "cost",
     "doctor",

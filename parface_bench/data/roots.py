@@ -102,7 +102,7 @@ def remember(name: str, path: str | Path) -> Path:
 
 
 def _from_ini(spec: DatasetSpec) -> Root | None:
-    """A root that the original code's own file names, or that lies in the folder which it calls ``data``."""
+    """A root that the original code's own file names."""
     names = sorted({spec.name, spec.name.replace("-", ""), spec.config_key or spec.name})
     for file in INI_FILES:
         if not file.is_file():
@@ -111,11 +111,6 @@ def _from_ini(spec: DatasetSpec) -> Root | None:
         for name in names:
             if paths.get(name):
                 return Root(file.parent / expanded(paths[name]), f"[Paths] of {file}")
-        if paths.get("data"):
-            base = file.parent / expanded(paths["data"])
-            inside = next((base / name for name in names if (base / name).exists()), None)
-            if inside is not None:
-                return Root(inside, f"'data' of {file}")
     return None
 
 
@@ -140,9 +135,11 @@ def read_ini(file: Path) -> dict[str, str]:
 
 
 def unread_in_ini() -> list[str]:
-    """A sentence for each entry of a ``local_config.ini`` that means nothing here: ``outputs``."""
+    """A sentence for each entry of a ``local_config.ini`` that means nothing here: where models and images go."""
     return [
-        f"{file}: 'outputs' is not read; say --out {paths['outputs']}"
+        f"{file}: {name!r} is not read; say --out {paths[name]}"
         for file in INI_FILES
-        if file.is_file() and (paths := read_ini(file)).get("outputs")
+        if file.is_file() and (paths := read_ini(file))
+        for name in ("data", "outputs")
+        if paths.get(name)
     ]

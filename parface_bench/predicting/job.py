@@ -111,6 +111,8 @@ def run(given: Sequence[str], wish: Wish) -> Outcome:
     predictor = Predictor(model, face_detector(wish.detector, **wish.of("detector")), wish.faces)
     outcome = Outcome(landmarks=len(predictor.schema), schema=predictor.schema.name, model=wish.model)
     progress = Progress()
+    for note in model.notes:
+        progress.say(note)
     if not 0 <= wish.smoothing <= 1000:
         raise UserError(f"--smooth {wish.smoothing}: must be from 0 to 1000 frames")
     with _alone_in(wish.out, progress):

@@ -170,5 +170,24 @@ def _check_texts(value: Any) -> None:
             _check_texts(item)
 
 
+def load_runs(path: str | Path) -> list[Result]:
+    """The result in a folder or file, or of a method's folder in a store its runs of one configuration, oldest first.
+
+    Of several configurations it is the one that was recorded last; of several runs of a seed the newest.
+
+    Raises:
+        UserError: see :func:`load_result`.
+    """
+    path = Path(path)
+    inside = sorted(path.glob(f"*/{RESULT}")) if path.is_dir() and not (path / RESULT).is_file() else []
+    if not inside:
+        return [load_result(path)]
+    found = sorted(map(load_result, inside), key=lambda r: (r.document["created"], r.document["run_id"]))
+    same = ("config_hash", "data_fingerprint", "protocol", "protocol_version")
+    last = [found[-1].document[key] for key in same]
+    by_seed = {r.document["seed"]: r for r in found if [r.document[key] for key in same] == last}
+    return [by_seed[seed] for seed in sorted(by_seed, key=lambda s: -1 if s is None else s)]
+
+
 def _no_number(token: str) -> float:
     raise json.JSONDecodeError(f"{token} is no number", token, 0)

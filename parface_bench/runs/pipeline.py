@@ -102,7 +102,7 @@ def execute(options: RunOptions) -> Result | Unfinished:
                 "seconds": round(clock(), 1),
                 "run_dir": str(folder.path),
                 "confidence": found.source,
-                "notes": [*plan.test.attrs.get("notes", []), *part_of_set(plan), *notes],
+                "notes": [*plan.test.attrs.get("notes", []), *part_of_set(plan), *notes, *method.notes],
             }
             tables = side_tables(plan.test, predictions, getattr(method, "schema", ""))
             full = write_result(after_score(document), evaluation.errors, folder.path, tables)

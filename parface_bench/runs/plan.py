@@ -200,6 +200,8 @@ class Plan:
         asked = options.split is None or options.split in source.spec.splits
         method = self.checkpoint.path.name if self.checkpoint else options.method
         changes: dict[str, Any] = {"device": self.device.type}
+        if self.start_file is not None:
+            changes["from_checkpoint"] = self.start_file
         if self.checkpoint is None:
             changes["profile"] = self.profile
         if options.recipe is None and self._precision:
