@@ -12,9 +12,10 @@ from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.render import FORMATS, render
 from parface_bench.leaderboard.table import Selection, Table
 from parface_bench.registry import UserError, catalogue, check_known
+from parface_bench.results.digest import whole_needed
 from parface_bench.results.record import record
 from parface_bench.results.result import load_result
-from parface_bench.results.store import read_store
+from parface_bench.results.store import read_digests, read_store
 
 Warn = Callable[[str], None]
 
@@ -54,7 +55,7 @@ def show(
     check_known([by] if by else [], ["labels"], "--by", "does not exist")
     if by and reported:
         raise UserError("--reported: papers do not say how their errors depend on the number of labels; leave it out")
-    tables = tables_of(store, selection, reported=reported, warn=warn)
+    tables = tables_of(store, selection, reported=reported, whole=plots is not None, warn=warn)
     text = (_by_labels if by else _board)(tables, selection.subsets, form, plots, warn)
     if out is None:
         return text
@@ -84,18 +85,29 @@ def _by_labels(tables: Sequence[Table], subsets: Sequence[str], form: str, plots
 
 
 def tables_of(
-    store: Path, selection: Selection, *, reported: bool = False, warn: Warn = lambda sentence: None
+    store: Path,
+    selection: Selection,
+    *,
+    reported: bool = False,
+    whole: bool = False,
+    warn: Warn = lambda sentence: None,
 ) -> list[Table]:
     """The tables of a store, with plugin columns and, on request, reported rows.
+
+    Their results hold digests (:mod:`parface_bench.results.digest`), the whole documents where ``whole`` is set, where
+    chosen subsets or metrics or a plugin's column need them, or where main metrics differ.
 
     Raises:
         UserError: there is nothing to show; the sentence says how to get a first result.
     """
-    contents = read_store(store)
+    extra = _plugin_columns()
+    whole = whole or bool(selection.subsets or selection.metrics or extra)
+    contents = read_store(store) if whole else read_digests(store)
+    if not whole and whole_needed(contents.results):
+        contents = read_store(store)
     for problem in contents.problems:
         warn(problem)
-    extra = _plugin_columns()
-    results = contents.results
+    results = list(contents.results)
     if reported:  # a name may be known to the reported numbers alone
         results = [r for r in results if selection.takes(scored_data(r.document), r.document["protocol"])]
     tables = build_tables(results, selection, extra) if results else []

@@ -109,6 +109,15 @@ def load_result(path: str | Path) -> Result:
         UserError: it is missing, half-written, of another schema version, or no result.
     """
     path = Path(path)
+    return Result(under_todays_name(read_document(path)), path if path.is_dir() else path.parent)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The document of a result's folder or ``result.json`` as it was recorded, checked against the schema.
+
+    Raises:
+        UserError: it is missing, half-written, of another schema version, or no result.
+    """
     file = path / RESULT if path.is_dir() else path
     try:
         if not file.exists():
@@ -138,7 +147,7 @@ def load_result(path: str | Path) -> Result:
         validate(document)
     except WorkError as error:
         raise UserError(f"{file}: {error}") from None
-    return Result(under_todays_name(document), file.parent)
+    return dict(document)
 
 
 def _integer(token: str) -> int:
