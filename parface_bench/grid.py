@@ -49,13 +49,15 @@ class Grid:
     def html(self) -> str:
         """The table for a notebook, all columns, everything shown as text."""
         aligned = ["left" if head.words else "right" for head in self.heads]
-        head = "".join(_tag("th", h.text, f"text-align:{a}") for h, a in zip(self.heads, aligned, strict=True))
+        head = "".join(
+            _tag("th", h.text, f"padding:2px 8px;text-align:{a}") for h, a in zip(self.heads, aligned, strict=True)
+        )
         body = ""
         for row in self.rows:
             cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
             body += "<tr>"
             for cell, align in zip(cells, aligned, strict=True):
-                body += _tag("td", cell.text, f"text-align:{align}{_STYLES[cell.look]}")
+                body += _tag("td", cell.text, f"padding:2px 8px;text-align:{align}{_STYLES[cell.look]}")
             body += "</tr>"
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         notes = "".join(_tag("div", note, "font-size:85%") for note in self.notes)

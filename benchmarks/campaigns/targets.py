@@ -241,9 +241,10 @@ def targets(shared: Path | None) -> list[Target]:
     from parface_bench.data.images.archive import tar_contents
     from parface_bench.data.images.reading import decode_image
     from parface_bench.data.own_layouts import read_layout
-    from parface_bench.data.readers import aflw, box_table, coco, hdf, ibug, landmark_table, mat, pose3d, pts, tables
+    from parface_bench.data.readers import box_table, coco, hdf, landmark_table, mat, pose3d, pts, tables
     from parface_bench.data.tables import read_table
     from parface_bench.methods.checkpoint import load_safely, read_checkpoint
+    from parface_bench.plugins.datasets import aflw, w300
     from parface_bench.scoring.audit import audit_table
 
     def found(pattern: str, most: int = 3, largest: int = 60_000) -> list[bytes]:
@@ -273,7 +274,7 @@ def targets(shared: Path | None) -> list[Target]:
     pose = _mat(pt3d_68=_marks(68, 3).T, pt2d=_marks().T, Pose_Para=np.ones((1, 7)))
     return [
         Target("mat", lambda b: mat.load_mat(b, "f"), [pose, _boxes_mat(), _mat(a=[1], t="x"), *found("*.mat")]),
-        Target("mat boxes", lambda b: ibug._box_rows(b, "f"), [_boxes_mat()]),
+        Target("mat boxes", lambda b: w300._box_rows(b, "f"), [_boxes_mat()]),
         Target("mat pose", lambda b: pose3d.parse_face(b, "f"), [pose]),
         Target("pts", lambda b: pts.parse_pts(b, "f"), [face_pts, *found("*.pts")]),
         Target("npy", lambda b: pose3d.load_npy(b, "f"), [npy.getvalue(), *found("*.npy")]),

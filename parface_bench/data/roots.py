@@ -33,7 +33,7 @@ def variable(name: str) -> str:
 
 
 def find_root(spec: DatasetSpec, given: str | Path | None = None) -> Root | None:
-    """The first root that is set, in the order of docs/datasets.md; None where nothing is set.
+    """The first root that is set, in the order of docs/reference/datasets.md; None where nothing is set.
 
     Raises:
         UserError: the root that is set does not exist (the sentence says what set it).

@@ -48,7 +48,7 @@ class Worst:
         """Draw each face with its true landmarks (green) and, where the run's predictions are at hand, those (orange).
 
         Args:
-            data_root: the data set's folder, where it is not set otherwise (see docs/datasets.md).
+            data_root: the data set's folder, where it is not set otherwise (see docs/reference/datasets.md).
             columns: faces in a row.
 
         Raises:

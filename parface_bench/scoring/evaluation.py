@@ -20,7 +20,7 @@ class Evaluation:
     """What scoring gives.
 
     Attributes:
-        document: the result document (see docs/architecture.md); plain numbers, never NaN.
+        document: the result document (see docs/explanation/architecture.md); plain numbers, never NaN.
         columns: per-face errors of the scored faces: ``id``, ``nme``, ``norm``, with depth ``gte``, ``e0``, ``e1``, ...
             (percent of the normalising distance) and one boolean ``subset:NAME`` for each subset.
         scored: gives the index table of all faces and their predictions [N, L, 2|3] (NaN: none); set for tables.

@@ -30,7 +30,7 @@ class Protocol:
         summary, reference: what it is and where it comes from.
         schemas: landmark schemas that it scores; empty: any number of landmarks.
         dims: 3 where depth is compared beside x and y, else 2.
-        crop: crop mode with which methods see the faces (see docs/crops.md).
+        crop: crop mode with which methods see the faces (see docs/reference/crops.md).
         norm: normalising distance of the 2D errors, as :func:`parface_bench.scoring.norms.parse_norm` gives it.
         depth_norm: the same for the 3D errors.
         metrics: names of metrics, in the order of the table.

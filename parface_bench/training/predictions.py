@@ -74,7 +74,7 @@ def interleave(parts: Sequence[np.ndarray | None], total: int) -> np.ndarray:
 def prediction_table(
     frame: pd.DataFrame, predictions: np.ndarray, confidence: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """Predictions as the table of docs/running.md: ``id, x0, y0[, z0], x1, ...``, pixels of the pictures.
+    """Predictions as the table of docs/how-to/running.md: ``id, x0, y0[, z0], x1, ...``, pixels of the pictures.
 
     With the confidence [N, L] of each landmark as ``c0, c1, ...``.
     """

@@ -36,7 +36,7 @@ class Selection:
         labelled: how many labelled faces the stages had, at most.
         used: ``DATASET:SPLIT`` of all training data that were read, in order.
         skipped: training data that a stage names and no root is set for.
-        demanded: training data that the user named himself (``--set train.data=[...]``): never skipped.
+        demanded: training data that the user named himself (``--set train.data=[...]``): not all of them are skipped.
     """
 
     source: Source
@@ -82,11 +82,13 @@ class Selection:
         names = list(dict.fromkeys(n for name in stage.data or (TARGET,) for n in (own if name in mine else [name])))
         tables = []
         for name in names:
-            if name.partition(":")[0] == self.source.name or name in self.demanded or _is_set(name):
+            if name.partition(":")[0] == self.source.name or _is_set(name):
                 tables += self._read(name)
             else:
                 self.skipped.append(name)
         self.skipped = list(dict.fromkeys(self.skipped))
+        if not tables and self.demanded.intersection(names):
+            open_source(names[0].partition(":")[0])  # raises, and says how to set its root
         if not tables and own:
             tables = [table for name in own for table in self._read(name)]
         if not tables and not names:

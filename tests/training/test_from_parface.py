@@ -1,4 +1,4 @@
-"""docs/from-parface.md: every command on the page exists as it is typed there, and the stages go on from each other."""
+"""from-parface.md: every command on the page exists as it is typed there, and the stages go on from each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 from parface_bench.cli.main import build_app
 from parface_bench.methods.recipe import compose
 
-PAGE = (Path(__file__).parents[2] / "docs" / "from-parface.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "from-parface.md").read_text(encoding="utf-8")
 SMALL = ("image_size=64", "method.heatmap_size=32", "method.width=0.25", "method.codec=null", "method.pretrained=''",
          "loading.workers=0", "crop.geometry=half-pixel", "train.schedule.type=constant")  # fmt: skip
 
