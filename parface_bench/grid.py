@@ -56,8 +56,8 @@ class Grid:
         for row in self.rows:
             cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
             body += "<tr>"
-            for cell, align in zip(cells, aligned, strict=True):
-                body += _tag("td", cell.text, f"padding:2px 8px;text-align:{align}{_STYLES[cell.look]}")
+            for cell, style in zip(cells, styles, strict=True):
+                body += _tag("td", cell.text, style + _STYLES[cell.look])
             body += "</tr>"
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         notes = "".join(_tag("div", note, "font-size:85%") for note in self.notes)

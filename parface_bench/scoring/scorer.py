@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from parface_bench.scoring.evaluation import Evaluation
 from parface_bench.scoring.metrics import Metric, metrics_of_users, resolve_metrics
 from parface_bench.scoring.protocol import Protocol, load_protocol
 from parface_bench.scoring.subsets import check_subsets, choose, intersections, yaw_subsets
-
-if TYPE_CHECKING:
-    pass
 
 RESAMPLES = 1000
 
