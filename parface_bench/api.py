@@ -52,12 +52,11 @@ def run(
 ) -> Result | Unfinished:
     """Train a method (if it learns), predict, score and record: ``pfbench run``, or ``pfbench eval`` without training.
 
+    All arguments after the first two are the fields of :class:`parface_bench.runs.options.RunOptions`.
+
     Args:
         method: registered name, or ``METHOD+VARIANT``; with ``train=False`` also a checkpoint or a run's folder.
         dataset: registered name.
-        profile, data_root, name, base, protocol, split, seed, device, labels, stages, from_checkpoint, out, resume,
-            limit, overrides, confidence, metrics, record, store, train, plugins, recipe: see
-            :class:`parface_bench.runs.options.RunOptions`.
 
     Returns:
         The result: ``.table()``, ``.errors()``, ``.worst(8).draw()``, ``.document``, ``.folder``. Of a run that ended
