@@ -48,10 +48,8 @@ class Grid:
 
     def html(self) -> str:
         """The table for a notebook, all columns, everything shown as text."""
-        aligned = ["left" if head.words else "right" for head in self.heads]
-        head = "".join(
-            _tag("th", h.text, f"padding:2px 8px;text-align:{a}") for h, a in zip(self.heads, aligned, strict=True)
-        )
+        styles = [f"padding:2px 8px;text-align:{'left' if head.words else 'right'}" for head in self.heads]
+        head = "".join(_tag("th", h.text, style) for h, style in zip(self.heads, styles, strict=True))
         body = ""
         for row in self.rows:
             cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
