@@ -44,7 +44,7 @@ def test_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     printed = {}
     with catalogue.temporarily():
-        for language, text in blocks(ROOT / "docs" / "tutorial.md"):
+        for language, text in blocks(ROOT / "docs" / "get-started" / "tutorial.md"):
             if language == "python":
                 Path(text.split()[1].rstrip(":")).write_text(text, encoding="utf-8")
             else:

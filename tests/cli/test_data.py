@@ -172,7 +172,7 @@ class TestPrepare:
 
 def test_clinic_plugin_of_the_docs(tmp_path: Path) -> None:
     """The page on adding a data set is run as it stands."""
-    page = (Path(__file__).resolve().parents[2] / "docs/add-a-dataset.md").read_text("utf-8")
+    page = (Path(__file__).resolve().parents[2] / "docs/how-to/add-a-dataset.md").read_text("utf-8")
     code = next(block for block in page.split("```python\n")[1:] if "@dataset(" in block).split("```")[0]
     (tmp_path / "my_clinic.py").write_text(code)
     rows = []
@@ -180,7 +180,7 @@ def test_clinic_plugin_of_the_docs(tmp_path: Path) -> None:
         layouts.picture(tmp_path / f"clinic/photos/{n}.jpg")
         layouts.put(tmp_path / f"clinic/points/{n}.pts", layouts.pts(layouts.shape(68, n)))
         rows.append(f"photos/{n}.jpg,points/{n}.pts,left,{n},{'train' if n else 'test'}")
-    layouts.put(tmp_path / "clinic/labels.csv", "file,pts,side,grade,part\n" + "\n".join(rows) + "\n")
+    layouts.put(tmp_path / "clinic/labels.csv", "image,pts,side,grade,split\n" + "\n".join(rows) + "\n")
     options = ("my-clinic", "--plugin", tmp_path / "my_clinic.py", "--data-root", tmp_path / "clinic")
     report = json.loads(run("check", *options, "--json").stdout)
     assert (report["faces"], report["faults"]) == ({"train": 2, "test": 1}, [])

@@ -31,7 +31,7 @@ SUBSETS = {
 
 # facts of both versions
 TWIN = {
-    "reference": "docs/palsy-twin.md",
+    "reference": "docs/explanation/palsy-twin.md",
     "licence": "CC0 1.0 (MakeHuman head data); no real person, no clinical evidence",
     "schema": "ibug68",
     "dims": 3,
@@ -40,7 +40,7 @@ TWIN = {
     "pairs_within": "clinic",
     "protocol": "parface",
     "subsets": SUBSETS,
-    "citation": "parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
+    "citation": "parface-bench, its palsy twin (docs, palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
     "how_to_get": "made on first use",
     "images_shareable": True,
 }
