@@ -36,6 +36,7 @@ COMMANDS = (
     "new",
     "data",
     "import_checkpoint",
+    "export_checkpoint",
     "cost",
     "doctor",
 )

@@ -75,7 +75,7 @@ def _row(one: Mapping[str, Any], many: bool) -> list[Any]:
     relative = "" if one["relative"] is None else f"{one['relative']:+.1f}"
     effects = f"{_number(one['hedges_g'], 2)} / {_number(one['cliff_delta'], 2)}"
     gap = one["difference"]
-    return [*start, f"{gap['value']:+.3f}", interval(gap["ci95"]), relative, _p(one["p"]), _p(one["p_holm"]), effects]
+    return [*start, signed(gap["value"]), interval(gap["ci95"]), relative, _p(one["p"]), _p(one["p_holm"]), effects]
 
 
 def fidelity_table(document: Mapping[str, Any], title: str) -> str:
@@ -91,12 +91,12 @@ def fidelity_table(document: Mapping[str, Any], title: str) -> str:
                     key,
                     one["n"],
                     f"{one['mean_true']:+.2f} ± {one['sd_true']:.2f}",
-                    f"{one['bias']:+.2f}",
+                    signed(one["bias"], 2),
                     interval(one["bias_ci95"], 2),
                     interval(one["loa"], 2),
-                    _number(one["slope"]["value"], 2),
+                    signed(one["slope"]["value"], 2),
                     interval(one["slope"]["ci95"], 2),
-                    _number(one["icc"]["value"], 2),
+                    signed(one["icc"]["value"], 2),
                     one["undefined"] or "",
                 ]
             )
@@ -121,7 +121,7 @@ def fidelity_table(document: Mapping[str, Any], title: str) -> str:
         [
             region,
             one["n"],
-            _number(one["slope"]["value"], 3),
+            signed(one["slope"]["value"]),
             interval(one["slope"]["ci95"]),
             _number(one["sd_true"], 2),
         ]
@@ -142,7 +142,15 @@ def fidelity_table(document: Mapping[str, Any], title: str) -> str:
 
 def interval(ends: Any, digits: int = 3) -> str:
     """``[low, high]``, or '' where there is none."""
-    return "" if ends is None else f"[{ends[0]:+.{digits}f}, {ends[1]:+.{digits}f}]"
+    return "" if ends is None else f"[{signed(ends[0], digits)}, {signed(ends[1], digits)}]"
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A number with its sign; what rounds to zero has none, '' where there is none."""
+    if value is None:
+        return ""
+    text = f"{value:+.{digits}f}"
+    return text if text.strip("+-0.") else text[1:]
 
 
 def _number(value: float | None, digits: int = 3) -> str:

@@ -101,20 +101,47 @@ def remember(name: str, path: str | Path) -> Path:
 
 
 def _from_ini(spec: DatasetSpec) -> Root | None:
-    names = {spec.name, spec.name.replace("-", ""), spec.config_key or spec.name}
+    """A root that the original code's own file names, or that lies in the folder which it calls ``data``."""
+    names = sorted({spec.name, spec.name.replace("-", ""), spec.config_key or spec.name})
     for file in INI_FILES:
         if not file.is_file():
             continue
-        config = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            config.read(file, encoding="utf-8-sig")
-        except (configparser.Error, UnicodeDecodeError, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{file}: cannot be read as an ini file ({reason}); correct or remove it") from None
-        paths = config["Paths"] if config.has_section("Paths") else {}
-        for name in sorted(names):
-            value = paths.get(name, "")
-            # the original's file is delivered with /path/to/... for the sets that its user does not have
-            if value and not value.startswith("/path/to/"):
-                return Root(file.parent / Path(value).expanduser(), f"[Paths] of {file}")
+        paths = read_ini(file)
+        for name in names:
+            if paths.get(name):
+                return Root(file.parent / Path(paths[name]).expanduser(), f"[Paths] of {file}")
+        if paths.get("data"):
+            base = file.parent / Path(paths["data"]).expanduser()
+            inside = next((base / name for name in names if (base / name).exists()), None)
+            if inside is not None:
+                return Root(inside, f"'data' of {file}")
     return None
+
+
+def read_ini(file: Path) -> dict[str, str]:
+    """The paths in a ``local_config.ini``, with ``[Paths]`` above them or, as the original's README has it, without.
+
+    Those that still are ``/path/to/...``, as the file is delivered, are left out.
+
+    Raises:
+        UserError: the file is no ini file.
+    """
+    config = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        first = next((line for line in map(str.strip, text.splitlines()) if line and line[0] not in "#;"), "[")
+        config.read_string(text if first.startswith("[") else f"[Paths]\n{text}", source=str(file))
+    except (configparser.Error, UnicodeDecodeError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{file}: cannot be read as an ini file ({reason}); correct or remove it") from None
+    paths = dict(config["Paths"]) if config.has_section("Paths") else {}
+    return {name: value for name, value in paths.items() if value and not value.startswith("/path/to/")}
+
+
+def unread_in_ini() -> list[str]:
+    """A sentence for each entry of a ``local_config.ini`` that means nothing here: ``outputs``."""
+    return [
+        f"{file}: 'outputs' is not read; say --out {paths['outputs']}"
+        for file in INI_FILES
+        if file.is_file() and (paths := read_ini(file)).get("outputs")
+    ]

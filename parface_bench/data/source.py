@@ -20,7 +20,7 @@ from parface_bench.data.images.face_boxes import attach
 from parface_bench.data.index import fingerprint, validate
 from parface_bench.data.own_layouts import beside, readopt
 from parface_bench.data.readers.sidecar import folders as sidecar_folders
-from parface_bench.data.roots import find_root, how_to_set
+from parface_bench.data.roots import find_root, how_to_set, unread_in_ini
 from parface_bench.registry import DATASETS, DatasetSpec, PfError, UserError, check_known
 
 OURS = "parface-bench"  # distribution whose data sets are ours to mend
@@ -171,6 +171,8 @@ def open_source(name: str, root: str | Path | None = None, own_name: str = "", *
     if own_name:
         _check_name(own_name, spec)
     found = find_root(spec, root)
+    for sentence in unread_in_ini() if found is not None and ".ini" in found.said_by else ():
+        say(sentence)
     if found is not None or spec.make_root is not None:
         _check_options(spec, options)
     if found is not None:

@@ -1,9 +1,10 @@
 """Checkpoints of other programs: read without running anything in them, handed to the method that knows them.
 
 A trainable method that can take over another program's weights has a class method
-``from_foreign(state, facts, schema, where) -> (method, recipe, notes) | None``: the state dict, what else the file and
-a ``meta.json`` beside it say, the landmark schema wished for ('' = by the number of landmarks), the file for messages.
-None means that the weights are not of its kind.
+``from_foreign(state, facts, schema, where) -> (method, recipe, notes[, more]) | None``: the state dict, what else the
+file and a ``meta.json`` beside it say, the landmark schema wished for ('' = by the number of landmarks), the file for
+messages. None means that the weights are not of its kind; ``more`` are further entries of the checkpoint. The way back
+is a method ``as_foreign(form) -> (tensors, facts)``.
 """
 
 from __future__ import annotations
@@ -14,32 +15,27 @@ from typing import Any
 
 from torch import Tensor
 
-from parface_bench.methods.checkpoint import describe, load_safely, save_atomic
+from parface_bench.atomic import write_atomic
+from parface_bench.methods.checkpoint import describe, load_method, load_safely, method_of, save_atomic
 from parface_bench.registry import METHODS, UserError
 
 # The name that the original code gives to its snapshots, and the file beside it.
 SNAPSHOT, META = "saae.mdl", "meta.json"
 
 
-def import_foreign(source: str | Path, out: str | Path, schema: str = "") -> dict[str, Any]:
-    """Turn another program's checkpoint into one of this toolkit.
+def read_foreign(source: str | Path, schema: str = "") -> tuple[dict[str, Any], list[str]]:
+    """Another program's checkpoint as the content of one of this toolkit, and what is to be said of it.
 
     Args:
         source: the file, or a folder that holds a ``saae.mdl``.
-        out: the checkpoint to write; must not exist.
         schema: landmark schema, where the number of landmarks does not tell it.
-
-    Returns:
-        ``method``, ``schema``, ``dims``, ``image_size``, ``parameters``, ``notes`` and ``out``.
 
     Raises:
         UserError: no such file, not a checkpoint, of no known method, tensors that are missing, too many or misshapen.
     """
-    path, out = Path(source), Path(out)
+    path = Path(source)
     if path.is_dir():
         path = path / SNAPSHOT
-    if out.exists():
-        raise UserError(f"--out {out}: exists already; choose another name or move it away")
     content = load_safely(path)
     state = content.get("state_dict", content)
     if not isinstance(state, dict) or not state or not all(isinstance(t, Tensor) for t in state.values()):
@@ -49,19 +45,66 @@ def import_foreign(source: str | Path, out: str | Path, schema: str = "") -> dic
         importer = getattr(spec.load(), "from_foreign", None) if spec.trainable else None
         taken = importer(state, facts, schema, str(path)) if importer else None
         if taken is not None:
-            method, recipe, notes = taken
-            origin = {"file": path.name, **facts}
-            save_atomic(describe(method, spec.name, recipe, dataset="", trained_on=[], stage="", imported=origin), out)
-            return {
-                "method": spec.name,
-                "schema": method.schema.name,
-                "dims": method.dims,
-                "image_size": method.image_size,
-                "parameters": sum(p.numel() for p in method.parameters()),
-                "notes": notes,
-                "out": str(out),
-            }
+            method, recipe, notes, *more = taken
+            own = {"dataset": "", "trained_on": [], "stage": "", "imported": {"file": path.name, **facts}}
+            return describe(method, spec.name, recipe, **own, **(more[0] if more else {})), notes
     raise UserError(f"checkpoint {path}: no method here knows such weights (its first tensor is {next(iter(state))!r})")
+
+
+def import_foreign(source: str | Path, out: str | Path, schema: str = "") -> dict[str, Any]:
+    """Turn another program's checkpoint into one of this toolkit.
+
+    Args:
+        source, schema: see :func:`read_foreign`.
+        out: the checkpoint to write; must not exist.
+
+    Returns:
+        ``method``, ``schema``, ``dims``, ``image_size``, ``parameters``, ``notes`` and ``out``.
+
+    Raises:
+        UserError: see :func:`read_foreign`; or ``out`` exists.
+    """
+    out = Path(out)
+    if out.exists():
+        raise UserError(f"--out {out}: exists already; choose another name or move it away")
+    content, notes = read_foreign(source, schema)
+    save_atomic(content, out)
+    told = {key: content[key] for key in ("method", "schema", "dims", "image_size")}
+    method = method_of(content, out)
+    return {**told, "parameters": sum(p.numel() for p in method.parameters()), "notes": notes, "out": str(out)}
+
+
+def export_foreign(path: str | Path, out: str | Path, form: str) -> dict[str, Any]:
+    """Write a trained method as another program reads it: ``OUT/saae.mdl`` and ``OUT/meta.json``.
+
+    Args:
+        path: a checkpoint of this toolkit.
+        out: a folder; neither file may exist in it.
+        form: which program's.
+
+    Returns:
+        ``method``, ``tensors`` (their number) and ``files``.
+
+    Raises:
+        UserError: the method has no such form, or a file exists.
+    """
+    out = Path(out)
+    for file in (out / SNAPSHOT, out / META):
+        if file.exists():
+            raise UserError(f"--out {out}: holds a {file.name} already; choose another folder or move it away")
+    method, content = load_method(path)
+    writer = getattr(method, "as_foreign", None)
+    if writer is None:
+        raise UserError(f"--format {form}: the method {content['method']!r} has no such form; parface and 3fabrec have")
+    state, facts = writer(form)
+    own = content.get("imported") or {}
+    # the original counts on from these
+    meta = {"epoch": 0, "total_iter": 0, "best_score": 0.0} | {
+        key: own[key] for key in ("epoch", "total_iter", "best_score") if key in own
+    }
+    save_atomic({**facts, "state_dict": state}, out / SNAPSHOT)
+    write_atomic(out / META, json.dumps(meta, indent=1) + "\n")
+    return {"method": content["method"], "tensors": len(state), "files": [str(out / SNAPSHOT), str(out / META)]}
 
 
 def _meta(path: Path) -> dict[str, Any]:

@@ -78,14 +78,20 @@ class CropPredictor(Protocol):
 
 
 def predict_photographs(
-    method: CropPredictor, images: Sequence[np.ndarray], boxes: np.ndarray | None = None, batch_size: int = 32
+    method: CropPredictor,
+    images: Sequence[np.ndarray],
+    boxes: np.ndarray | None = None,
+    batch_size: int = 32,
+    *,
+    crop: Crop | None = None,
 ) -> np.ndarray:
     """Landmarks [B, L, 2|3] in pixels of each photograph, from face boxes; see :meth:`Method.predict`.
 
     The method's ``confidence`` [B, L] is that of these faces afterwards.
 
     Face boxes give nearly the squares that the method's crop made of landmarks in training. Without boxes a face
-    detector looks for the largest face of each photograph; where it finds none the row is NaN.
+    detector looks for the largest face of each photograph; where it finds none the row is NaN. ``crop`` cuts the boxes
+    out in another way than the method's own.
     """
     if boxes is None:
         boxes = largest_faces(images)
@@ -102,7 +108,7 @@ def predict_photographs(
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     if len(boxes) != len(images):
         raise UserError(f"{len(images)} photographs need as many boxes, found {len(boxes)}")
-    crop = method.crop.for_boxes()
+    crop = crop or method.crop.for_boxes()
     rows = [{"id": str(i), "bbox": box} for i, box in enumerate(boxes)]
     out: list[np.ndarray] = []
     sure: list[np.ndarray] = []

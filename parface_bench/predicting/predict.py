@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from parface_bench.data.images.crop import Crop
 from parface_bench.faces import Schema, get_schema
 from parface_bench.methods.base import Method
+from parface_bench.methods.inference import predict_photographs
+from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.predicting.shots import Shot, plain
 from parface_bench.registry import METHODS, UserError
 
@@ -93,7 +96,13 @@ class Predictor:
         """Points [L, 2|3] and confidences [L] of faces in upright pictures."""
         images = [shot.image for shot, _ in known if shot.image is not None]
         self.method.confidence = None
-        points = np.asarray(self.method.predict(images, np.stack([box[:4] for _, box in known])))
+        boxes = np.stack([box[:4] for _, box in known])
+        if self.detector is None and isinstance(self.method, TrainableMethod):
+            # each picture is one face already cut out: the network sees all of it, and nothing around it
+            whole = Crop(mode="given", size=self.method.image_size)
+            points = predict_photographs(self.method, images, boxes, crop=whole)
+        else:
+            points = np.asarray(self.method.predict(images, boxes))
         sure = self.method.confidence
         if sure is not None:
             sure = np.broadcast_to(np.asarray(sure, dtype=np.float64).reshape(len(known), -1), points.shape[:2])

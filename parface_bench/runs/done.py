@@ -9,7 +9,7 @@ import torch
 from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.runs.cost import measure
 from parface_bench.runs.plan import Plan
-from parface_bench.runs.trained import Trained
+from parface_bench.runs.trained import facts_of
 from parface_bench.training.loop import Training
 from parface_bench.training.progress import Progress
 
@@ -24,7 +24,7 @@ def what_was_done(plan: Plan, training: Training | None) -> dict[str, Any]:
         if plan.selection.labelled:
             done["labelled"] = plan.selection.labelled
     if plan.start_file is not None and plan.start is not None:
-        done["started_from"] = Trained(plan.start_file).facts()
+        done["started_from"] = facts_of(plan.start_file, plan.start)
     if plan.checkpoint is not None:
         done["checkpoint"] = plan.checkpoint.facts()
     return done

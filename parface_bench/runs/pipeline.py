@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -171,11 +172,20 @@ def build(plan: Plan) -> tuple[Any, list[str]]:
         )
         trained_on += getattr(method, "trained_on", ())
     if plan.start is not None:
-        load_weights(method, plan.start["state_dict"], str(plan.start_file))
+        load_weights(method, starting_weights(method, plan.start), str(plan.start_file))
         trained_on = list(plan.start.get("trained_on", []))
     if isinstance(method, torch.nn.Module):
         method.to(plan.device)
     return method, trained_on
+
+
+def starting_weights(method: Any, start: Mapping[str, Any]) -> Mapping[str, torch.Tensor]:
+    """The weights to start from: all, or where the landmarks were not trained yet, those of the parts that were."""
+    if not start.get("stages_left"):
+        return start["state_dict"]
+    parts = tuple(f"{part}." for part in start["trained_parts"])
+    kept = {name: tensor for name, tensor in start["state_dict"].items() if name.startswith(parts)}
+    return {**method.state_dict(), **kept}
 
 
 def prepare(plan: Plan, method: Any, trained_on: list[str], progress: Progress) -> Training:

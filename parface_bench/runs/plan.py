@@ -15,14 +15,12 @@ import torch
 from parface_bench.data.images.crop import Crop
 from parface_bench.data.source import open_source
 from parface_bench.faces import get_schema
-from parface_bench.methods.checkpoint import read_checkpoint
 from parface_bench.methods.inference import SOURCES
 from parface_bench.methods.recipe import compose
 from parface_bench.registry import METHODS, MethodSpec, UserError, nearest
 from parface_bench.results.provenance import config_hash
-from parface_bench.runs.folder import CHECKPOINT
 from parface_bench.runs.options import RunOptions, chosen_stages, owners_files
-from parface_bench.runs.trained import Trained
+from parface_bench.runs.trained import Trained, start_of
 from parface_bench.scoring import Protocol, load_protocol, protocol_of
 from parface_bench.scoring.metrics import resolve_metrics
 from parface_bench.training import distributed
@@ -132,15 +130,19 @@ class Plan:
         return self.selection.test(self.options.split)
 
     @cached_property
+    def _start(self) -> tuple[Path, dict[str, Any]] | tuple[None, None]:
+        path = self.options.from_checkpoint
+        return (None, None) if path is None else start_of(path, str(self.selection.schema))
+
+    @property
     def start(self) -> dict[str, Any] | None:
         """The checkpoint that the training starts from, read; None where it starts from nothing."""
-        return None if self.start_file is None else read_checkpoint(self.start_file)
+        return self._start[1]
 
     @property
     def start_file(self) -> Path | None:
-        """The file of :attr:`start`: that which was named, or the one in a run's folder."""
-        path = self.options.from_checkpoint
-        return path if path is None or not path.is_dir() else path / CHECKPOINT
+        """The file of :attr:`start`: that which was named, or the one in the folder that was."""
+        return self._start[0]
 
     def config(self) -> dict[str, Any]:
         """What config.yaml holds; its hash (without the seed and places) names the configuration."""

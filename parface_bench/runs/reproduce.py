@@ -22,7 +22,7 @@ from parface_bench.results.result import Result
 from parface_bench.runs.options import RunOptions
 from parface_bench.runs.pipeline import execute
 from parface_bench.runs.plan import Plan
-from parface_bench.runs.trained import Trained
+from parface_bench.runs.trained import facts_of
 from parface_bench.scoring import load_protocol
 from parface_bench.training import distributed
 
@@ -146,9 +146,9 @@ def _check(document: dict[str, Any], plan: Plan) -> None:
                 "row cannot be reproduced here"
             )
     known = (document.get("checkpoint") or document.get("started_from") or {}).get("sha256")
-    used = plan.checkpoint or (Trained(plan.start_file) if plan.start_file else None)
-    if known and used and used.facts()["sha256"] != known:
-        raise UserError(f"{used.path}: is not the file of the record (its hash differs)")
+    file = plan.checkpoint.path if plan.checkpoint else plan.start_file
+    if known and file is not None and facts_of(file, {})["sha256"] != known:
+        raise UserError(f"{file}: is not the file of the record (its hash differs)")
 
 
 @contextmanager

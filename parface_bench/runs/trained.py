@@ -10,6 +10,7 @@ from typing import Any
 
 from parface_bench.data.images.crop import Crop
 from parface_bench.methods.checkpoint import read_checkpoint
+from parface_bench.methods.imported import SNAPSHOT, read_foreign
 from parface_bench.methods.recipe import configs, merge, put, read
 from parface_bench.registry import METHODS, UserError
 from parface_bench.runs.folder import CHECKPOINT
@@ -47,15 +48,7 @@ class Trained:
 
     def facts(self) -> dict[str, Any]:
         """What a result tells of it: the file's name, a hash of it, and what it was trained for."""
-        digest = hashlib.sha256()
-        with self.path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        facts: dict[str, Any] = {"file": self.path.name, "sha256": digest.hexdigest()[:16]}
-        for key in ("method", "dataset", "profile", "seed", "labels", "stage", "imported"):
-            if self.content.get(key) not in (None, ""):
-                facts[key] = self.content[key]
-        return facts
+        return facts_of(self.path, self.content)
 
     def recipe(self, dataset: str, overrides: Iterable[str]) -> dict[str, Any]:
         """Its own recipe with the changes that a trained network can follow.
@@ -108,6 +101,37 @@ class Trained:
         """The crop that its faces get: the mode of the protocol, unless the recipe names another."""
         own = {key: value for key, value in recipe["crop"].items() if (key, value) != ("mode", "auto")}
         return Crop.from_config({"mode": mode, **own, "size": int(recipe["image_size"])})
+
+
+def facts_of(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result tells of a file of weights, see :meth:`Trained.facts`."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    facts: dict[str, Any] = {"file": path.name, "sha256": digest.hexdigest()[:16]}
+    for key in ("method", "dataset", "profile", "seed", "labels", "stage", "imported"):
+        if content.get(key) not in (None, ""):
+            facts[key] = content[key]
+    return facts
+
+
+def start_of(path: Path, schema: str) -> tuple[Path, dict[str, Any]]:
+    """What ``--from`` names, as a file and its content: a checkpoint, a run's folder, or a snapshot of the original.
+
+    Raises:
+        UserError: none of these.
+    """
+    file = path
+    if path.is_dir():
+        file = next((path / name for name in (CHECKPOINT, SNAPSHOT) if (path / name).is_file()), path / CHECKPOINT)
+    if file.name == SNAPSHOT:
+        # without heads it fits any landmarks; with heads their number tells which
+        try:
+            return file, read_foreign(file)[0]
+        except UserError:
+            return file, read_foreign(file, schema)[0]
+    return file, read_checkpoint(file)
 
 
 def _crop_of(dataset: str) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from parface_bench import dataset
-from parface_bench.data.images.archive import read_bytes, safe_name, walk
+from parface_bench.data.faults import Absent
+from parface_bench.data.images.archive import PICTURES, read_bytes, safe_name, walk
 from parface_bench.data.index import index
 from parface_bench.data.readers.box_table import detected
 from parface_bench.data.readers.pose3d import corners
@@ -38,6 +39,8 @@ def celeba(root: Path, split: str) -> pd.DataFrame:
     if found is not None:
         return index(found, image="image", bbox="bbox", split=split)
     texts = {ref.rsplit("/", 1)[-1]: ref for ref in walk(root, {".txt"})}
+    if not texts.keys() & {*LISTS.values(), "list_eval_partition.txt", "list_bbox_celeba.txt"}:
+        return _bare(root, split)
     folder = next((d for n in LISTS for d in _folders(root, n)), None)
     if folder is None:
         raise UserError(f"{root}: neither img_celeba nor img_align_celeba is there; unpack the pictures below it")
@@ -57,6 +60,21 @@ def celeba(root: Path, split: str) -> pd.DataFrame:
         id=lambda row: row.name.rsplit(".", 1)[0],
         split=split,
     )
+
+
+def _bare(root: Path, split: str) -> pd.DataFrame:
+    """A folder of pictures without any of the lists: all for training, boxes by 'pfbench data prepare celeba'.
+
+    Raises:
+        UserError: there are no pictures.
+        Absent: a split that only the lists tell.
+    """
+    pictures = sorted(walk(root, PICTURES))
+    if not pictures:
+        raise UserError(f"{root}: neither img_celeba nor img_align_celeba is there; unpack the pictures below it")
+    if split not in ("train", "all"):
+        raise Absent(f"{root}: without list_eval_partition.txt all pictures are for training; split {split!r} is empty")
+    return index(pd.DataFrame({"ref": pictures}), image="ref", id=lambda row: row.ref.rsplit(".", 1)[0], split=split)
 
 
 def parse_list(data: bytes, where: str, width: int) -> dict[str, np.ndarray]:

@@ -133,7 +133,7 @@ def test_a_perfect_and_a_noisy_predictor_keep_the_slope(index: pd.DataFrame, mak
     assert all(one["slope"]["value"] == pytest.approx(1) for one in perfect["symmetrisation"].values())
     assert perfect["measures"]["smile_angle_R-L"]["bias"] == pytest.approx(0, abs=1e-5)
     noise = np.random.default_rng(1).normal(0, 1.5, points.shape)
-    noisy = fidelity(make(points + noise), draws=99)
+    noisy = fidelity(make(points + noise), draws=99, resamples=300)
     for region in ("mouth", "brows", "inner"):
         low, high = noisy["symmetrisation"][region]["slope"]["ci95"]
         assert low < 1 < high, region

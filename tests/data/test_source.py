@@ -73,6 +73,35 @@ class TestRoots:
         with pytest.raises(UserError, match=r"PFBENCH_DATA_WFLW.*download WFLW_images"):
             open_source("wflw")
 
+    def test_the_original_file_without_a_section(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As the original's README prints it; `data` holds sets by name, `outputs` is named as not read."""
+        monkeypatch.setattr("parface_bench.data.source._said", set())
+        for name in ("own", "all/celeba"):
+            (tmp_path / name).mkdir(parents=True)
+        text = (
+            f"# where things are\ndata = {tmp_path / 'all'}\noutputs = runs-of-old\naflw20003d = {tmp_path / 'own'}\n"
+        )
+        (tmp_path / "local_config.ini").write_text(text)
+        assert find_root(DATASETS.spec("aflw2000-3d")).path == tmp_path / "own"
+        assert find_root(DATASETS.spec("celeba")).path == tmp_path / "all/celeba"
+        assert find_root(DATASETS.spec("wflw")) is None
+        open_source("celeba")
+        open_source("aflw2000-3d")
+        assert capsys.readouterr().err.count("'outputs' is not read; say --out runs-of-old") == 1
+
+    def test_celeba_as_a_bare_folder_of_pictures(self, tmp_path: Path) -> None:
+        import cv2
+
+        for number in range(3):
+            (tmp_path / "some").mkdir(exist_ok=True)
+            cv2.imwrite(str(tmp_path / "some" / f"{number}.png"), np.full((8, 8, 3), number, np.uint8))
+        frame = load_index("celeba", "train", tmp_path)
+        assert list(frame["image"]) == ["some/0.png", "some/1.png", "some/2.png"]
+        with pytest.raises(UserError, match="split 'test' is empty"):
+            load_index("celeba", "test", tmp_path)
+
     @pytest.mark.parametrize("text", ["no section", "[Paths\nx", "[Paths]\nwflw\n", "\xff\xfe"])
     def test_a_broken_ini(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "local_config.ini").write_bytes(text.encode("latin-1"))

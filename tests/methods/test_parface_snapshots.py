@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from parface_bench import load_model
-from parface_bench.methods.imported import import_foreign
+from parface_bench.methods.checkpoint import load_safely
+from parface_bench.methods.imported import export_foreign, import_foreign
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
 from parface_bench.registry import UserError
 from tests.methods.parface_weights import recreated, waves
@@ -72,10 +73,10 @@ def test_98_landmarks_leave_out_the_depth_head_that_cannot_run(state, tmp_path):
     "change, words",
     [
         (lambda s: s.pop("P.lin.weight"), "P.lin.weight is missing"),
-        (lambda s: s.pop("LMH.lin.weight"), "LMH.lin.weight is missing; snapshots of the self-supervised"),
+        (lambda s: s.pop("LMH.lin.weight"), "LMH.lin.weight is missing"),
         (lambda s: s.update({"Q.extra": torch.zeros(1)}), "Q.extra is not known"),
         (lambda s: s.update({"P.fc.bias": torch.zeros(3)}), r"P.fc.bias is \[3\], expected \[512\]"),
-        (lambda s: s.update({"LMH.lin.weight": torch.zeros(64, 21, 4, 4)}), "21 landmarks.*"),
+        (lambda s: s.update({"LMH.lin.weight": torch.zeros(64, 23, 4, 4)}), "23 landmarks.*"),
     ],
     ids=["missing", "no head", "extra", "misshapen", "landmarks"],
 )
@@ -116,3 +117,76 @@ def test_files_that_are_no_snapshots(tmp_path):
     (tmp_path / "meta.json").write_text("{")
     with pytest.raises(UserError, match="meta.json"):
         import_foreign(tmp_path, tmp_path / "out.pt")
+
+
+def test_a_self_supervised_snapshot_gets_fresh_heads(state, tmp_path):
+    blind = {n: t for n, t in state.items() if not n.startswith("LMH")}
+    done = import_foreign(write(tmp_path / "s", blind), tmp_path / "out.pt")
+    assert (done["method"], done["schema"]) == ("parface", "ibug68")
+    assert any("heads are fresh" in note for note in done["notes"])
+    content = load_safely(tmp_path / "out.pt")
+    assert content["stages_left"] == ["4 head", "8 depth"]
+    assert content["trained_parts"] == ["network.Q", "network.P", "network.D", "network.D_z"]
+    for name, tensor in blind.items():
+        assert torch.equal(content["state_dict"][f"network.{name}"], tensor), name
+    other = import_foreign(tmp_path / "s", tmp_path / "wflw.pt", "wflw98")
+    assert (other["schema"], other["dims"]) == ("wflw98", 3)
+    with pytest.raises(UserError, match="Q.fc.bias is missing"):
+        import_foreign(write(tmp_path / "t", {n: t for n, t in blind.items() if n != "Q.fc.bias"}), tmp_path / "o.pt")
+
+
+def test_a_run_may_start_from_a_snapshots_folder(state, tmp_path):
+    """As the original's `-r snapshots/00150`: the weights of the self-supervised stages, heads of the data at hand."""
+    from parface_bench.methods.build import build_method
+    from parface_bench.methods.recipe import compose
+    from parface_bench.runs.pipeline import starting_weights
+    from parface_bench.runs.trained import start_of
+
+    blind = {n: t for n, t in state.items() if not n.startswith("LMH")}
+    file, content = start_of(write(tmp_path / "00150", blind), "wflw98")
+    assert file == tmp_path / "00150" / "saae.mdl"
+    method = build_method("parface", "wflw98", compose("parface", "wflw", "full", ["image_size=128"]), 2)
+    own = {name: tensor.clone() for name, tensor in method.state_dict().items()}
+    weights = starting_weights(method, content)
+    assert torch.equal(weights["network.Q.conv1.weight"], state["Q.conv1.weight"])
+    assert torch.equal(weights["network.LMH.lin.weight"], own["network.LMH.lin.weight"])
+    assert weights.keys() == own.keys()
+    with pytest.raises(UserError, match="no such file"):
+        start_of(tmp_path, "wflw98")
+
+
+def test_export_and_import_give_the_same_bytes(golden, state, tmp_path):
+    import_foreign(write(tmp_path / "s", state_of(size=256)), tmp_path / "one.pt")
+    done = export_foreign(tmp_path / "one.pt", tmp_path / "back", "parface")
+    there, back = (torch.load(tmp_path / f / "saae.mdl", weights_only=True) for f in ("s", "back"))
+    shapes = json.loads((golden / "keys.json").read_text())["Fabrec_68_256_99"]
+    assert {name: list(tensor.shape) for name, tensor in back["state_dict"].items()} == shapes
+    for name, tensor in there["state_dict"].items():
+        assert back["state_dict"][name].dtype == tensor.dtype
+        assert back["state_dict"][name].numpy().tobytes() == tensor.numpy().tobytes(), name
+    assert (back["arch"], back["z_dim"], back["input_size"]) == ("Fabrec", 99, 256)
+    assert json.loads((tmp_path / "back" / "meta.json").read_text())["epoch"] == 650
+    assert done["tensors"] == len(there["state_dict"])
+    import_foreign(tmp_path / "back", tmp_path / "two.pt")
+    one, two = (load_safely(tmp_path / f"{n}.pt")["state_dict"] for n in ("one", "two"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    with pytest.raises(UserError, match="holds a saae.mdl already"):
+        export_foreign(tmp_path / "one.pt", tmp_path / "back", "parface")
+
+
+def test_what_the_original_cannot_read_is_not_exported(state, tmp_path):
+    from parface_bench.methods.build import build_method
+    from parface_bench.methods.checkpoint import describe, save_atomic
+    from parface_bench.methods.recipe import compose
+
+    import_foreign(write(tmp_path / "s", state), tmp_path / "one.pt")
+    with pytest.raises(UserError, match="did you mean|does not exist"):
+        export_foreign(tmp_path / "one.pt", tmp_path / "x", "onnx")
+    recipe = compose("parface", "palsy-twin", "quick")
+    save_atomic(describe(build_method("parface", "ibug68", recipe, 3), "parface", recipe), tmp_path / "narrow.pt")
+    with pytest.raises(UserError, match=r"width 1, .* this one has width 0.5"):
+        export_foreign(tmp_path / "narrow.pt", tmp_path / "x", "parface")
+    recipe = compose("integral", "300w", "quick")
+    save_atomic(describe(build_method("integral", "ibug68", recipe), "integral", recipe), tmp_path / "integral.pt")
+    with pytest.raises(UserError, match="'integral' has no such form"):
+        export_foreign(tmp_path / "integral.pt", tmp_path / "x", "parface")

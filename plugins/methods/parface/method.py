@@ -21,7 +21,7 @@ from parface_bench.plugins.methods.parface import snapshot
 from parface_bench.plugins.methods.parface.imagenet import start_from_imagenet
 from parface_bench.plugins.methods.parface.network import MEAN, Output, ParFaceNetwork
 from parface_bench.plugins.methods.parface.steps import DEPTH_UNIT, AutoencoderStep, build_step
-from parface_bench.registry import UserError
+from parface_bench.registry import UserError, check_known
 
 if TYPE_CHECKING:
     from mmengine.optim import OptimWrapper
@@ -175,15 +175,20 @@ class ParFace(TrainableMethod):
     @classmethod
     def from_foreign(
         cls, state: Mapping[str, Tensor], facts: Mapping[str, Any], schema: str, where: str
-    ) -> tuple[ParFace, dict[str, Any], list[str]] | None:
-        """A snapshot of the original code as a method: (method, recipe, notes), or None where it is of another kind.
+    ) -> tuple[ParFace, dict[str, Any], list[str], dict[str, Any]] | None:
+        """A snapshot of the original code: (method, recipe, notes, more), or None where it is of another kind.
+
+        A snapshot of the self-supervised stages has no heads: the method gets fresh ones, and ``more`` says which
+        stages are left.
 
         Raises:
             UserError: tensors are missing, too many or misshapen, or the landmarks' schema is not clear.
         """
-        if not snapshot.is_snapshot(state) or snapshot.has_depth_head(state) != cls.imports_depth:
+        if not snapshot.is_snapshot(state):
             return None
-        found = snapshot.sizes(state, where)
+        if (snapshot.has_depth_head(state) or not snapshot.has_heads(state)) != cls.imports_depth:
+            return None
+        found = snapshot.sizes(state, schema, where)
         tensors = snapshot.check(state, found, where)
         name = snapshot.schema_of(found.landmarks, schema, where)
         recipe = merge(compose(cls.registered, "", "full"), snapshot.recipe_changes(found))
@@ -192,8 +197,32 @@ class ParFace(TrainableMethod):
             recipe["method"]["depth"] = False
             notes.append(f"the depth head is left out: the original's knows 68 landmarks only, not {found.landmarks}")
         method: Any = build_method(cls.registered, name, recipe, 3 if found.depth else 2)
-        method.network.load_state_dict(tensors)
-        return method.eval(), recipe, notes
+        method.network.load_state_dict(tensors, strict=found.heads)
+        more: dict[str, Any] = {}
+        if not found.heads:
+            left = [
+                f"{i} {own['name']}" for i, own in enumerate(recipe["stages"], 1) if own["name"] in ("head", "depth")
+            ]
+            parts = [f"network.{part}" for part in snapshot.SELF_SUPERVISED]
+            more = {"stages_left": left, "trained_parts": parts, "stages_done": []}
+            notes.append("a snapshot of the self-supervised stages: its heads are fresh; train them with 'run --from'")
+        return method.eval(), recipe, notes, more
+
+    def as_foreign(self, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The network as the original code reads it: its tensors, and the facts that go into ``saae.mdl``.
+
+        Raises:
+            UserError: another form, or a network that the original cannot build.
+        """
+        check_known([form], ["parface"], "--format", "does not exist")
+        here = (self.network.width, self.network.code_size, self.network.heatmap_size)
+        if here != (1.0, 99, 128):
+            raise UserError(
+                "--format parface: the original's network has width 1, a code of 99 and heatmaps of 128 px; this one "
+                f"has width {here[0]:g}, a code of {here[1]} and heatmaps of {here[2]} px"
+            )
+        facts = {"arch": "Fabrec", "z_dim": here[1], "input_size": self.network.image_size}
+        return snapshot.as_original(self.network.state_dict()), facts
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ParFace:
         # the steps hold the losses' own networks, which an averaged copy does not need

@@ -64,6 +64,7 @@ class ParFaceNetwork(nn.Module):
         super().__init__()
         sizes = {"code_size": code_size, "image_size": image_size, "width": width}
         self.num_landmarks, self.image_size, self.heatmap_size = num_landmarks, image_size, heatmap_size
+        self.width, self.code_size = float(width), code_size
         self.Q = BACKBONES.build(encoder, **sizes)
         self.P = BACKBONES.build(decoder, **sizes)
         self.D_z = CodeCritic(code_size) if critics else None

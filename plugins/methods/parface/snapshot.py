@@ -12,14 +12,18 @@ from parface_bench.faces import get_schema, schemas_with
 from parface_bench.plugins.methods.parface.network import ParFaceNetwork
 from parface_bench.registry import UserError
 
+# What the self-supervised stages train; their snapshots hold no more.
+SELF_SUPERVISED = ("Q", "P", "D", "D_z")
+
 
 class Sizes(NamedTuple):
-    """What a snapshot's tensors tell of its network."""
+    """What a snapshot's tensors tell of its network; ``heads`` False: one of the self-supervised stages."""
 
     landmarks: int
     image_size: int
     code_size: int
     depth: bool
+    heads: bool = True
 
 
 def is_snapshot(state: Mapping[str, Tensor]) -> bool:
@@ -32,20 +36,28 @@ def has_depth_head(state: Mapping[str, Tensor]) -> bool:
     return any(name.startswith("LMH_3D.") for name in state)
 
 
-def sizes(state: Mapping[str, Tensor], where: str) -> Sizes:
-    """The network's sizes.
+def has_heads(state: Mapping[str, Tensor]) -> bool:
+    """Whether there is any landmark head; snapshots of the self-supervised stages have none."""
+    return any(name.startswith(("LMH.", "LMH_3D.")) for name in state)
+
+
+def sizes(state: Mapping[str, Tensor], schema: str, where: str) -> Sizes:
+    """The network's sizes; where there are no heads, they will be for ``schema`` ('': the original's 68 landmarks).
 
     Raises:
         UserError: a tensor that tells one is missing or has another number of dimensions.
     """
-    for name, dims in {"Q.fc.weight": 2, "LMH.lin.weight": 4}.items():
+    heads = has_heads(state)
+    for name, dims in {"Q.fc.weight": 2, **({"LMH.lin.weight": 4} if heads else {})}.items():
         if name not in state:
-            head = "; snapshots of the self-supervised stages have no landmark head" if "LMH" in name else ""
-            raise UserError(f"checkpoint {where}: the tensor {name} is missing{head}")
+            raise UserError(f"checkpoint {where}: the tensor {name} is missing")
         if state[name].dim() != dims:
             raise UserError(f"checkpoint {where}: the tensor {name} is {list(state[name].shape)}, expected {dims} axes")
     stages = max(number for number in range(4, 9) if any(n.startswith(f"P.layer{number}.") for n in state))
-    landmarks, code_size = state["LMH.lin.weight"].shape[1], state["Q.fc.weight"].shape[0]
+    code_size = state["Q.fc.weight"].shape[0]
+    if not heads:
+        return Sizes(len(get_schema(schema or "ibug68")), 8 << stages, code_size, depth=True, heads=False)
+    landmarks = state["LMH.lin.weight"].shape[1]
     entry = state.get("LMH_3D.conv1.weight")
     # the original's depth head knows 68 landmarks only: with others it is there, but cannot run
     unusable = entry is not None and landmarks != 68 and entry.dim() == 4 and entry.shape[1] == 68 + code_size
@@ -61,6 +73,8 @@ def check(state: Mapping[str, Tensor], network: Sizes, where: str) -> dict[str, 
     with torch.device("meta"):
         wanted = ParFaceNetwork(network.landmarks, network.image_size, network.code_size, depth=network.depth)
     shapes = {name: tensor.shape for name, tensor in wanted.state_dict().items()}
+    if not network.heads:
+        shapes = {name: shape for name, shape in shapes.items() if not name.startswith(("LMH.", "LMH_3D."))}
     ignored = "LMH_3D." if not network.depth else "\n"
     problems = [f"{name} is missing" for name in shapes if name not in state]
     problems += [f"{name} is not known" for name in state if name not in shapes and not name.startswith(ignored)]
@@ -91,6 +105,11 @@ def schema_of(landmarks: int, wished: str, where: str) -> str:
     if len(get_schema(name)) != landmarks:
         raise UserError(f"--schema {name}: has {len(get_schema(name))} landmarks, checkpoint {where} has {landmarks}")
     return name
+
+
+def as_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a network as the original's code names and keeps them: float32 on the CPU, counters int64."""
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
 
 
 def recipe_changes(network: Sizes) -> dict[str, Any]:
