@@ -239,7 +239,7 @@ def _learns(built: Any, spec: MethodSpec, schema: str, recipe: Mapping[str, Any]
         known = own_step or callable(getattr(built, stage.loss, None))
         assert known, f"method {spec.name!r}: no function {stage.loss!r}"
     batch = sample_batch(schema, built.image_size, dims=dims, codec=getattr(built, "codec", None))
-    if stages[0].kind == "gradient" and not own_step:
+    if stages[0].step == "gradient" and not own_step:
         built.train()
         terms = getattr(built, stages[0].loss)(batch)
         total = sum(terms.values()) if isinstance(terms, dict) else terms
