@@ -1,8 +1,8 @@
-"""Writes docs/findings.md from the results of a store: what palsy costs detectors, where, and which measures survive.
+"""Writes findings.md from the results of a store: what palsy costs detectors, where, and which measures survive.
 
-    python benchmarks/findings.py [--store leaderboards] [--dataset palsy-twin] [--out docs/findings.md]
+    python benchmarks/findings.py [--store leaderboards] [--dataset palsy-twin] [--out docs/explanation/findings.md]
 
-Every number is computed here from the per-face tables beside the results (see docs/clinical.md); the page says which
+Every number is computed here from the per-face tables beside the results (see clinical.md); the page says which
 results were used and what is missing. Of several results of one method on the same faces the lowest seed gives the
 numbers; the newest counts of each seed.
 """
@@ -253,7 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, default=Path("leaderboards"))
     parser.add_argument("--dataset", default="palsy-twin")
-    parser.add_argument("--out", type=Path, default=Path("docs/findings.md"))
+    parser.add_argument("--out", type=Path, default=Path("docs/explanation/findings.md"))
     args = parser.parse_args()
     try:
         write_atomic(args.out, page(args.store, args.dataset))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from parface_bench.methods.base import Method
     from parface_bench.runs.unfinished import Unfinished
     from parface_bench.scoring import Evaluation
+    from parface_bench.scoring.compare import Comparison
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,12 +52,11 @@ def run(
 ) -> Result | Unfinished:
     """Train a method (if it learns), predict, score and record: ``pfbench run``, or ``pfbench eval`` without training.
 
+    All arguments after the first two are the fields of :class:`parface_bench.runs.options.RunOptions`.
+
     Args:
         method: registered name, or ``METHOD+VARIANT``; with ``train=False`` also a checkpoint or a run's folder.
         dataset: registered name.
-        profile, data_root, name, base, protocol, split, seed, device, labels, stages, from_checkpoint, out, resume,
-            limit, overrides, confidence, metrics, record, store, train, plugins, recipe: see
-            :class:`parface_bench.runs.options.RunOptions`.
 
     Returns:
         The result: ``.table()``, ``.errors()``, ``.worst(8).draw()``, ``.document``, ``.folder``. Of a run that ended
@@ -106,23 +106,25 @@ def score(pred: str | Path, gt: str | Path | None = None, **options: Any) -> Eva
     return score_tables(pred, gt, **options)
 
 
-def compare(a: Result | str | Path, b: Result | str | Path, *, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+def compare(a: Result | str | Path, b: Result | str | Path, *, resamples: int = 1000, seed: int = 0) -> Comparison:
     """Paired comparison of two results, per subset: ``pfbench compare``.
 
     Args:
-        a, b: results, their folders or their ``result.json`` files.
+        a, b: results, their folders or their ``result.json`` files; or a method's folder in a store: all its seeds.
         resamples, seed: of the bootstrap.
 
     Returns:
-        See :func:`parface_bench.scoring.compare.compare_results`.
+        The document of :func:`parface_bench.scoring.compare_runs.compare_runs`, a dict with ``.plot()``.
 
     Raises:
         UserError: a result cannot be read, or the two were scored on other data or under another protocol.
     """
-    from parface_bench.scoring.compare import compare_results
+    from parface_bench.results.result import load_runs
+    from parface_bench.scoring.compare import Comparison
+    from parface_bench.scoring.compare_runs import compare_runs
 
-    first, second = (r if isinstance(r, Result) else load_result(r) for r in (a, b))
-    return compare_results(first, second, resamples=resamples, seed=seed)
+    first, second = ([r] if isinstance(r, Result) else load_runs(r) for r in (a, b))
+    return Comparison(compare_runs(first, second, resamples=resamples, seed=seed))
 
 
 def load_model(checkpoint_or_name: str | Path, device: str = "auto", **options: Any) -> Method:

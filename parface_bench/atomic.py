@@ -14,7 +14,9 @@ Content = str | bytes | Callable[[IO[bytes]], Any]
 TEMPORARY = ".*.tmp"  # what a kill can leave behind; nothing reads it
 
 
-def write_atomic(path: str | Path, content: Content, *, flush: bool = True) -> None:
+def write_atomic(
+    path: str | Path, content: Content, *, flush: bool = True, finished: Callable[[Path], None] | None = None
+) -> None:
     """Write a file under a temporary name beside it, then rename it into place.
 
     A kill or a full disk leaves the earlier file, or none; a reader never sees half. Missing folders are made. A link
@@ -24,6 +26,7 @@ def write_atomic(path: str | Path, content: Content, *, flush: bool = True) -> N
         path: the file.
         content: text (UTF-8), bytes, or a function that writes to the open binary file that it is given.
         flush: wait until the disk has it, so that a power cut cannot lose it either. Not for files by the thousand.
+        finished: called with the temporary file when it is whole, before it is renamed.
 
     Raises:
         OSError: the disk is full, the folder cannot be written, ``path`` is a folder.
@@ -42,6 +45,8 @@ def write_atomic(path: str | Path, content: Content, *, flush: bool = True) -> N
             if flush:
                 file.flush()
                 os.fsync(file.fileno())
+        if finished is not None:
+            finished(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -61,4 +66,5 @@ def _fill(file: IO[bytes], content: Content) -> None:
     if callable(content):
         content(file)
     else:
-        file.write(content.encode() if isinstance(content, str) else content)
+        # a lone surrogate, as of a file name that is no UTF-8, becomes '?'
+        file.write(content.encode("utf-8", "replace") if isinstance(content, str) else content)

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from parface_bench.registry import hookspecs
-from parface_bench.registry.declare import MARK, marks
+from parface_bench.registry.declare import MARK, made, marks
 from parface_bench.registry.declared import declared_in
 from parface_bench.registry.errors import NameClash, UserError, nearest
 from parface_bench.registry.faults import Broken, Noting, aside, sentence
@@ -44,6 +44,7 @@ class Catalogue:
     def __init__(self) -> None:
         self.kinds: dict[str, Kind[Any]] = {name: Kind(name, self) for name in KINDS}
         self.broken: list[Broken] = []
+        self._looked = -1  # how much had been declared at the last look
         self._plugins: dict[str, _Plugin] = {}  # by entry point, path of a file, or module of a notebook or script
         self._by_name: dict[str, dict[str, Any]] | None = None
         self._points: list[EntryPoint] | None = None
@@ -87,11 +88,6 @@ class Catalogue:
         """All plugins of a kind by name, with what notebooks and scripts have declared since the last look."""
         self.discover()
         self._look_around()
-        return self._table()[kind]
-
-    def known(self, kind: str) -> dict[str, Any]:
-        """As :meth:`specs`, but without that look, which costs a millisecond."""
-        self.discover()
         return self._table()[kind]
 
     def add(self, spec: Spec) -> None:
@@ -212,6 +208,9 @@ class Catalogue:
 
     def _look_around(self) -> None:
         """Take in what was declared in modules that are no plugin's: a notebook, a script and what it imports."""
+        if self._looked == made():  # going through all modules takes a millisecond
+            return
+        self._looked = made()
         for name, module in list(sys.modules.items()):
             declared = marks(module)
             if not declared or self._owned(name):

@@ -15,6 +15,12 @@ from parface_bench.registry.specs import SPEC_TYPES, LayoutSpec, Spec
 
 T = TypeVar("T")
 MARK = "__pfbench_plugins__"
+_made = 0
+
+
+def made() -> int:
+    """How often a decorator has declared something in this process: the same number as before means nothing new."""
+    return _made
 
 
 def marks(module: Any) -> list[Spec]:
@@ -72,6 +78,8 @@ def _decorator(kind: str) -> Callable[..., Callable[[T], T]]:
             if kind == "method":  # what the class itself says need not be said again
                 schema = getattr(target, "schema", "")
                 told = {"trainable": hasattr(target, "stages"), "schema": schema if isinstance(schema, str) else ""}
+            global _made
+            _made += 1
             specs = make_specs(kind, name, target, target.__doc__ or "", {**told, **facts})
             sys._getframe(1).f_globals.setdefault(MARK, []).extend(specs)
             return target

@@ -71,7 +71,7 @@ def _state(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
 def _load(kept: Path, state: tuple[Any, ...]) -> dict[str, list[Spec] | None] | None:
     """What was kept, if nothing that it was made of has changed: sources, and which packages are installed."""
     with suppress(OSError, ValueError, EOFError, TypeError, KeyError):
-        then = marshal.loads(kept.read_bytes())
+        then = marshal.loads(kept.read_bytes())  # nosec B302 - this user's own cache, written whole by _save
         installed = {n: n in sys.modules or find_spec(n) is not None for n in then["installed"]}
         others = _state(Path(name) for name, _, _ in then["others"])
         if (then["state"], then["others"], then["installed"]) == (state, others, installed):

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterable
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """A text without what would act on a terminal (escape sequences, turned writing): each such character is �."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 class PfError(Exception):
     """Base of all errors that pfbench reports without a traceback."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """The sentence; names and values from files that it quotes cannot act on a terminal."""
+        return printable(super().__str__())
 
 
 class UserError(PfError):

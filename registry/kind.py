@@ -36,10 +36,6 @@ class Kind(Generic[S]):
     def __contains__(self, name: object) -> bool:
         return name in self._specs
 
-    def peek(self, name: str) -> S | None:
-        """The facts of a plugin if they are known already, at once: notebooks are not looked through for new ones."""
-        return self._catalogue.known(self.name).get(name)
-
     def names(self) -> list[str]:
         """All names, sorted."""
         return [spec.name for spec in self]

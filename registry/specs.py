@@ -106,6 +106,7 @@ class DatasetSpec(Spec):
         images_shareable: its licence lets images stand in a report that is passed on.
         config_key: the set's name in the original code's ``local_config.ini``, where it differs from ``name``.
         pairs: a 0/1 tag that is true of the face of each pair (column ``pair``) with which the other one is compared.
+        pairs_within: a 0/1 tag: effects within pairs are given once more for the pairs that it is true of.
         formerly: other name -> fingerprints of data of this set that results were recorded on under that name.
     """
 
@@ -128,6 +129,7 @@ class DatasetSpec(Spec):
     images_shareable: bool = False
     config_key: str = ""
     pairs: str = ""
+    pairs_within: str = ""
     formerly: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 

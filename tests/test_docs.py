@@ -18,7 +18,7 @@ from parface_bench.registry import catalogue
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # What makes the tutorial's runs short enough for a test; options given twice count as given last.
-SHORT = ["--limit", "12", "--set", "train.epochs=1", "--set", "image_size=32", "--device", "cpu"]
+SHORT = ["--record", "--limit", "12", "--set", "train.epochs=1", "--set", "image_size=32", "--device", "cpu"]
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -44,7 +44,7 @@ def test_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     printed = {}
     with catalogue.temporarily():
-        for language, text in blocks(ROOT / "docs" / "tutorial.md"):
+        for language, text in blocks(ROOT / "docs" / "get-started" / "tutorial.md"):
             if language == "python":
                 Path(text.split()[1].rstrip(":")).write_text(text, encoding="utf-8")
             else:

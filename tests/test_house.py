@@ -27,7 +27,11 @@ FLOORS = {
     "parface_bench.reported": 0,
     "parface_bench.home": 0,
     "parface_bench.atomic": 1,
+    "parface_bench.limits": 2,
+    "parface_bench.outputs": 2,
+    "parface_bench.parent": 0,
     "parface_bench.grid": 1,
+    "parface_bench.figures": 1,
     "parface_bench.registry": 1,
     "parface_bench.faces": 2,
     "parface_bench.scoring": 3,
@@ -41,6 +45,7 @@ FLOORS = {
     "parface_bench.methods": 9,
     "parface_bench.training": 10,
     "parface_bench.runs": 11,
+    "parface_bench.exporting": 12,
     RUN: 12,
     "parface_bench.api": 13,
     "parface_bench.bench": 14,
@@ -164,6 +169,7 @@ def test_commands_are_light_at_the_top() -> None:
         "parface_bench.cli",
         "parface_bench.home",
         "parface_bench.atomic",
+        "parface_bench.limits",
         "parface_bench.grid",
     }
     wrong = [f"{path.relative_to(ROOT)}:{line} imports {name}" for path in sources("parface_bench/cli")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -83,7 +84,7 @@ def run_jobs(
             while waiting and len(running) < at_once:
                 cell = waiting.pop(0)
                 job: Any = _submitted(cell, folder) if executor == "slurm" else None
-                job = job or _submit(pool, cell, files, folder)
+                job = job or _submit(pool, cell, files, folder, os.getpid() if executor == "local" else 0)
                 running[cell.key] = (cell, job)
                 cell.state, cell.note = "running", f"job {job.job_id}, log {job.paths.stderr}"
                 report(cell)
@@ -112,11 +113,11 @@ def _pool(executor: str, folder: Path, parameters: dict[str, Any]) -> Any:
     return pool
 
 
-def _submit(pool: Any, cell: Cell, plugins: list[str], folder: Path) -> Any:
+def _submit(pool: Any, cell: Cell, plugins: list[str], folder: Path, parent: int) -> Any:
     from submitit.core.utils import FailedJobError
 
     try:
-        job: Any = pool.submit(run_cell, cell.arguments(), cell.identity, plugins)
+        job: Any = pool.submit(run_cell, cell.arguments(), cell.identity, plugins, parent)
     except (FailedJobError, OSError) as error:
         reason = " ".join(str(error).split())[-400:]
         raise UserError(f"Slurm refused the job of {cell.name}: {reason}; name a queue with --job") from error

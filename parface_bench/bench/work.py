@@ -7,23 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from parface_bench.bench.cells import is_result_of
+from parface_bench.parent import end_with
 from parface_bench.registry import PfError, WorkError, catalogue
 from parface_bench.results.record import record
 from parface_bench.results.result import Result
 from parface_bench.results.store import read_store
 
 
-def run_cell(arguments: dict[str, Any], identity: dict[str, Any], plugins: list[str]) -> dict[str, Any]:
+def run_cell(
+    arguments: dict[str, Any], identity: dict[str, Any], plugins: list[str], parent: int = 0
+) -> dict[str, Any]:
     """Run a cell, going on with an unfinished run of it, and see that its result is in the store.
 
     Args:
         arguments: keywords for :func:`parface_bench.api.run`.
         identity: what the result must be known by.
         plugins: plugin files to load first (a job on another machine knows none).
+        parent: process of this machine with which a job ends; 0: none.
 
     Returns:
         ``{"run": ID, "summary": ...}``, or ``{"error": sentence, "traceback": ...}`` (the traceback for bugs only).
     """
+    if parent:
+        end_with(parent)
     try:
         for file in plugins:
             catalogue.load_file(file)

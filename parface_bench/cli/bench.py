@@ -101,5 +101,5 @@ def job_settings(pairs: list[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UserError(f"--job {pair}: write KEY=VALUE, for example --job slurm_partition=gpu")
-        settings[key] = int(value) if value.isdigit() else value
+        settings[key] = int(value) if value.isdecimal() else value
     return settings

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command("compare")
     def compare(
-        result_a: Path = typer.Argument(..., help="Folder of a recorded result, or its result.json."),
+        result_a: Path = typer.Argument(..., help="A recorded result, or a method's folder: all its seeds."),
         result_b: Path = typer.Argument(..., help="The other one: same data, same protocol."),
         resamples: int = typer.Option(1000, "--resamples", min=1, help="Bootstrap resamples."),
         seed: int = typer.Option(0, "--seed", min=0, help="Seed of the bootstrap."),
@@ -23,10 +23,11 @@ def register(app: typer.Typer) -> None:
         json: Json = False,
     ) -> None:
         """Paired difference A - B per subset, with its bootstrap interval and Wilcoxon signed-rank p."""
-        from parface_bench.results.result import load_result
-        from parface_bench.scoring.compare import compare_results, comparison_grid, comparison_table
+        from parface_bench.results.result import load_runs
+        from parface_bench.scoring.compare import comparison_grid, comparison_table
+        from parface_bench.scoring.compare_runs import compare_runs
 
-        document = compare_results(load_result(result_a), load_result(result_b), resamples=resamples, seed=seed)
+        document = compare_runs(load_runs(result_a), load_runs(result_b), resamples=resamples, seed=seed)
         for who, other in (("a", "B"), ("b", "A")):
             if document[f"only_{who}"]:
                 say(f"{document[f'only_{who}']} faces left out: {other} has no errors of them")

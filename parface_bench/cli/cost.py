@@ -14,20 +14,26 @@ def register(app: typer.Typer) -> None:
     @app.command("cost")
     def cost(
         method: str = typer.Argument(..., metavar="METHOD", help="A method, a checkpoint or a run's folder."),
-        image_size: int | None = typer.Option(None, "--image-size", min=32, help="Side of the crop in pixels."),
+        image_size: int | None = typer.Option(
+            None, "--image-size", min=32, max=4096, help="Side of the crop in pixels."
+        ),
         profile: str = typer.Option("full", "--profile", help="Recipe to build the method from: quick or full."),
         schema: str = typer.Option("ibug68", "--schema", help="Landmark schema to build the method for."),
         three_d: bool = typer.Option(False, "--3d", help="Build the method for 3D data."),
         device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or cuda:NUMBER."),
         seconds: float = typer.Option(1.0, "--seconds", min=0.0, help="Time for each of the two timings."),
+        onnx: bool = typer.Option(False, "--onnx", help="Also export the method and time onnxruntime beside torch."),
         overrides: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="Change a setting (repeatable)."),
         plugin: Plugins = None,
         json: Json = False,
     ) -> None:
         """Parameters, GFLOPs, milliseconds a face at batch 1 and 32, and peak memory of a method."""
+        from parface_bench.registry import UserError
         from parface_bench.registry.faults import aside
         from parface_bench.runs.cost import build_for_cost, measure
 
+        if not 0 <= seconds <= 600:
+            raise UserError(f"--seconds {seconds}: must be from 0 to 600")
         with aside():
             built = build_for_cost(
                 method,
@@ -38,7 +44,19 @@ def register(app: typer.Typer) -> None:
                 device=device,
                 overrides=overrides,
             )
-            found = {"method": method, **measure(built, seconds=seconds)}
+            try:
+                found = {"method": method, **measure(built, seconds=seconds)}
+            except (RuntimeError, ValueError, AssertionError) as error:
+                reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+                size = getattr(built, "image_size", image_size)
+                raise UserError(f"{method} cannot be run at {size} px ({reason}); try another --image-size") from error
+            if onnx:
+                from parface_bench.exporting.export import onnx_cost
+                from parface_bench.methods.trainable import TrainableMethod
+
+                if not isinstance(built, TrainableMethod):
+                    raise UserError(f"--onnx: method {method!r} is not trained here, so it is not exported either")
+                found["onnx"] = onnx_cost(built, seconds=seconds)
         if json:
             emit_document(found)
             return
@@ -48,3 +66,9 @@ def register(app: typer.Typer) -> None:
         emit(f"{method} on {found['device']}{size}")
         for line in cost_lines(found):
             emit(line)
+        if onnx:
+            beside = found["onnx"]
+            ours, theirs = beside["onnx_ms_per_face"], beside["torch_ms_per_face"]
+            where = f"{beside['threads']} thread{'s' if beside['threads'] > 1 else ''} of the CPU"
+            times = f"{ours:.1f} ms, torch {theirs:.1f} ms (x {ours / theirs:.2f})"
+            emit(f"onnxruntime, one look at a face: {times}, {where}")

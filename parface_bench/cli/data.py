@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parface_bench.cli.options import Base, Json, OwnName, Plugins, keyed
+from parface_bench.cli.options import Base, Force, Json, OwnName, Plugins, keyed
 from parface_bench.cli.screen import emit, emit_document, say
 
 Name = Annotated[str, typer.Argument(metavar="DATASET", help="Registered name of the data set.")]
@@ -39,6 +39,7 @@ def check(
     base: Base = None,
     setting: Settings = None,
     json_: Json = False,
+    force: Force = False,
     plugin: Plugins = None,
 ) -> None:
     """Name every missing, unreadable or inconsistent file in one report; exit code 2 if there is any."""
@@ -52,7 +53,7 @@ def check(
     text = json.dumps(report.document(), indent=2, ensure_ascii=False) if json_ else report.text()
     emit_document(text) if json_ else emit(text)
     if out is not None:
-        _write(out, text + "\n")
+        _write(out, text + "\n", force)
     if report.faults:
         number, see = counted(len(report.faults), "fault"), "; the report names all" if len(report.faults) > 1 else ""
         raise UserError(f"{report.root}: {number} in data set {report.dataset!r}: {report.faults[0]}{see}")
@@ -67,6 +68,7 @@ def stats(
     base: Base = None,
     setting: Settings = None,
     json_: Json = False,
+    force: Force = False,
     plugin: Plugins = None,
 ) -> None:
     """Faces by split and tag, sizes of their boxes, histogram of the yaw."""
@@ -89,7 +91,7 @@ def stats(
     document = json.dumps(found, indent=2, ensure_ascii=False)
     emit_document(document) if json_ else emit("\n".join(_outline(found)))
     if out is not None:
-        _write(out, document + "\n")
+        _write(out, document + "\n", force)
 
 
 def preview(
@@ -104,6 +106,7 @@ def preview(
     name: OwnName = None,
     base: Base = None,
     setting: Settings = None,
+    force: Force = False,
     plugin: Plugins = None,
 ) -> None:
     """Draw a contact sheet: landmarks, wireframe, annotated box and crop square."""
@@ -114,7 +117,7 @@ def preview(
     source = _source(dataset, data_root, name, base, setting)
     split, frame = _there(source, [split] if split else [*source.spec.test_splits, *source.spec.splits])
     file = out or Path(f"{source.name}-{split}.png")
-    write(sheet(frame, number=number, mode=crop), file)
+    write(sheet(frame, number=number, mode=crop), file, force=force)
     emit(str(file))
 
 
@@ -153,9 +156,11 @@ def prepare(
     name: OwnName = None,
     base: Base = None,
     setting: Settings = None,
+    force: Force = False,
     plugin: Plugins = None,
 ) -> None:
     """Find the faces of a data set with a detector, for sets without boxes and for crops from a detector's box."""
+    from parface_bench import outputs
     from parface_bench.data.check import counted
     from parface_bench.data.faults import Absent
     from parface_bench.data.images.face_boxes import prepare as find_boxes
@@ -176,11 +181,15 @@ def prepare(
             if split:
                 raise
             say(str(error))
+    if out is not None:
+        outputs.guard([out], force)
     file = out or table_of(source.name, source.folder)
     count, missing = find_boxes(frames, METHODS.build(chosen), file)
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         say(f"not found: {counted(len(missing), 'face')}, {shown}")
+    if out is not None:
+        outputs.note([out])
     emit(f"{file}: {count} boxes")
 
 
@@ -211,11 +220,12 @@ def _outline(found: dict[str, Any], depth: int = 0) -> list[str]:
     return lines
 
 
-def _write(file: Path, text: str) -> None:
-    from parface_bench.atomic import write_atomic
+def _write(file: Path, text: str, force: bool) -> None:
+    from parface_bench import outputs
     from parface_bench.registry import UserError
 
+    outputs.guard([file], force)
     try:
-        write_atomic(file, text)
+        outputs.write(file, text)
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None

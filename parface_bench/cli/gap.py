@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Is a method worse on one group of faces? Differences with intervals, permutation tests and effect sizes."""
         from parface_bench.clinical.report import gap_report
+        from parface_bench.clinical.tables import gap_grids
         from parface_bench.registry import UserError
 
         wanted = {}
@@ -67,7 +68,7 @@ def register(app: typer.Typer) -> None:
         if json:
             emit_document(document)
         else:
-            emit(text)
+            emit(text, [] if fidelity else gap_grids(document))
 
 
 def _split(values: list[str]) -> list[str]:

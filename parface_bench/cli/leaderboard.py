@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.options import Force, Json, Plugins
 from parface_bench.cli.screen import emit, emit_document, on_terminal, say
 
 
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
         plots: Path | None = typer.Option(None, "--plots", help="Draw error curves (CED) into this folder."),
         store: Path = typer.Option(Path("leaderboards"), "--store", help="Folder of recorded results."),
         add: list[Path] = typer.Option([], "--add", help="First record the result in this run folder (repeatable)."),
+        force: Force = False,
         plugin: Plugins = None,
         everything: bool = typer.Option(False, "--all", help="On a terminal: all columns and rows."),
         json: Json = False,
@@ -48,6 +49,16 @@ def register(app: typer.Typer) -> None:
                 all_columns = everything or bool(subset or metric)
                 emit("", [table_grid(table, everything=all_columns) for table in tables])
                 return
-            text = show(store, selection, form=form or "md", out=out, reported=reported, plots=plots, by=by, warn=say)
+            text = show(
+                store,
+                selection,
+                form=form or "md",
+                out=out,
+                reported=reported,
+                plots=plots,
+                by=by,
+                force=force,
+                warn=say,
+            )
         if out is None:
             emit_document(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 import traceback
@@ -16,7 +17,7 @@ import typer
 from parface_bench import __version__
 from parface_bench.cli.screen import say
 from parface_bench.registry.catalogue import catalogue
-from parface_bench.registry.errors import PfError, PluginWarning, UserError
+from parface_bench.registry.errors import PfError, PluginWarning, UserError, printable
 
 # Each module holds `register(app)`; the order is that of `pfbench --help`. They import nothing heavy at the top.
 COMMANDS = (
@@ -36,6 +37,7 @@ COMMANDS = (
     "new",
     "data",
     "import_checkpoint",
+    "export",
     "export_checkpoint",
     "cost",
     "doctor",
@@ -108,6 +110,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal or file that knows no arrows gets '?', not a failure
             stream.reconfigure(errors="replace")
+    sys.stderr = _Clean(sys.stderr)
+    if sys.stdout is not None and sys.stdout.isatty():
+        sys.stdout = _Clean(sys.stdout)
     try:
         # typer builds every command that it is given: the one that was typed is enough where it is plainly ours
         typed = arguments[0].replace("-", "_") if arguments else ""
@@ -127,7 +132,8 @@ def main() -> None:
         if isinstance(error, PfError):
             _stop(str(error), error.exit_code)
         if isinstance(error, OSError) and error.strerror:
-            _stop(f"{error.strerror}: {error.filename}" if error.filename else error.strerror, 1)
+            code = 2 if error.errno in _USERS else 1
+            _stop(f"{error.strerror}: {error.filename}" if error.filename else error.strerror, code)
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         place = catalogue.place_in_files(error)
         whose = f"plugin {place}: {said}" if place else f"internal error ({said})"
@@ -140,6 +146,37 @@ def _foreign_exit(stop: SystemExit) -> str:
     parts = Path(last.filename).parts
     ours = Path(last.filename).resolve().parent == Path(__file__).resolve().parent
     return "" if ours or "click" in parts or "typer" in parts else f"{last.filename}, line {last.lineno}"
+
+
+# a name or place that the user gave; a full disk or a broken one is no fault of his
+_USERS = (errno.ENOENT, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM,
+          errno.EROFS, errno.EINVAL, errno.EEXIST)  # fmt: skip
+
+
+class _Clean(io.TextIOBase):
+    """A stream to a terminal that shows control characters as �: names in files must not act on it.
+
+    What rich draws itself, it writes to ``rich_proxied_file``.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self.rich_proxied_file = self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(printable(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
 
 
 def _stop(sentence: str, code: int) -> None:

@@ -26,6 +26,7 @@ Plugins = Annotated[
         "--plugin", metavar="FILE", help="Load a plugin from a Python file (repeatable).", callback=_load, is_eager=True
     ),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that pfbench did not make.")]
 # as in RunOptions, for commands that run nothing
 OwnName = Annotated[str | None, typer.Option("--name", help="What to call files of your own as a data set.")]
 Base = Annotated[
@@ -69,8 +70,7 @@ def keyed(pairs: list[str] | None) -> dict[str, Any]:
     Raises:
         UserError: one is no such pair.
     """
-    import yaml
-
+    from parface_bench.limits import read_yaml
     from parface_bench.registry import UserError
 
     settings = {}
@@ -79,8 +79,7 @@ def keyed(pairs: list[str] | None) -> dict[str, Any]:
         if not equals or not all(part.isidentifier() for part in key.split(".")):
             raise UserError(f"--set {pair}: expected KEY=VALUE")
         try:
-            settings[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            reason = str(error).split("\n", 1)[0]
-            raise UserError(f"--set {pair}: the value cannot be read ({reason}); put it in quotes") from None
+            settings[key] = read_yaml(value, "it")
+        except UserError as error:
+            raise UserError(f"--set {pair}: the value cannot be read ({error}); put it in quotes") from None
     return settings

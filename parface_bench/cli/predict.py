@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from parface_bench.cli.options import Plugins, keyed
+from parface_bench.cli.options import Force, Plugins, keyed
 from parface_bench.cli.screen import emit, emit_document
 
 
@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
             metavar="KEY=VALUE",
             help="method.OPTION=VALUE of a detector by name (its weights, ...) or detector.OPTION=VALUE (repeatable).",
         ),
+        force: Force = False,
         plugin: Plugins = None,
     ) -> None:
         """Find faces and their landmarks in photographs of any size and in videos."""
@@ -45,5 +46,6 @@ def register(app: typer.Typer) -> None:
         if out is None and (draw or form == "pts"):
             out = Path("predictions")
         with aside():
-            outcome = run(images, Wish(model, out, form, draw, detector, faces, smoothing, device, keyed(setting)))
+            wish = Wish(model, out, form, draw, detector, faces, smoothing, device, keyed(setting), force)
+            outcome = run(images, wish)
         emit(str(outcome.table)) if outcome.table else emit_document(outcome.text(form))

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from parface_bench.cli.options import Base, Json, Plugins
+from parface_bench.cli.options import Base, Force, Json, Plugins
 from parface_bench.cli.screen import emit, emit_document, say
 
 
@@ -49,23 +49,30 @@ def register(app: typer.Typer) -> None:
         exclude_missing: bool = typer.Option(
             False, "--exclude-missing", help="Leave out, count and name faces without prediction; otherwise an error."
         ),
-        resamples: int = typer.Option(1000, "--resamples", min=1, help="Bootstrap resamples."),
-        seed: int = typer.Option(0, "--seed", min=0, help="Seed of the bootstrap."),
+        resamples: int = typer.Option(1000, "--resamples", min=1, max=100_000, help="Bootstrap resamples."),
+        seed: int = typer.Option(0, "--seed", min=0, max=2**53 - 1, help="Seed of the bootstrap."),
+        force: Force = False,
         everything: bool = typer.Option(False, "--all", help="On a terminal: all metrics and subsets."),
         plugin: Plugins = None,
         json: Json = False,
     ) -> None:
         """Score predictions that were made anywhere: per-subset metrics with 95 % bootstrap intervals."""
+        from parface_bench import outputs
         from parface_bench.clinical.paired import pair_grid, pair_table
         from parface_bench.evaluation import score_tables
+        from parface_bench.limits import bad_name
         from parface_bench.registry import METHODS, UserError
         from parface_bench.registry.faults import aside
         from parface_bench.results.contamination import contaminated
         from parface_bench.results.record import after_score
         from parface_bench.scoring.report import remarks, subset_grid, subset_table
 
+        if name is not None and (wrong := bad_name(name)):
+            raise UserError(f"--name {wrong}; give another")
         if out is not None and out.exists() and not out.is_dir():
             raise UserError(f"--out {out} is a file: name a folder")
+        results = [] if out is None else [out / "result.json", out / "errors.parquet"]
+        outputs.guard(results, force)
         with aside():
             evaluation = score_tables(
                 pred,
@@ -105,6 +112,7 @@ def register(app: typer.Typer) -> None:
             from parface_bench.results.record import write_result
 
             write_result(document, evaluation.errors, out, tables)
+            outputs.note(results)
             say(f"result written to {out}")
         if json:
             emit_document(document)

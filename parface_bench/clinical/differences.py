@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from parface_bench.clinical.effects import cliff_delta, hedges_g, standardised_mean
+from parface_bench.clinical.effects import cliff_delta, hedges_g, standardised_mean, within_strata
 from parface_bench.clinical.intervals import RESAMPLES, bootstrap, totals_by_person
 from parface_bench.clinical.permutation import paired, two_groups, weights
 
@@ -82,13 +82,17 @@ def compare_groups(
     rng = np.random.default_rng([seed, len(values), 1])
     p, exact = two_groups(values, group, person, stratum, draws=draws, rng=rng)
     a, b = values[group], values[~group]
+    g, delta = hedges_g(a, b), cliff_delta(a, b)
+    if stratum is not None:
+        number = np.unique(stratum, return_inverse=True)[1]
+        g, delta = within_strata(values, group, number, weights(group, number)[0] * np.bincount(number, weights=group))
     return {
         "paired": False,
         "difference": difference(values, group, person, stratum, seed=seed, resamples=resamples),
         "p": p,
         "exact": exact,
-        "hedges_g": hedges_g(a, b),
-        "cliff_delta": cliff_delta(a, b),
+        "hedges_g": g,
+        "cliff_delta": delta,
     }
 
 

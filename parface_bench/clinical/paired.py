@@ -36,11 +36,12 @@ def add_pairs(document: dict[str, Any], errors: pd.DataFrame, index: pd.DataFram
         index: the scored index table; faces that were excluded may be in it.
     """
     name = index.attrs.get("dataset", "")
-    base = DATASETS.spec(name).pairs if name in DATASETS else ""
-    if not base or "pair" not in index or base not in index:
+    facts = DATASETS.spec(name) if name in DATASETS else None
+    if facts is None or not facts.pairs or "pair" not in index or facts.pairs not in index:
         return
     schema = document.get("schema")
-    found = pair_effects(errors, index, base, get_schema(schema) if schema else None)
+    layout = get_schema(schema) if schema else None
+    found = pair_effects(errors, index, facts.pairs, layout, facts.pairs_within)
     if not found["groups"]:
         return
     document["pairs"] = found
@@ -50,18 +51,21 @@ def add_pairs(document: dict[str, Any], errors: pd.DataFrame, index: pd.DataFram
             document["subsets"][group][METRIC] = rows["NME"]["difference"]
 
 
-def pair_effects(errors: pd.DataFrame, index: pd.DataFrame, base: str, schema: Schema | None) -> dict[str, Any]:
+def pair_effects(
+    errors: pd.DataFrame, index: pd.DataFrame, base: str, schema: Schema | None, within: str = ""
+) -> dict[str, Any]:
     """Differences of errors within pairs.
 
     Args:
         errors, index: see :func:`add_pairs`; base: tag that is true of the face without the change.
         schema: layout of the landmarks, for regions and sides; None where it is not known.
+        within: a 0/1 tag for whose pairs everything is given once more, '' for none.
 
     Returns:
         ``base``, ``n`` (whole pairs) and ``groups``: for ``full`` and each value of the tags in which the two faces of
-        a pair differ (``palsy_grade=V``, ``flaccid``, ...) the differences by ``NME``, region, ``affected side`` and
-        ``other side``: ``n``, ``without`` (mean error of the unchanged face), ``difference`` {value, ci95}, ``p`` (sign
-        flips), ``percent`` (difference of ``without``).
+        a pair differ (``palsy_grade=V``, ``flaccid``, ...), then for WITHIN and ``WITHIN & ...``, the differences by
+        ``NME``, region, ``affected side`` and ``other side``: ``n``, ``without`` (mean error of the unchanged face),
+        ``difference`` {value, ci95}, ``p`` (sign flips), ``percent`` (difference of ``without``).
     """
     facts = index.set_index("id")
     rows = errors[errors["id"].isin(facts.index)].reset_index(drop=True)
@@ -75,6 +79,9 @@ def pair_effects(errors: pd.DataFrame, index: pd.DataFrame, base: str, schema: S
     groups = _groups(rows, a, b)
     values = {name: (v[a], v[b]) for name, v in _regions(rows, schema).items()}
     values |= _sides(rows, schema, groups, a, b)
+    if within in facts:
+        inside = facts[within].to_numpy(dtype=bool)[a]
+        groups |= {within if name == "full" else f"{within} & {name}": mask & inside for name, mask in groups.items()}
     found: dict[str, Any] = {}
     alike: dict[bytes, str] = {}
     for group, mask in groups.items():

@@ -6,51 +6,79 @@ from collections.abc import Mapping
 from typing import Any
 
 from parface_bench.clinical.gap import FEWEST
+from parface_bench.grid import Cell, Grid, Head
 
 SHOWN = 6  # confounders a group
+_KEEP = {"g / δ": 4, "%": 3, "p": 2, "p Holm": 1}  # columns that go first where the screen is narrow
 
 
 def gap_table(document: Mapping[str, Any]) -> str:
     """What :func:`parface_bench.clinical.gap.gap` gives: a table for each result and tag, and notes."""
-    blocks = []
-    for result in document["results"]:
-        who = result["method"] + ("" if result["seed"] is None else f" (seed {result['seed']})")
-        people = "" if result["persons"] is None else f" of {result['persons']} people"
-        head = f"{who} on {result['dataset']}, protocol {result['protocol']}: {result['n']} faces{people}"
-        blocks.append("\n".join([head, *(f"  {note}" for note in result["notes"])]))
-        blocks += [_tag_table(tag, found, document) for tag, found in result["tags"].items()]
-    how = f"p: {document['draws']:,} permutations (exact where few), p Holm: adjusted for the {document['tests']} tests"
-    how += f" above; g: Hedges' g, δ: Cliff's delta; intervals: bootstrap by person, {document['resamples']} resamples"
-    blocks.append(how)
-    return "\n\n".join(blocks)
-
-
-def _tag_table(tag: str, found: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     from tabulate import tabulate
 
-    rows = []
+    blocks = []
+    for result in document["results"]:
+        blocks.append("\n".join([_head(result), *(f"  {note}" for note in result["notes"])]))
+        for tag, found in result["tags"].items():
+            heads, rows = _heads(tag, document), [cells for cells, _ in _rows(found, document)]
+            align = ("left" if h in ("metric", tag) else "right" for h in heads)
+            table = tabulate(rows, headers=heads, disable_numparse=True, colalign=tuple(align))
+            blocks.append("\n".join([table, *_notes(tag, found)]))
+    return "\n\n".join([*blocks, _how(document)])
+
+
+def gap_grids(document: Mapping[str, Any]) -> list[Grid]:
+    """The same for a terminal; groups that were not tested are grey."""
+    grids = []
+    for result in document["results"]:
+        title, notes = _head(result), list(result["notes"])
+        for tag, found in result["tags"].items():
+            heads = [Head(h, words=h in ("metric", tag), keep=_KEEP.get(h, 0)) for h in _heads(tag, document)]
+            rows = [
+                [Cell(str(c), "soft" if soft else "plain") for c in cells] for cells, soft in _rows(found, document)
+            ]
+            grids.append(Grid(title, heads, list(rows), [*notes, *_notes(tag, found)]))
+            notes = []
+    if grids:
+        grids[-1].notes.append(_how(document))
+    return grids
+
+
+def _head(result: Mapping[str, Any]) -> str:
+    who = result["method"] + ("" if result["seed"] is None else f" (seed {result['seed']})")
+    people = "" if result["persons"] is None else f" of {result['persons']} people"
+    return f"{who} on {result['dataset']}, protocol {result['protocol']}: {result['n']} faces{people}"
+
+
+def _how(document: Mapping[str, Any]) -> str:
+    how = f"p: {document['draws']:,} permutations (exact where few), p Holm: adjusted for the {document['tests']} tests"
+    how += f" above; g: Hedges' g, δ: Cliff's delta; intervals: bootstrap by person, {document['resamples']} resamples"
+    return how
+
+
+def _heads(tag: str, document: Mapping[str, Any]) -> list[str]:
     many = len(document["metrics"]) > 1
-    for metric in document["metrics"]:
-        base = found["groups"][found["reference"]]
-        rows.append([*([metric] if many else []), found["reference"], base["n"], _number(base[metric]), *[""] * 6])
-        rows += [_row(one, many) for one in found["comparisons"] if one["metric"] == metric]
     difference = "difference" if not document["within"] else f"difference within {', '.join(document['within'])}"
     name = document["metrics"][0] if not many else "mean"
-    heads = [
-        *(["metric"] if many else []),
-        tag,
-        "faces",
-        name,
-        difference,
-        "95 % interval",
-        "%",
-        "p",
-        "p Holm",
-        "g / δ",
-    ]
-    align = [*(["left"] if many else []), "left", *["right"] * 8]
-    lines = [tabulate(rows, headers=heads, disable_numparse=True, colalign=align)]
-    lines.append(f"each group less {tag}={found['reference']}" + _pairs(found))
+    first = ["metric"] if many else []
+    return [*first, tag, "faces", name, difference, "95 % interval", "%", "p", "p Holm", "g / δ"]
+
+
+def _rows(found: Mapping[str, Any], document: Mapping[str, Any]) -> list[tuple[list[Any], bool]]:
+    """Cells of each row, and whether the group was not tested."""
+    many = len(document["metrics"]) > 1
+    rows: list[tuple[list[Any], bool]] = []
+    for metric in document["metrics"]:
+        base = found["groups"][found["reference"]]
+        first = [*([metric] if many else []), found["reference"], base["n"], _number(base[metric])]
+        rows.append(([*first, *[""] * 6], False))
+        chosen = [one for one in found["comparisons"] if one["metric"] == metric]
+        rows += [(_row(one, many), bool(one["not_tested"])) for one in chosen]
+    return rows
+
+
+def _notes(tag: str, found: Mapping[str, Any]) -> list[str]:
+    lines = [f"each group less {tag}={found['reference']}" + _pairs(found)]
     for group in dict.fromkeys(one["group"] for one in found["differ_in"]):
         named = [o for o in found["differ_in"] if o["group"] == group][:SHOWN]
         said = ", ".join(f"{o['tag']} (V {o['cramers_v']:.2f}, p {o['p']:.2g})" for o in named)
@@ -60,7 +88,7 @@ def _tag_table(tag: str, found: Mapping[str, Any], document: Mapping[str, Any]) 
         lines.append(f"left out where undefined: {undefined} values")
     if found["untagged"]:
         lines.append(f"without a value of {tag}: {found['untagged']} faces")
-    return "\n".join(lines)
+    return lines
 
 
 def _pairs(found: Mapping[str, Any]) -> str:

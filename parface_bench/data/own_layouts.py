@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from parface_bench.faces import Layout, adopt, get_schema, schemas_with, unnamed
+from parface_bench.limits import read_file, read_yaml
 from parface_bench.registry.errors import UserError
 
 SUFFIXES = (".yaml", ".yml")
@@ -21,9 +21,7 @@ def read_layout(file: Path) -> Layout:
         UserError: it cannot be read, or is no layout; names the file.
     """
     try:
-        return Layout.of(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
-    except yaml.YAMLError as error:
-        raise UserError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
+        return Layout.of(read_yaml(read_file(file, 1 << 20).decode("utf-8"), str(file)), str(file))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 

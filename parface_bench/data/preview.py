@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from parface_bench.atomic import write_atomic
+from parface_bench import outputs
 from parface_bench.data.images.crop import Crop, apply, invert, warp
 from parface_bench.data.images.reading import read_image
 from parface_bench.data.progress_bar import progress
@@ -73,12 +73,13 @@ def tile(root: str | Path, row: Any, schema: str, mode: str) -> np.ndarray:
     return picture
 
 
-def write(picture: np.ndarray, file: Path) -> None:
-    """Write a sheet as PNG or JPEG, by the file's suffix, whole or not at all.
+def write(picture: np.ndarray, file: Path, *, force: bool = False) -> None:
+    """Write a sheet as PNG or JPEG, by the file's suffix, whole or not at all, and never over somebody's own.
 
     Raises:
-        UserError: a suffix that is no kind of picture, or it cannot be written.
+        UserError: a suffix that is no kind of picture, or it cannot be written, or is there and not ours.
     """
+    outputs.guard([file], force)
     try:
         good, data = cv2.imencode(file.suffix.lower(), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     except cv2.error:
@@ -86,7 +87,7 @@ def write(picture: np.ndarray, file: Path) -> None:
     if not good:
         raise UserError(f"{file}: no known kind of picture; end its name in .png or .jpg")
     try:
-        write_atomic(file, data.tobytes())
+        outputs.write(file, data.tobytes())
     except OSError as error:
         raise UserError(f"{file}: cannot be written ({error.strerror}); give another place with --out") from None
 

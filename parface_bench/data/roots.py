@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from parface_bench.atomic import write_atomic
 from parface_bench.home import home
+from parface_bench.limits import expanded
 from parface_bench.registry.errors import UserError, WorkError
 from parface_bench.registry.specs import DatasetSpec
 
@@ -32,7 +33,7 @@ def variable(name: str) -> str:
 
 
 def find_root(spec: DatasetSpec, given: str | Path | None = None) -> Root | None:
-    """The first root that is set, in the order of docs/datasets.md; None where nothing is set.
+    """The first root that is set, in the order of docs/reference/datasets.md; None where nothing is set.
 
     Raises:
         UserError: the root that is set does not exist (the sentence says what set it).
@@ -50,7 +51,7 @@ def find_root(spec: DatasetSpec, given: str | Path | None = None) -> Root | None
         root = _from_ini(spec)
     if root is None:
         return None
-    path = root.path.expanduser()
+    path = expanded(root.path)
     if not path.exists():
         raise UserError(f"{path}: the data root of {spec.name!r} (set by {root.said_by}) does not exist; set another")
     return Root(path, root.said_by)
@@ -72,7 +73,7 @@ def remembered() -> dict[str, str]:
         roots = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{file}: cannot be read ({error}); delete it and set the roots again") from None
     if not isinstance(roots, dict) or not all(isinstance(v, str) for v in roots.values()):
         raise UserError(f"{file}: expected an object of data set -> folder; delete it and set the roots again")
@@ -85,7 +86,7 @@ def remember(name: str, path: str | Path) -> Path:
     Raises:
         UserError: there is nothing at this path.
     """
-    path = Path(path).expanduser().resolve()
+    path = expanded(path).resolve()
     if not path.exists():
         raise UserError(f"{path}: no such folder, so it is not remembered as the root of {name!r}")
     file = home() / "data_roots.json"
@@ -101,7 +102,7 @@ def remember(name: str, path: str | Path) -> Path:
 
 
 def _from_ini(spec: DatasetSpec) -> Root | None:
-    """A root that the original code's own file names, or that lies in the folder which it calls ``data``."""
+    """A root that the original code's own file names."""
     names = sorted({spec.name, spec.name.replace("-", ""), spec.config_key or spec.name})
     for file in INI_FILES:
         if not file.is_file():
@@ -109,12 +110,7 @@ def _from_ini(spec: DatasetSpec) -> Root | None:
         paths = read_ini(file)
         for name in names:
             if paths.get(name):
-                return Root(file.parent / Path(paths[name]).expanduser(), f"[Paths] of {file}")
-        if paths.get("data"):
-            base = file.parent / Path(paths["data"]).expanduser()
-            inside = next((base / name for name in names if (base / name).exists()), None)
-            if inside is not None:
-                return Root(inside, f"'data' of {file}")
+                return Root(file.parent / expanded(paths[name]), f"[Paths] of {file}")
     return None
 
 
@@ -139,9 +135,11 @@ def read_ini(file: Path) -> dict[str, str]:
 
 
 def unread_in_ini() -> list[str]:
-    """A sentence for each entry of a ``local_config.ini`` that means nothing here: ``outputs``."""
+    """A sentence for each entry of a ``local_config.ini`` that means nothing here: where models and images go."""
     return [
-        f"{file}: 'outputs' is not read; say --out {paths['outputs']}"
+        f"{file}: {name!r} is not read; say --out {paths[name]}"
         for file in INI_FILES
-        if file.is_file() and (paths := read_ini(file)).get("outputs")
+        if file.is_file() and (paths := read_ini(file))
+        for name in ("data", "outputs")
+        if paths.get(name)
     ]

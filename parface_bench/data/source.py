@@ -160,7 +160,7 @@ def open_source(name: str, root: str | Path | None = None, own_name: str = "", *
 
     Args:
         name: registered name of the data set.
-        root: its folder, as ``--data-root`` gives it; None to look where docs/datasets.md says.
+        root: its folder, as ``--data-root`` gives it; None to look where docs/reference/datasets.md says.
         own_name: what the user calls files that a generic data set reads, as ``--name`` gives it.
         options: keywords for the data set's function.
 

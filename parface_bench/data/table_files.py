@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from parface_bench.limits import NAME, bad_name, check_parquet
 from parface_bench.registry import UserError
 from parface_bench.scoring.columns import FARTHEST
 
@@ -136,6 +137,12 @@ class CsvTable:
 
     def blame(self, wanted: TableColumns) -> UserError | None:
         """Find the first wrong row with a plain reader, which knows where it is."""
+        try:
+            return self._blame(wanted)
+        except csv.Error as error:
+            return UserError(f"{self.path} is no CSV table of numbers ({error})")
+
+    def _blame(self, wanted: TableColumns) -> UserError | None:
         at = {name: self.names.index(name) for name in wanted.columns}
         with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             rows = (row for row in csv.reader(file) if row)
@@ -170,7 +177,7 @@ class ParquetTable:
                 if batch.num_rows:
                     yield _arrays(self.path, batch, wanted, None, first)
                 first += batch.num_rows
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:  # a name that is no UTF-8 is a ValueError
             raise UserError(f"{self.path} is a damaged Parquet file: {_line(error)}") from error
 
 
@@ -192,6 +199,11 @@ def _arrays(
                     raise _bad_cell(path, first + i + 1, str(ids[i]), name, cells[i], wanted)
     for empty in np.flatnonzero(pd.isna(ids) | (ids == "")):
         raise UserError(f"{path}, row {first + int(empty) + 1}: the id is empty")
+    for row, name in enumerate(ids):
+        if not name.isprintable() or len(name) > NAME:
+            wrong = bad_name(name)
+            if wrong:
+                raise UserError(f"{path}, row {first + row + 1}: the id {wrong}; give the face another")
     fault = wanted.fault(values)
     if fault:
         row, k = fault
@@ -206,6 +218,8 @@ def _arrays(
 
 def open_table(path: Path) -> CsvTable | ParquetTable:
     """The reader for a file, with its header read."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"{path} cannot be read: it is no regular file")
     try:
         with path.open("rb") as file:
             head = file.read(4)
@@ -216,8 +230,9 @@ def open_table(path: Path) -> CsvTable | ParquetTable:
     if head == b"PAR1" or path.suffix.lower() in (".parquet", ".pq"):
         try:
             parquet = pa.parquet.ParquetFile(path)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:  # a name that is no UTF-8 is a ValueError
             raise UserError(f"{path} is not a readable Parquet file: {_line(error)}") from error
+        check_parquet(parquet.metadata.num_rows, len(parquet.schema_arrow.names), path.stat().st_size, str(path))
         return ParquetTable(path, list(parquet.schema_arrow.names), parquet)
     try:
         with path.open(newline="", encoding="utf-8-sig") as text:

@@ -133,8 +133,8 @@ def get_schema(name: str | Schema | Layout) -> Schema:
         return schema_of(name)
     if name in HUB:
         return schema_of(HUB[name])
-    spec = LAYOUTS.peek(name) or (LAYOUTS.spec(name) if name in LAYOUTS else None)
-    if spec is not None:
+    if name in LAYOUTS:
+        spec = LAYOUTS.spec(name)
         known = _loaded.get(name)
         if known is None or known[0] is not spec:
             known = _loaded[name] = (spec, schema_of(spec.load()))

@@ -12,6 +12,7 @@ from typing import Any, SupportsFloat
 from parface_bench.leaderboard.table import COST, Cell, Column, Group, Row, Selection, Table
 from parface_bench.registry import DATASETS, UserError, catalogue, nearest
 from parface_bench.results.contamination import contaminated
+from parface_bench.results.digest import Digest, faults, values_of
 from parface_bench.results.result import Result
 from parface_bench.scoring.protocol import load_protocol
 from parface_bench.scoring.report import main_subsets
@@ -108,13 +109,6 @@ def rank(table: Table) -> None:
         for cell in cells:
             cell.best = cell.value == best.value
             cell.tied = not cell.best and low <= cell.value <= high  # type: ignore[operator]
-
-
-def faults(values: Mapping[str, Mapping[str, Any]]) -> str:
-    """What the audit finds impossible in a row: subset -> metric -> percent or its text; empty where nothing."""
-    from parface_bench.scoring.audit import impossible
-
-    return "; ".join(f"{subset}: {fault}" for subset, metrics in values.items() for fault in impossible(metrics))
 
 
 def _table(key: Group, results: list[Result], selection: Selection, extra: Sequence[Extra]) -> Table:
@@ -221,7 +215,7 @@ def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -
     """One method and configuration; several results differ by seed only."""
     documents = [r.document for r in results]
     newest, runs = documents[-1], [d["run_id"] for d in documents]
-    if all(d["subsets"] == newest["subsets"] for d in documents):
+    if _equal(results):
         documents = [newest]  # nothing is random here: a deviation of nought over seeds would look like certainty
     row = Row(
         method=newest["method"],
@@ -240,10 +234,19 @@ def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -
         row.cells[column.subset, column.metric] = _cell(entries)
     for name in COST:
         row.cost[name] = _mean([d.get("cost", {}).get(name) for d in documents])
-    row.impossible = faults(_values(newest))
+    last = results[-1]
+    row.impossible = last.faults if isinstance(last, Digest) else faults(values_of(last.document))
     for heading, function in extra:
         row.extra[heading] = _extra(heading, function, documents)
     return row
+
+
+def _equal(results: list[Result]) -> bool:
+    """Whether results have the same numbers in every subset."""
+    first = results[0]
+    if isinstance(first, Digest):
+        return all(isinstance(r, Digest) and r.numbers == first.numbers for r in results)
+    return all(r.document["subsets"] == first.document["subsets"] for r in results)
 
 
 def _few_labels(document: Mapping[str, Any]) -> str:
@@ -300,14 +303,6 @@ def _name_configs(rows: list[Row]) -> None:
             row.config = f"{row.config} {row.results[0].document['config_hash'][:6]}".strip()
 
 
-def _values(document: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Subset -> metric -> value of a document, without what is missing."""
-    return {
-        subset: {name: e["value"] for name, e in row.items() if name != "n" and e["value"] is not None}
-        for subset, row in document["subsets"].items()
-    }
-
-
 def _value(row: Row, column: Column) -> float | None:
     return row.cells.get((column.subset, column.metric), Cell()).value
 
@@ -322,4 +317,4 @@ def _faces(results: list[Result]) -> int:
 
 
 def _version(text: str) -> list[int]:
-    return [int(p) if p.isdigit() else 0 for p in text.split(".")]
+    return [int(p) if p.isdecimal() else 0 for p in text.split(".")]

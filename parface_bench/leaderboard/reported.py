@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from parface_bench.leaderboard.board import choose_columns, faults, rank
+from parface_bench.leaderboard.board import choose_columns, rank
 from parface_bench.leaderboard.table import Cell, Row, Selection, Table
+from parface_bench.results.digest import faults
 from parface_bench.results.record import metric_facts
 
 

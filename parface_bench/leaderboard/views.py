@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from parface_bench.atomic import write_atomic
+from parface_bench import outputs
 from parface_bench.leaderboard.board import build_tables, scored_data
 from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.render import FORMATS, render
 from parface_bench.leaderboard.table import Selection, Table
 from parface_bench.registry import UserError, catalogue, check_known
+from parface_bench.results.digest import whole_needed
 from parface_bench.results.record import record
 from parface_bench.results.result import load_result
-from parface_bench.results.store import read_store
+from parface_bench.results.store import read_digests, read_store
 
 Warn = Callable[[str], None]
 
@@ -28,6 +29,7 @@ def show(
     reported: bool = False,
     plots: Path | None = None,
     by: str = "",
+    force: bool = False,
     warn: Warn = lambda sentence: None,
 ) -> str:
     """What ``pfbench leaderboard`` prints.
@@ -38,6 +40,7 @@ def show(
         form: one of ``FORMATS``.
         out: write there instead.
         reported: add published numbers.
+        force: write ``out`` even over a file that pfbench did not make.
         plots: draw error curves into this folder, and into the page where the format is html.
         by: 'labels': the main metric against the number of labelled training faces, in table and plots.
         warn: takes a sentence for the user: what was left out, what was written.
@@ -52,11 +55,11 @@ def show(
     check_known([by] if by else [], ["labels"], "--by", "does not exist")
     if by and reported:
         raise UserError("--reported: papers do not say how their errors depend on the number of labels; leave it out")
-    tables = tables_of(store, selection, reported=reported, warn=warn)
+    tables = tables_of(store, selection, reported=reported, whole=plots is not None, warn=warn)
     text = (_by_labels if by else _board)(tables, selection.subsets, form, plots, warn)
     if out is None:
         return text
-    write(text, out)
+    write(text, out, force=force)
     warn(f"wrote {out}")
     return ""
 
@@ -82,18 +85,29 @@ def _by_labels(tables: Sequence[Table], subsets: Sequence[str], form: str, plots
 
 
 def tables_of(
-    store: Path, selection: Selection, *, reported: bool = False, warn: Warn = lambda sentence: None
+    store: Path,
+    selection: Selection,
+    *,
+    reported: bool = False,
+    whole: bool = False,
+    warn: Warn = lambda sentence: None,
 ) -> list[Table]:
     """The tables of a store, with plugin columns and, on request, reported rows.
+
+    Their results hold digests (:mod:`parface_bench.results.digest`), the whole documents where ``whole`` is set, where
+    chosen subsets or metrics or a plugin's column need them, or where main metrics differ.
 
     Raises:
         UserError: there is nothing to show; the sentence says how to get a first result.
     """
-    contents = read_store(store)
+    extra = _plugin_columns()
+    whole = whole or bool(selection.subsets or selection.metrics or extra)
+    contents = read_store(store) if whole else read_digests(store)
+    if not whole and whole_needed(contents.results):
+        contents = read_store(store)
     for problem in contents.problems:
         warn(problem)
-    extra = _plugin_columns()
-    results = contents.results
+    results = list(contents.results)
     if reported:  # a name may be known to the reported numbers alone
         results = [r for r in results if selection.takes(scored_data(r.document), r.document["protocol"])]
     tables = build_tables(results, selection, extra) if results else []
@@ -138,14 +152,15 @@ def add_runs(folders: Sequence[Path], store: Path, warn: Warn) -> None:
         warn(f"recorded in {place}")
 
 
-def write(text: str, path: Path) -> None:
-    """Write a text file, whole or not at all.
+def write(text: str, path: Path, *, force: bool = False) -> None:
+    """Write a text file, whole or not at all, and never over somebody's own.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: it cannot be written, or is there and not ours (unless ``force``).
     """
+    outputs.guard([path], force)
     try:
-        write_atomic(path, text)
+        outputs.write(path, text)
     except OSError as error:
         raise UserError(f"cannot write {path} ({error.strerror or error}); name another file with --out") from error
 

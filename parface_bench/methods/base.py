@@ -20,11 +20,13 @@ class Method:
         dims: coordinates a landmark, 2 or 3.
         confidence: after ``predict``, float [B], or [B, L] for each landmark, in 0..1 for the faces just seen; None
             where the method has none.
+        notes: what whoever uses it should know of its weights; told by ``predict``, kept in results.
     """
 
     schema: str | Schema = ""
     dims: int = 2
     confidence: np.ndarray | None = None
+    notes: Sequence[str] = ()
 
     def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """Find the landmarks of one face in each picture.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import torch
 
 from parface_bench.atomic import write_atomic
 from parface_bench.faces import Layout, adopt, get_schema, schema_names, unnamed
+from parface_bench.methods import safetensors_file
 from parface_bench.methods.untrusted import check_archive, checked_content, no_larger_than
 from parface_bench.registry import METHODS, UserError, WorkError
 from parface_bench.registry.from_file import building_from_file
@@ -114,7 +116,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Raises:
         UserError: see :func:`load_safely`; or it is some other program's file.
     """
-    content = load_safely(path)
+    named = Path(path).suffix == safetensors_file.SUFFIX
+    content = safetensors_file.read_safetensors(Path(path)) if named else load_safely(path)
     if content.get("format") != FORMAT or "state_dict" not in content:
         raise UserError(
             f"checkpoint {path}: not written by pfbench; a snapshot of the original ParFace or 3FabRec code is "
@@ -165,6 +168,7 @@ def method_of(
     if not METHODS.spec(content["method"]).trainable:
         raise UserError(f"checkpoint {path}: the method {content['method']!r} is not trained, so it has no checkpoint")
     METHODS.get(content["method"])  # imported now, so that a plugin which cannot be is not the file's fault
+    importlib.import_module("mmengine.registry")  # reads a cache in the home folder: not the file's fault either
     schema = _layout(content, str(path))
     asked = content["recipe"] if recipe is None else recipe
     asked = {key: asked[key] for key in ("method", "image_size", "crop", "predict") if key in asked}

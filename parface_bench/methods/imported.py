@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from parface_bench.atomic import write_atomic
+from parface_bench.limits import read_file, read_json
 from parface_bench.methods.checkpoint import describe, load_method, load_safely, method_of, save_atomic
 from parface_bench.registry import METHODS, UserError
 
@@ -111,8 +112,8 @@ def _meta(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
+        found = read_json(read_file(path, 16 << 20), str(path))
+    except (UserError, OSError):
         raise UserError(f"{path}: not readable as JSON; repair it, or move it away (it is not needed)") from None
     if not isinstance(found, dict):
         raise UserError(f"{path}: holds no JSON object; repair it, or move it away (it is not needed)")

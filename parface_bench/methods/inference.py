@@ -111,15 +111,15 @@ def predict_photographs(
     crop = crop or method.crop.for_boxes()
     rows = [{"id": str(i), "bbox": box} for i, box in enumerate(boxes)]
     out: list[np.ndarray] = []
-    sure: list[np.ndarray] = []
+    known: list[np.ndarray] = []
     for at in range(0, len(rows), batch_size):
         part = list(zip(rows[at : at + batch_size], images[at : at + batch_size], strict=True))
         crops = np.stack([_cut(crop, image, row) for row, image in part])
         matrices = np.stack([crop.matrix(row) for row, _ in part])
         found = find_tensor(method, _as_tensor(crops), method.flip_test)
         out.append(restore(found.points, matrices))
-        sure += [found.confidence] if found.source == "own" and found.confidence is not None else []
-    method.confidence = np.concatenate(sure) if sure else None
+        known += [found.confidence] if found.source == "own" and found.confidence is not None else []
+    method.confidence = np.concatenate(known) if known else None
     return np.concatenate(out) if out else np.zeros((0, len(method.schema), method.dims))
 
 

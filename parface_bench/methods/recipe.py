@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from parface_bench.limits import read_file, read_yaml
+from parface_bench.methods.ranges import check_values
 from parface_bench.registry.errors import UserError, check_known, nearest
 
 # For every method; a file METHOD.PROFILE.yaml makes another profile of this method's own.
@@ -43,13 +43,11 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise UserError(f"recipe {path}: inherits itself through _base_")
     try:
-        own = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        own = read_yaml(read_file(path, 1 << 20).decode("utf-8"), f"recipe {path}") or {}
     except OSError as error:
         raise UserError(f"recipe {path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" (line {where.line + 1})" if where else ""
-        raise UserError(f"recipe {path}: not valid YAML{line}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"recipe {path}: is not valid YAML in UTF-8") from None
     if not isinstance(own, dict):
         raise UserError(f"recipe {path}: must be a mapping of settings")
     bases = own.pop("_base_", [])
@@ -93,7 +91,8 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
         overrides: the ``--set`` pairs.
 
     Raises:
-        UserError: an unknown profile or key (with the nearest name), or a value that is not YAML.
+        UserError: an unknown profile or key (with the nearest name), a value that is not YAML, or one that the setting
+            cannot have.
     """
     base, variant = variant_of(method)
     known = profiles_of(base)
@@ -115,6 +114,7 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
     check(recipe, read(root / "profiles" / "base.yaml"), "recipe")
     for pair in overrides:
         put(recipe, pair)
+    check_values(recipe, read(root / "profiles" / "base.yaml"))
     return recipe
 
 
@@ -178,10 +178,7 @@ def put(recipe: dict[str, Any], pair: str) -> None:
     path, equals, text = pair.partition("=")
     if not equals or not path.strip():
         raise UserError(f"--set {pair}: write KEY=VALUE, for example --set train.epochs=5")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {pair}: the value is not valid YAML") from None
+    value = read_yaml(text, f"--set {pair}: the value")
     *parents, last = path.strip().split(".")
     here: Any = recipe
     free = False
@@ -219,6 +216,17 @@ def put(recipe: dict[str, Any], pair: str) -> None:
         raise UserError(f"--set {pair}: {'.'.join(parents)!r} holds one value, no settings")
 
 
+def named_data(overrides: Iterable[str]) -> frozenset[str]:
+    """The training data that ``--set`` pairs name (``train.data=[300w]``, ``stages.2.data=wflw``)."""
+    names: set[str] = set()
+    for pair in overrides:
+        path, _, text = pair.partition("=")
+        if path.strip().split(".")[-1] == "data":
+            value = read_yaml(text, f"--set {pair}: the value")
+            names.update(map(str, value if isinstance(value, list) else [value]))
+    return frozenset(names)
+
+
 def _step(here: Any, key: str, pair: str, free: bool) -> Any:
     if isinstance(here, list):
         return here[_position(here, key, pair)]
@@ -234,7 +242,7 @@ def _position(entries: list[Any], key: str, pair: str) -> int:
     names = [entry.get("name") if isinstance(entry, Mapping) else None for entry in entries]
     if key in names:
         return names.index(key)
-    if not key.isdigit() or not 1 <= int(key) <= len(entries):
+    if not key.isdecimal() or not 1 <= int(key) <= len(entries):
         raise UserError(f"--set {pair}: {key!r} must be a number from 1 to {len(entries)}")
     return int(key) - 1
 

@@ -47,7 +47,7 @@ class Stage:
             method writes ``training_step``.
         schedule: {type: constant | cosine | multistep, warmup: share of the steps, ...}, see
             :func:`parface_bench.training.optimizer.build_schedules`.
-        augment: arguments of the shared augmentation, see docs/methods.md.
+        augment: arguments of the shared augmentation, see docs/reference/methods.md.
         crop: overrides of the recipe's ``crop`` for this stage.
         clip_grad: largest norm of the gradient, 0 = no clipping.
         amp: 'auto' (bf16 where the device computes in it), 'off', 'bf16' or 'fp16'.

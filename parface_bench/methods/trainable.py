@@ -42,6 +42,8 @@ class TrainableMethod(Method, nn.Module):
         depth_head: where the data are 3D and the method predicts 2D, the shared head that lifts its landmarks.
     """
 
+    # Arguments of `__init__` that a trained network's predictions follow: `pfbench eval CHECKPOINT --set` takes them.
+    prediction_settings: tuple[str, ...] = ()
     predicts_depth: bool = False
     flip_test: bool = False
     trained_on: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from parface_bench.atomic import write_atomic
+from parface_bench import outputs
 from parface_bench.predicting.predict import Face
 from parface_bench.registry.errors import WorkError
 
@@ -119,7 +119,7 @@ def below(name: str) -> str:
 def put(path: Path, content: str | bytes) -> Path:
     """Write a file, whole or not at all."""
     try:
-        write_atomic(path, content, flush=False)
+        outputs.write(path, content, flush=False)
     except OSError as error:
         raise WorkError(f"{path}: cannot be written ({error.strerror}); give another folder with --out") from None
     return path

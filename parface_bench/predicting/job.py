@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from filelock import FileLock, Timeout
 
+from parface_bench import outputs
+from parface_bench.home import home
 from parface_bench.predicting import formats
 from parface_bench.predicting.draw import overlay
 from parface_bench.predicting.journal import Journal, state
@@ -38,6 +44,7 @@ class Wish:
         smoothing: over so many frames of a video (standard deviation); 0 = none.
         device: for trained methods.
         options: ``method.OPTION`` and ``detector.OPTION`` -> value, for a model and a face detector by name.
+        force: write over files that pfbench did not make.
     """
 
     model: str
@@ -49,6 +56,7 @@ class Wish:
     smoothing: float = 0.0
     device: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
+    force: bool = False
 
     def of(self, whom: str) -> dict[str, Any]:
         """The options of the ``method`` or the ``detector``."""
@@ -103,6 +111,42 @@ def run(given: Sequence[str], wish: Wish) -> Outcome:
     predictor = Predictor(model, face_detector(wish.detector, **wish.of("detector")), wish.faces)
     outcome = Outcome(landmarks=len(predictor.schema), schema=predictor.schema.name, model=wish.model)
     progress = Progress()
+    for note in model.notes:
+        progress.say(note)
+    if not 0 <= wish.smoothing <= 1000:
+        raise UserError(f"--smooth {wish.smoothing}: must be from 0 to 1000 frames")
+    with _alone_in(wish.out, progress):
+        return _work(sources, wish, predictor, outcome, progress)
+
+
+@contextmanager
+def _alone_in(folder: Path | None, progress: Progress) -> Iterator[None]:
+    """Wait until no other call writes into the folder."""
+    if folder is None:
+        yield
+        return
+    try:
+        locks = home() / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(locks / f"{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            progress.say(f"waiting for another pfbench predict that writes into {folder}")
+            lock.acquire()
+    except OSError as error:
+        raise UserError(f"{home()}: cannot be written ({error.strerror}); set PFBENCH_HOME to another folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _work(sources: list[Source], wish: Wish, predictor: Predictor, outcome: Outcome, progress: Progress) -> Outcome:
+    """Go through the sources, and write what was found."""
+    if wish.out is not None:
+        table = wish.out / (formats.DOCUMENT if wish.form == "json" else formats.TABLE)
+        outputs.guard([table, *_to_come(sources, wish)], wish.force)
     journal = Journal(wish.out, _settings(wish, predictor))
     found = {source: faces for source in sources if (faces := journal.known(source)) is not None}
     if found:
@@ -126,6 +170,15 @@ def run(given: Sequence[str], wish: Wish) -> Outcome:
     _finish(outcome, wish, progress)
     journal.remove()
     return outcome
+
+
+def _to_come(sources: Sequence[Source], wish: Wish) -> list[Path]:
+    """The files of the sources' first faces that will be written, as far as their names are known before."""
+    if wish.out is None:
+        return []
+    names = [formats.below(source.name) for source in sources if not source.video]
+    pts = [wish.out / f"{name}.pts" for name in names] if wish.form == "pts" else []
+    return pts + ([wish.out / "overlays" / f"{name}.png" for name in names] if wish.draw else [])
 
 
 def _settings(wish: Wish, predictor: Predictor) -> dict[str, Any]:

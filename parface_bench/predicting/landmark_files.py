@@ -93,7 +93,8 @@ def layout_of(points: int, asked: str, where: str) -> Schema:
     own = [name for name in ANATOMY if len(get_schema(name)) == points]
     names = own or [name for name in schemas_with(points) if _can(name)]
     if len(names) != 1:
-        known = f"{' and '.join(names)} have so many" if names else "68 (ibug68) and 98 (wflw98) can be measured"
+        measured = " and ".join(f"{len(get_schema(name))} ({name})" for name in ANATOMY)
+        known = f"{' and '.join(names)} have so many" if names else f"{measured} can be measured"
         raise UserError(f"{where}: {points} landmarks a face; {known}: name the layout with --schema")
     return get_schema(names[0])
 

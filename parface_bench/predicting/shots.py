@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,14 @@ import cv2
 import numpy as np
 
 from parface_bench.data.images.archive import PICTURES
-from parface_bench.data.images.reading import decode_image
+from parface_bench.data.images.reading import decode_reduced
+from parface_bench.limits import read_file
 from parface_bench.registry.errors import UserError
 
 # our one sentence about a bad video replaces FFmpeg's lines
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+LARGE = 40_000_000  # pixels beyond which a JPEG is decoded at a half, a quarter or an eighth of its side
+UNREADABLE = 1000  # frames one after the other that cannot be decoded, after which a video has ended
 VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 # EXIF orientation -> quarter turns (counter-clockwise) and then a mirroring that make the picture upright
 _UPRIGHT = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
@@ -49,6 +52,7 @@ class Shot:
         orientation: EXIF's number; stored pixels are given back by :meth:`stored`.
         frame: number in the video, from 0; -1 for photographs.
         seconds: its time in the video.
+        scale: stored pixels, in x and y, that a pixel of the decoded picture stands for (large JPEGs are reduced).
     """
 
     name: str
@@ -58,6 +62,7 @@ class Shot:
     orientation: int = 1
     frame: int = -1
     seconds: float = 0.0
+    scale: tuple[float, float] = (1.0, 1.0)
 
     def stored(self, points: np.ndarray) -> np.ndarray:
         """Points [..., 2|3] of the upright picture in pixels of the stored one."""
@@ -71,6 +76,9 @@ class Shot:
             x, y = out[..., 0].copy(), out[..., 1].copy()
             out[..., 0], out[..., 1] = height - 1 - y, x
             height, width = width, height
+        if self.scale != (1.0, 1.0):
+            out[..., :2] = (out[..., :2] + 0.5) * self.scale - 0.5
+            out[..., 2:] *= float(np.sqrt(np.prod(self.scale)))
         return out
 
 
@@ -92,13 +100,22 @@ def find(given: Sequence[str]) -> list[Source]:
         elif path.is_file():
             found.setdefault(path.resolve(), _source(path, Path(path.name)))
         else:
-            matches = [Path(p) for p in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207 - patterns may be absolute
-            matches = [p for p in matches if p.is_file()]
+            matches = [p for p in _matching(path) if p.is_file()]
             if not matches:
                 raise UserError(f"{text}: no such file or folder, and no file matches it as a pattern")
             for p in matches:
                 found.setdefault(p.resolve(), _source(p, Path(p.name)))
     return _distinct(list(found.values()))
+
+
+def _matching(pattern: Path) -> list[Path]:
+    """Paths that fit a pattern, sorted; links to folders are not followed below ``**`` (one may hold itself)."""
+    try:
+        found = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
+        hidden = any(part.startswith(".") for part in pattern.parts)
+        return sorted(p for p in found if hidden or not any(part.startswith(".") for part in p.parts))
+    except (ValueError, OSError, IndexError):  # no pattern at all
+        return []
 
 
 def _source(path: Path, below: Path) -> Source:
@@ -111,10 +128,14 @@ def plain(name: str) -> str:
 
 
 def _distinct(sources: list[Source]) -> list[Source]:
-    """Files whose names fall together are called by their whole path."""
+    """Files whose names fall together, or with those of further faces (``x#2``) or frames, are called by their path."""
     count: dict[str, int] = {}
     for source in sources:
         count[source.name] = count.get(source.name, 0) + 1
+    for source in sources:
+        owner = re.sub(r"(@\d{6,})?(#\d+)?$", "", source.name)
+        if owner != source.name and owner in count:
+            count[source.name] += 1
     return [s if count[s.name] == 1 else Source(s.path, plain(s.path.as_posix()), s.video) for s in sources]
 
 
@@ -125,7 +146,7 @@ def length(source: Source) -> int:
     capture = cv2.VideoCapture(str(source.path))
     frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     capture.release()
-    return max(frames, 1)
+    return min(max(frames, 1), 10**7)
 
 
 def shots(source: Source) -> Iterator[Shot]:
@@ -137,8 +158,8 @@ def shots(source: Source) -> Iterator[Shot]:
         yield from _frames(source)
         return
     try:
-        data = source.path.read_bytes()
-        stored = decode_image(data, str(source.path))
+        data = read_file(source.path)
+        stored, scale = decode_reduced(data, str(source.path), LARGE)
     except (UserError, OSError) as error:
         yield Shot(source.name, source, None, plain(str(error)))
         return
@@ -146,7 +167,7 @@ def shots(source: Source) -> Iterator[Shot]:
     turns, mirror = _UPRIGHT.get(orientation, (0, False))
     upright = np.rot90(stored, turns)
     upright = np.ascontiguousarray(upright[:, ::-1] if mirror else upright)
-    yield Shot(source.name, source, upright, orientation=orientation)
+    yield Shot(source.name, source, upright, orientation=orientation, scale=scale)
 
 
 def _frames(source: Source) -> Iterator[Shot]:
@@ -158,10 +179,11 @@ def _frames(source: Source) -> Iterator[Shot]:
             )
             return
         total, rate = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS) or 25.0
-        number = 0
+        number = failed = 0
         while True:
             good, frame = capture.read()
-            if not good and number >= total:
+            failed = 0 if good else failed + 1
+            if not good and (number >= total or failed > UNREADABLE):  # a header may tell of any number
                 break
             name, seconds = f"{source.name}@{number:06d}", number / rate
             if good:

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from parface_bench.figures import error_curves, error_limit
+from parface_bench.limits import check_parquet
 from parface_bench.registry import UserError, WorkError
 from parface_bench.results.record import ERRORS, FACES, MEASURES, RESULT, SCHEMA_VERSION, validate
 from parface_bench.results.renamed import under_todays_name
 from parface_bench.results.worst import Worst
+from parface_bench.scoring.report import subset_grid
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 LARGEST = 256 << 20  # bytes of a result.json: 10 million excluded faces
@@ -39,14 +45,23 @@ class Result:
             UserError: the result came without them, or the file is unreadable.
         """
         import pandas as pd
+        import pyarrow.parquet as pq
 
         path = self.folder / ERRORS
         if not path.is_file():
             raise UserError(f"{self.folder} holds no {ERRORS}: score the predictions again to get per-face errors")
         try:
-            return pd.read_parquet(path)
+            facts = pq.read_metadata(path)
+            check_parquet(facts.num_rows, facts.num_columns, path.stat().st_size, str(path))
+            table = pd.read_parquet(path)
+        except UserError:
+            raise
         except Exception as error:
             raise UserError(f"{path}: not a readable Parquet file ({error}); score the predictions again") from error
+        numeric = [name for name in table if name == "nme" or (name[:1] == "e" and name[1:].isdecimal())]
+        if not {"id", "nme"} <= set(table.columns) or any(table[name].dtype.kind not in "fiu" for name in numeric):
+            raise UserError(f"{path}: no table of per-face errors (id, nme, e0, ...); score the predictions again")
+        return table
 
     def tables(self) -> dict[str, bytes]:
         """The files beside the errors that there are, as :func:`parface_bench.results.record.record` takes them."""
@@ -61,6 +76,32 @@ class Result:
             for name, row in self.document["subsets"].items()
         }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("subset")
+
+    def nme(self, subset: str = "full") -> np.ndarray:
+        """Errors float [N] of a subset's faces that have one, percent.
+
+        Raises:
+            UserError: no per-face errors, no such subset, or none of its faces has an error.
+        """
+        errors = self.errors()
+        nme = errors.loc[self.mask(subset, errors), "nme"].to_numpy(dtype=np.float64)
+        nme = nme[np.isfinite(nme)]
+        if not len(nme):
+            raise UserError(f"{self.folder}: no face with an error in subset {subset!r}")
+        return nme
+
+    def plot(self, subset: str = "full") -> Figure:
+        """The error curve (CED) of a subset's faces.
+
+        Raises:
+            UserError: see :meth:`nme`.
+        """
+        d = self.document
+        title = f"{d['dataset']} · {d['protocol']} v{d['protocol_version']} · {subset}"
+        return error_curves([(d["method"], [self.nme(subset)])], title, error_limit([d]))
+
+    def _repr_html_(self) -> str:
+        return subset_grid(self.document).html()
 
     def worst(self, k: int = 8, subset: str = "full") -> Worst:
         """The ``k`` faces of a subset with the largest error; ``.draw()`` draws them.
@@ -99,6 +140,15 @@ def load_result(path: str | Path) -> Result:
         UserError: it is missing, half-written, of another schema version, or no result.
     """
     path = Path(path)
+    return Result(under_todays_name(read_document(path)), path if path.is_dir() else path.parent)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The document of a result's folder or ``result.json`` as it was recorded, checked against the schema.
+
+    Raises:
+        UserError: it is missing, half-written, of another schema version, or no result.
+    """
     file = path / RESULT if path.is_dir() else path
     try:
         if not file.exists():
@@ -128,7 +178,7 @@ def load_result(path: str | Path) -> Result:
         validate(document)
     except WorkError as error:
         raise UserError(f"{file}: {error}") from None
-    return Result(under_todays_name(document), file.parent)
+    return dict(document)
 
 
 def _integer(token: str) -> int:
@@ -158,6 +208,25 @@ def _check_texts(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             _check_texts(item)
+
+
+def load_runs(path: str | Path) -> list[Result]:
+    """The result in a folder or file, or of a method's folder in a store its runs of one configuration, oldest first.
+
+    Of several configurations it is the one that was recorded last; of several runs of a seed the newest.
+
+    Raises:
+        UserError: see :func:`load_result`.
+    """
+    path = Path(path)
+    inside = sorted(path.glob(f"*/{RESULT}")) if path.is_dir() and not (path / RESULT).is_file() else []
+    if not inside:
+        return [load_result(path)]
+    found = sorted(map(load_result, inside), key=lambda r: (r.document["created"], r.document["run_id"]))
+    same = ("config_hash", "data_fingerprint", "protocol", "protocol_version")
+    last = [found[-1].document[key] for key in same]
+    by_seed = {r.document["seed"]: r for r in found if [r.document[key] for key in same] == last}
+    return [by_seed[seed] for seed in sorted(by_seed, key=lambda s: -1 if s is None else s)]
 
 
 def _no_number(token: str) -> float:

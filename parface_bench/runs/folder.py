@@ -12,6 +12,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from parface_bench.atomic import TEMPORARY, write_atomic
+from parface_bench.limits import read_file, read_yaml
 from parface_bench.registry import UserError
 from parface_bench.results.provenance import config_hash, new_run_id, plain
 from parface_bench.results.record import RESULT, folder_name
@@ -64,11 +65,11 @@ def claim(out: Path, config: Mapping[str, Any], *, resume: bool) -> RunFolder:
                 continue
             folder = path.parent
             lock = _lock(folder)
+            for half in folder.rglob(TEMPORARY) if lock else ():  # what a kill left of a file that was being written
+                half.unlink(missing_ok=True)
             if (folder / RESULT).is_file():
                 return RunFolder(folder, lock, finished=True, found=True)
             if lock is not None:
-                for half in folder.rglob(TEMPORARY):  # what a kill left of a file that was being written
-                    half.unlink(missing_ok=True)
                 return RunFolder(folder, lock, found=True)
     folder = base / new_run_id(config["seed"])
     try:
@@ -118,8 +119,8 @@ def _lock(folder: Path) -> FileLock | None:
 
 def _same(path: Path, config: Mapping[str, Any]) -> bool:
     try:
-        there = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        there = read_yaml(read_file(path, 16 << 20).decode("utf-8"), str(path))
+    except (OSError, UserError, UnicodeDecodeError):
         return False
     wanted = _plain(config)
     return isinstance(there, dict) and there.get("seed") == wanted["seed"] and config_hash(there) == config_hash(wanted)

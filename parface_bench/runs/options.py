@@ -132,6 +132,8 @@ class RunOptions:
             raise UserError(f"labels {made.labels}: must be at least 2 labelled faces")
         if made.record and made.store is None:
             raise UserError("record: there is no store to record in; name one with store")
+        if not 0 <= made.seed < 1 << 53:
+            raise UserError(f"seed {made.seed}: must be from 0 to {(1 << 53) - 1}")
         chosen_stages(made.stages)
         return made
 
@@ -191,7 +193,8 @@ def chosen_stages(text: str | None) -> list[int] | None:
     out: list[int] = []
     for piece in text.split(","):
         first, dash, last = piece.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()) or int(first) < 1:
+        numbers = [first, last] if dash else [first]
+        if not all(n.isdecimal() and len(n) < 5 for n in numbers) or int(first) < 1:
             raise UserError(f"--stages {text}: write numbers and ranges from 1, for example 1-3,5")
         out += range(int(first), int(last or first) + 1)
     if not out:

@@ -102,7 +102,7 @@ def execute(options: RunOptions) -> Result | Unfinished:
                 "seconds": round(clock(), 1),
                 "run_dir": str(folder.path),
                 "confidence": found.source,
-                "notes": [*plan.test.attrs.get("notes", []), *part_of_set(plan), *notes],
+                "notes": [*plan.test.attrs.get("notes", []), *part_of_set(plan), *notes, *method.notes],
             }
             tables = side_tables(plan.test, predictions, getattr(method, "schema", ""))
             full = write_result(after_score(document), evaluation.errors, folder.path, tables)
@@ -134,7 +134,9 @@ def _completed(folder: RunFolder, plan: Plan, progress: Progress) -> Result:
                 _draw(folder.path, plan, predictions, progress)
             store = plan.options.store if plan.options.records else None
             if store is not None and find_recorded(result.document, store) is None:
-                progress.say(f"recorded in {record(result.document, result.errors(), store, keep=folder.path)}")
+                tables = result.tables()
+                place = record(result.document, result.errors(), store, keep=folder.path, tables=tables)
+                progress.say(f"recorded in {place}")
         distributed.wait()
         return result
     finally:

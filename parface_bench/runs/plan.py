@@ -16,7 +16,7 @@ from parface_bench.data.images.crop import Crop
 from parface_bench.data.source import open_source
 from parface_bench.faces import get_schema
 from parface_bench.methods.inference import SOURCES
-from parface_bench.methods.recipe import compose
+from parface_bench.methods.recipe import compose, named_data
 from parface_bench.registry import METHODS, MethodSpec, UserError, nearest
 from parface_bench.results.provenance import config_hash
 from parface_bench.runs.options import RunOptions, chosen_stages, owners_files
@@ -84,6 +84,7 @@ class Plan:
         source = source.with_options(recipe.get("dataset") or {})
         selection = Selection.of(source, 3, options.limit, options.split)
         selection.labels = options.labels
+        selection.demanded = named_data(options.changes)
         if not selection.schema:
             raise UserError(f"data set {dataset!r} has no landmarks, so nothing can be scored on it")
         protocol = load_protocol(options.protocol) if options.protocol else protocol_of(source.spec)
@@ -199,6 +200,8 @@ class Plan:
         asked = options.split is None or options.split in source.spec.splits
         method = self.checkpoint.path.name if self.checkpoint else options.method
         changes: dict[str, Any] = {"device": self.device.type}
+        if self.start_file is not None:
+            changes["from_checkpoint"] = self.start_file
         if self.checkpoint is None:
             changes["profile"] = self.profile
         if options.recipe is None and self._precision:

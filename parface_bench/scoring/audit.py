@@ -45,6 +45,8 @@ class Printed:
             raise ValueError(f"{value!r} is no number") from None
         if not number.is_finite():
             raise ValueError(f"{value!r} is no finite number")
+        if len(text) > 100 or not (abs(number.adjusted()) < 100 or not number):
+            raise ValueError(f"{text[:40]!r} is no number that anybody measured")
         exponent = number.as_tuple().exponent
         half = Decimal(5).scaleb(min(int(exponent), 0) - 1)
         if isinstance(value, float):  # shown short, but never taken for rounded
@@ -171,7 +173,9 @@ def audit_table(path: str | Path) -> Audit:
             try:
                 values[column] = Printed.of(text)
             except ValueError:
-                raise UserError(f"{path}, row {number}, column {column!r}: found {text!r}, needs a number") from None
+                raise UserError(
+                    f"{path}, row {number}, column {column!r}: found {text[:60]!r}, needs a number"
+                ) from None
         rows.append(values)
     notes = [_to_percent(column, rows) for column in columns if column.upper().startswith("AUC")]
     audit = Audit(len(rows), sum(len(values) > 1 for values in rows), notes=[n for n in notes if n])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from parface_bench.grid import Cell, Grid, Head
 from parface_bench.registry import UserError
 from parface_bench.scoring import bootstrap
 from parface_bench.scoring.scorer import RESAMPLES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COMPARED = {"NME": "nme", "GTE": "gte"}
 
@@ -24,6 +27,31 @@ class Recorded(Protocol):
 
     def errors(self) -> Any:
         """Per-face errors, a table."""
+
+
+class Comparison(dict[str, Any]):
+    """A comparison's document, see :func:`compare_results`, which shows itself in a notebook."""
+
+    def plot(self, metric: str = "NME", everything: bool = False) -> Figure:
+        """The differences A - B of the main subsets, or all of them, with their intervals: a matplotlib figure.
+
+        Raises:
+            UserError: no subset was compared by this metric.
+        """
+        from parface_bench.figures import differences
+
+        rows = []
+        for name, metrics in self["subsets"].items():
+            d = metrics.get(metric, {"n": 0})
+            if d["n"] and (everything or "=" not in name):
+                rows.append((f"{name} ({d['n']})", d["difference"]["value"], *d["difference"]["ci95"]))
+        if not rows:
+            raise UserError(f"nothing was compared by {metric!r}: there is {' and '.join(COMPARED)}")
+        a, b = self["a"]["method"], self["b"]["method"]
+        return differences(rows, f"A = {a}, B = {b} · {self['dataset']}", f"{metric} of A - B, 95 % interval")
+
+    def _repr_html_(self) -> str:
+        return comparison_grid(self).html()
 
 
 def paired_difference(
@@ -164,7 +192,7 @@ def comparison_table(document: dict[str, Any]) -> str:
                     *(f"[{low:+.3f}, {high:+.3f}]", f"{d['p']:.2g}", f"{100 * d['a_better']:.1f} %"),
                 ]
             )
-    heads = ["subset", "error", "faces", "A", "B", "A - B", "95 % interval", "Wilcoxon p", "A better on"]
+    heads = ["subset", "error", "faces", "A", "B", "A - B", "95 % interval", _p_heading(document), "A better on"]
     align = ("left", "left", *("right",) * 7)
     title = f"A = {a}, B = {b}: {document['dataset']}, protocol {document['protocol']} version "
     lines = [title + str(document["protocol_version"]), *document.get("notes", [])]
@@ -195,6 +223,10 @@ def _other_crops(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     if None in modes or modes[0] == modes[1]:
         return []
     return [f"the methods saw other crops: A {modes[0]}, B {modes[1]}"]
+
+
+def _p_heading(document: dict[str, Any]) -> str:
+    return "p" if max((document.get("seeds") or {"a": 1}).values()) > 1 else "Wilcoxon p"
 
 
 def _check_same(a: dict[str, Any], b: dict[str, Any]) -> None:

@@ -113,7 +113,7 @@ def normalising_distance(
     truth = Truth(landmarks, schema, bbox, box_size, image_size)
     if norm.startswith(f"{POINTS} "):
         return _between_points(norm, truth)
-    spec = NORMS.peek(norm) or NORMS.spec(norm)
+    spec = NORMS.spec(norm)
     who = f"norm {norm!r} (from {spec.owner})"
     try:
         values = np.asarray(spec.load()(truth), dtype=np.float64)

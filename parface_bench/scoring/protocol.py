@@ -12,9 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from parface_bench.faces import get_schema, schema_names, schemas_with
+from parface_bench.limits import read_file, read_yaml
 from parface_bench.registry import DATASETS, DatasetSpec, UserError, check_known, nearest
 from parface_bench.scoring.norms import parse_norm
 
@@ -31,7 +30,7 @@ class Protocol:
         summary, reference: what it is and where it comes from.
         schemas: landmark schemas that it scores; empty: any number of landmarks.
         dims: 3 where depth is compared beside x and y, else 2.
-        crop: crop mode with which methods see the faces (see docs/crops.md).
+        crop: crop mode with which methods see the faces (see docs/reference/crops.md).
         norm: normalising distance of the 2D errors, as :func:`parface_bench.scoring.norms.parse_norm` gives it.
         depth_norm: the same for the 3D errors.
         metrics: names of metrics, in the order of the table.
@@ -154,7 +153,7 @@ def _load_shipped(name: str) -> Protocol:
 def _load_file(path: Path) -> Protocol:
     where = f"protocol file {path}"
     try:
-        facts = _parse(path.read_text(encoding="utf-8"), where)
+        facts = _parse(read_file(path, 1 << 20).decode("utf-8"), where)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{where} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     facts.setdefault("name", path.stem)
@@ -172,10 +171,7 @@ def _versioned(protocol: Protocol) -> Protocol:
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:
-    try:
-        facts = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{where} is not valid YAML: {' '.join(str(error).split())}") from error
+    facts = read_yaml(text, where)
     if not isinstance(facts, dict):
         raise UserError(f"{where} must hold keys and values (name:, version:, norm:, metrics: ...)")
     return facts

@@ -29,7 +29,7 @@ def start(device: str) -> torch.device:
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "cuda" and not there:
         raise UserError(f"--device {device}: no usable GPU here; use --device cpu or auto")
-    if number and (not number.isdigit() or int(number) >= there):
+    if number and (not number.isdecimal() or int(number) >= there):
         raise UserError(f"--device {device}: this machine has {there} GPU(s), numbered from 0")
     use_gpu = kind != "cpu" and there > 0
     _join("nccl" if use_gpu else "gloo")
@@ -43,6 +43,13 @@ def start(device: str) -> torch.device:
 def _join(backend: str) -> None:
     if dist.is_available() and dist.is_initialized():
         return
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_PORT", "SLURM_STEP_NUM_TASKS", "SLURM_JOB_ID"):
+        value = os.environ.get(name, "0")
+        if not (value.isdecimal() and len(value) < 10):
+            raise UserError(f"the environment variable {name} is {value[:40]!r}, not a whole number; unset it")
+    missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and missing and "SLURM_STEP_NUM_TASKS" not in os.environ:
+        raise UserError(f"WORLD_SIZE is set but {missing[0]} is not: start with torchrun, or unset WORLD_SIZE")
     # a batch script has Slurm's variables too, but only a step that srun started has this one
     slurm = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1 and "RANK" not in os.environ
     if slurm:

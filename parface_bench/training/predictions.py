@@ -74,7 +74,7 @@ def interleave(parts: Sequence[np.ndarray | None], total: int) -> np.ndarray:
 def prediction_table(
     frame: pd.DataFrame, predictions: np.ndarray, confidence: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """Predictions as the table of docs/running.md: ``id, x0, y0[, z0], x1, ...``, pixels of the pictures.
+    """Predictions as the table of docs/how-to/running.md: ``id, x0, y0[, z0], x1, ...``, pixels of the pictures.
 
     With the confidence [N, L] of each landmark as ``c0, c1, ...``.
     """
@@ -96,8 +96,8 @@ def read_predictions(path: Path, frame: pd.DataFrame) -> np.ndarray | None:
         return None
     if "id" not in table or list(table["id"]) != list(frame["id"]):
         return None
-    values = table.drop(columns="id").to_numpy(dtype=np.float64)
-    return values.reshape(len(table), -1, 3 if "z0" in table else 2)
+    names = [name for name in table if name[:1] in "xyz" and name[1:].isdecimal()]
+    return table[names].to_numpy(dtype=np.float64).reshape(len(table), -1, 3 if "z0" in table else 2)
 
 
 def score_faces(

@@ -36,6 +36,7 @@ class Selection:
         labelled: how many labelled faces the stages had, at most.
         used: ``DATASET:SPLIT`` of all training data that were read, in order.
         skipped: training data that a stage names and no root is set for.
+        demanded: training data that the user named himself (``--set train.data=[...]``): not all of them are skipped.
     """
 
     source: Source
@@ -46,6 +47,7 @@ class Selection:
     labelled: int = 0
     used: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    demanded: frozenset[str] = frozenset()
     _total: int = 0
     _tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     _with_boxes: dict[int, pd.DataFrame] = field(default_factory=dict)
@@ -85,6 +87,8 @@ class Selection:
             else:
                 self.skipped.append(name)
         self.skipped = list(dict.fromkeys(self.skipped))
+        if not tables and self.demanded.intersection(names):
+            open_source(names[0].partition(":")[0])  # raises, and says how to set its root
         if not tables and own:
             tables = [table for name in own for table in self._read(name)]
         if not tables and not names:
@@ -242,7 +246,7 @@ def hold_out(
     first = frames[place]
     wanted = min(round(float(settings["fraction"]) * len(first)), int(settings["most"]))
     who = (first["identity"] if "identity" in first else first["image"]).astype(str)
-    order = sorted(set(who), key=lambda name: hashlib.sha1(name.encode()).digest())
+    order = sorted(set(who), key=lambda name: hashlib.sha1(name.encode(), usedforsecurity=False).digest())
     sizes = who.value_counts()
     held: set[str] = set()
     count = 0

@@ -22,7 +22,8 @@ SHAPING = frozenset({
     "kernel_sizes", "layer_scale_init_value", "layers", "ls_init_value", "mlp_ratio", "mlp_ratios", "norm_eps",
     "norm_layer", "num_classes", "num_features", "num_heads", "out_indices", "output_stride", "pad_type",
     "patch_drop_rate", "patch_size", "pool_type", "pos_drop_rate", "proj_drop_rate", "qk_norm", "qkv_bias",
-    "reg_tokens", "se_ratio", "stem_size", "stem_stride", "stem_type", "stem_width", "strict_img_size", "width",
+    "reg_tokens", "se_ratio", "stage1", "stage2", "stage3", "stage4",
+    "stem_size", "stem_stride", "stem_type", "stem_width", "strict_img_size", "width",
     "widths", "window_size", "zero_init_last",
 })  # fmt: skip
 

@@ -21,7 +21,7 @@ from parface_bench.data.readers.lookup import Pictures
 @dataset(
     "landmark-table",
     summary="any CSV or Parquet table: image, x0, y0[, z0], x1, ..., optional id, box, yaw, subsets",
-    reference="docs/add-a-dataset.md",
+    reference="docs/how-to/add-a-dataset.md",
     splits=("train", "val", "test", "all"),
     test_splits=("test",),
     protocol="any",
@@ -105,7 +105,7 @@ def coco(root: Path, split: str, base: float = 0, schema: str = "") -> pd.DataFr
 @dataset(
     "image-folder",
     summary="any folder (or tars) of pictures, for self-supervision",
-    reference="docs/add-a-dataset.md",
+    reference="docs/how-to/add-a-dataset.md",
     splits=("train", "val", "test", "all"),
     train_splits=("all",),
     test_splits=(),

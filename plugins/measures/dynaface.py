@@ -1,7 +1,7 @@
 """Dynaface's measures (as of 2.0.4) without its rounding to whole pixels, in its millimetres.
 
 They are 63 mm over the pupil distance: nominal, since adults have 50 to 75 mm. Versions to 2.0.2 printed lengths 2.4 to
-3.3 times as long; see docs/clinical.md.
+3.3 times as long; see docs/explanation/clinical.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Emotrics' and Emotrics+' measures in the limit of large pictures: exact splines, continuous search, no smoothing.
 
-Without what depends on the picture's size and place (see docs/clinical.md). Lengths are like all others here, percent
+Without what depends on the picture's size and place (see clinical.md). Lengths are like all others here, percent
 of the outer-eye distance or pixels; Emotrics prints mm = pixels * 11.77 / (2 * mean iris radius in pixels).
 """
 

@@ -40,6 +40,8 @@ class Heatmap(TrainableMethod):
             (argmax, local-fit, dark, ...).
     """
 
+    prediction_settings = ("decoder",)
+
     def __init__(
         self,
         schema: Schema,

@@ -44,7 +44,7 @@ class MeanShape(TrainableMethod):
 
     def forward(self, images: Tensor) -> Tensor:
         """[B, 3, S, S] -> the one shape, B times, [B, L, 3] crop pixels."""
-        return (self.shape * images.shape[-1]).expand(len(images), -1, -1)
+        return (self.shape * images.shape[-1]).expand(images.shape[0], -1, -1)
 
     def decode(self, output: Tensor) -> Tensor:
         """As many coordinates as the data have."""

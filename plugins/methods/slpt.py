@@ -25,13 +25,31 @@ STEP_WEIGHTS = (0.2, 0.3, 0.5)
 SHRINK, LEAST, MOST = 12.0, 0.5, 0.7
 
 
+class Attention(nn.Module):
+    """Multi-head attention (Vaswani et al., NeurIPS 2017) among landmarks."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.query, self.key, self.value, self.leave = (nn.Linear(width, width) for _ in range(4))
+        for layer in (self.query, self.key, self.value):
+            nn.init.xavier_uniform_(layer.weight)
+        self.heads, self.dropout = heads, nn.Dropout(dropout)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """[B, L, width] each -> the same shape."""
+        q, k, v = self.query(query), self.key(key), self.value(value)
+        q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (q, k, v))
+        weights = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(dim=-1)
+        return self.leave((self.dropout(weights) @ v).transpose(1, 2).flatten(2))
+
+
 class InherentRelationLayer(nn.Module):
     """Landmark queries attend to one another (their relation), then to the patches (their looks). Norms come first."""
 
     def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.relation = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
-        self.looks = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
+        self.relation = Attention(width, heads, dropout)
+        self.looks = Attention(width, heads, dropout)
         self.mix = nn.Sequential(
             nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, width), nn.Dropout(dropout)
         )
@@ -41,9 +59,9 @@ class InherentRelationLayer(nn.Module):
     def forward(self, x: Tensor, patches: Tensor, query: Tensor, structure: Tensor) -> Tensor:
         """State x, patches, landmark queries and structure encoding, all [B, L, width] -> the next state."""
         y = self.norms[0](x)
-        x = x + self.dropout(self.relation(y + query, y + query, y, need_weights=False)[0])
+        x = x + self.dropout(self.relation(y + query, y + query, y))
         y = self.norms[1](x)
-        x = x + self.dropout(self.looks(y + query, patches + structure, patches, need_weights=False)[0])
+        x = x + self.dropout(self.looks(y + query, patches + structure, patches))
         return x + self.mix(self.norms[2](x))
 
 
@@ -114,7 +132,7 @@ class SparsePatches(TrainableMethod):
         [B, layers, L, 2], where only the last layer's count after training.
         """
         maps = self.neck(self.features((images - 0.5) / 0.25))
-        places = torch.nan_to_num(self.mean_face, nan=0.5).to(maps).expand(len(images), -1, -1)
+        places = torch.nan_to_num(self.mean_face, nan=0.5).to(maps).expand(images.shape[0], -1, -1)
         half = torch.full_like(places[..., :1], self.scale)
         steps = []
         for _ in STEP_WEIGHTS:
@@ -137,8 +155,8 @@ class SparsePatches(TrainableMethod):
 
     def look(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Patches -> mean and variance of each landmark's place in its patch after every layer, [B, layers, L, 2]."""
-        looks = self.embed(patches.flatten(0, 1)).flatten(1).unflatten(0, patches.shape[:2])
-        state, states = torch.zeros_like(looks), []
+        looks = self.embed(patches.reshape(-1, *patches.shape[2:])).reshape(-1, *self.query.shape[1:])
+        state, states = torch.zeros_like(self.query), []
         for layer in self.layers:
             state = layer(state, looks, self.query, self.structure)
             states.append(self.norm(state))

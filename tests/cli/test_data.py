@@ -56,6 +56,14 @@ class TestCheck:
             assert sum(words in fault for fault in faults) == 1, words
         assert all(str(root) in fault for fault in faults)
 
+    def test_a_table_of_ones_own(self, tmp_path: Path) -> None:
+        layouts.landmark_table(tmp_path / "t")
+        options = ("--data-root", tmp_path / "t", "--name", "my-clinic", "--base", 1)
+        report = json.loads(run("check", "landmark-table", *options, "--json").stdout)
+        assert (report["dataset"], report["faces"]["all"], report["faults"]) == ("my-clinic", 4, [])
+        with pytest.raises(UserError, match="data set 'wflw' has no option 'base'"):
+            run("check", "wflw", "--data-root", tmp_path, "--base", 1)
+
     def test_a_sound_set(self, tmp_path: Path) -> None:
         layouts.wflw(tmp_path / "w")
         done = run("check", "wflw", "--data-root", tmp_path / "w", "--json")
@@ -164,7 +172,7 @@ class TestPrepare:
 
 def test_clinic_plugin_of_the_docs(tmp_path: Path) -> None:
     """The page on adding a data set is run as it stands."""
-    page = (Path(__file__).resolve().parents[2] / "docs/add-a-dataset.md").read_text("utf-8")
+    page = (Path(__file__).resolve().parents[2] / "docs/how-to/add-a-dataset.md").read_text("utf-8")
     code = next(block for block in page.split("```python\n")[1:] if "@dataset(" in block).split("```")[0]
     (tmp_path / "my_clinic.py").write_text(code)
     rows = []
@@ -172,7 +180,7 @@ def test_clinic_plugin_of_the_docs(tmp_path: Path) -> None:
         layouts.picture(tmp_path / f"clinic/photos/{n}.jpg")
         layouts.put(tmp_path / f"clinic/points/{n}.pts", layouts.pts(layouts.shape(68, n)))
         rows.append(f"photos/{n}.jpg,points/{n}.pts,left,{n},{'train' if n else 'test'}")
-    layouts.put(tmp_path / "clinic/labels.csv", "file,pts,side,grade,part\n" + "\n".join(rows) + "\n")
+    layouts.put(tmp_path / "clinic/labels.csv", "image,pts,side,grade,split\n" + "\n".join(rows) + "\n")
     options = ("my-clinic", "--plugin", tmp_path / "my_clinic.py", "--data-root", tmp_path / "clinic")
     report = json.loads(run("check", *options, "--json").stdout)
     assert (report["faces"], report["faults"]) == ({"train": 2, "test": 1}, [])

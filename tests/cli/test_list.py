@@ -49,3 +49,20 @@ def test_plugin_file_is_listed(tmp_path: Path) -> None:
     file.write_text("from parface_bench import loss\n@loss('listed-by-a-test')\ndef f(): '''A loss of a test.'''\n")
     with catalogue.temporarily():
         assert "listed-by-a-test" in run("list", "loss", "--plugin", str(file))
+
+
+def test_protocols_are_listed_and_shown_though_they_are_files() -> None:
+    lines = run("list", "protocol").splitlines()
+    names = [line.split()[0] for line in lines[1:]]
+    assert lines[0] == f"protocols ({len(names)})" and {"any", "300w", "parface"} <= set(names)
+    found = json.loads(run("list", "protocols", "--json"), parse_constant=lambda c: pytest.fail(f"{c} in JSON"))
+    assert [one["name"] for one in found] == names
+    (anything,) = [one for one in found if one["name"] == "any"]
+    assert (anything["norm"], anything["metrics"], anything["schemas"]) == ("bbox", ["NME", "FR@10", "AUC@10"], [])
+    assert json.loads(run("show", "protocol", "any", "--json")) == anything
+    assert {"outer", "pupil", "bbox"} <= {line.split()[0] for line in run("list", "norm").splitlines()[1:]}
+
+
+def test_a_layout_is_shown_whole() -> None:
+    found = json.loads(run("show", "layout", "points5", "--json"))
+    assert (found["points"], found["flip"], found["regions"]["mouth"]) == (5, [1, 0, 2, 4, 3], [3, 4])

@@ -175,3 +175,21 @@ def test_what_the_method_has_seen(
     assert ("seen data: the method was trained on" in done.err) is mark
     [recorded] = (tmp_path / "store").rglob("result.json")
     assert json.loads(recorded.read_text())["contaminated"] is mark
+
+
+def test_tables_that_call_the_first_pixel_1(pfbench: Any, tmp_path: Path) -> None:
+    points = np.random.default_rng(0).uniform(10, 90, (4, 37, 2)).round(3)
+    for name, base in (("zero", 0), ("one", 1)):
+        frame = pd.DataFrame(points.reshape(4, -1) + base, columns=[f"{a}{i}" for i in range(37) for a in "xy"])
+        frame.insert(0, "id", list("abcd"))
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    zero, one = tmp_path / "zero.csv", tmp_path / "one.csv"
+
+    def nme(*arguments: Any) -> float:
+        done = pfbench("score", *arguments, "--protocol", "any", "--json")
+        assert done.code == 0, done.err
+        return json.loads(done.out)["subsets"]["full"]["NME"]["value"]
+
+    assert nme("--pred", zero, "--gt", one, "--base", 1) == pytest.approx(0, abs=1e-9)
+    assert nme("--pred", one, "--gt", zero, "--pred-base", 1) == pytest.approx(0, abs=1e-9)
+    assert nme("--pred", zero, "--gt", one) > 1  # what forgetting it costs

@@ -1,4 +1,4 @@
-"""The script of docs/findings.md works on whatever results a store holds, and writes nothing where there are none."""
+"""The script of findings.md works on whatever results a store holds, and writes nothing where there are none."""
 
 from __future__ import annotations
 

@@ -16,8 +16,10 @@ from parface_bench.clinical.gap import gap
 from parface_bench.clinical.numbers import numbers
 from parface_bench.clinical.report import gap_report
 from parface_bench.clinical.scored import Scored, scored
+from parface_bench.clinical.tables import gap_grids
 from parface_bench.evaluation import score_index
 from parface_bench.faces import get_schema
+from parface_bench.grid import Cell
 from parface_bench.registry import UserError
 from parface_bench.results.record import FACES, record, write_result
 from parface_bench.results.result import load_result
@@ -215,6 +217,10 @@ def test_report_of_several_results_counts_all_tests(index: pd.DataFrame, make: M
     assert document["tests"] == 2 * 2 * 2
     assert "a (seed 0)" in text and "not tested: fewer than 10 faces" in text and "height" not in text.splitlines()[0]
     json.dumps(document, allow_nan=False)
+    grids = gap_grids(document)
+    assert len(grids) == 4 and all(len(row) == len(grid.heads) for grid in grids for row in grid.rows)
+    looks = {row[1].text: row[1].look for row in grids[0].rows if isinstance(row[1], Cell)}
+    assert looks == {"healthy": "plain", "flaccid": "plain", "synkinetic": "soft"}
     assert document["results"][0]["fidelity"]["symmetrisation"]["mouth"]["n"] == N
 
 

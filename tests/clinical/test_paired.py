@@ -55,6 +55,13 @@ def test_a_known_difference_is_found_by_region_and_side() -> None:
     assert full["NME"]["p"] == pytest.approx(1 / 2001, abs=1e-3)
 
 
+def test_effects_are_given_again_within_a_tag() -> None:
+    errors, index = tables()
+    index["clinic"] = np.repeat(np.arange(40) < 12, 2)
+    groups = pair_effects(errors, index, "healthy", SCHEMA, "clinic")["groups"]
+    assert groups["clinic"]["NME"]["n"] == 12 and groups["clinic & palsy_side=left"]["NME"]["n"] == 6
+
+
 def test_without_an_effect_the_interval_holds_nought_and_the_test_does_not_reject() -> None:
     errors, index = tables(gain=0.0)
     errors["nme"] += np.random.default_rng(1).normal(size=len(errors))

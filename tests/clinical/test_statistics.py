@@ -126,6 +126,11 @@ def test_strata_take_a_confounder_away() -> None:
     assert within["p"] > 0.02
     low, high = within["difference"]["ci95"]
     assert low < 0 < high
+    assert abs(within["hedges_g"]) < 0.25 and abs(within["cliff_delta"]) < 0.15
+    one = compare_groups(values, group, stratum=np.zeros(400), draws=99)
+    plain = compare_groups(values, group, draws=99)
+    assert one["hedges_g"] == pytest.approx(plain["hedges_g"])
+    assert one["cliff_delta"] == pytest.approx(plain["cliff_delta"])
 
 
 def test_pairs_see_what_groups_cannot() -> None:

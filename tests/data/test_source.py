@@ -76,20 +76,19 @@ class TestRoots:
     def test_the_original_file_without_a_section(
         self, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As the original's README prints it; `data` holds sets by name, `outputs` is named as not read."""
+        """As the original's README prints it: `data` (models) and `outputs` (images) are named as not read."""
         monkeypatch.setattr("parface_bench.data.source._said", set())
-        for name in ("own", "all/celeba"):
-            (tmp_path / name).mkdir(parents=True)
-        text = (
-            f"# where things are\ndata = {tmp_path / 'all'}\noutputs = runs-of-old\naflw20003d = {tmp_path / 'own'}\n"
-        )
+        (tmp_path / "own").mkdir()
+        entries = {"data": "models-of-old", "outputs": "runs-of-old", "aflw20003d": tmp_path / "own"}
+        text = "# where things are\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
         (tmp_path / "local_config.ini").write_text(text)
         assert find_root(DATASETS.spec("aflw2000-3d")).path == tmp_path / "own"
-        assert find_root(DATASETS.spec("celeba")).path == tmp_path / "all/celeba"
         assert find_root(DATASETS.spec("wflw")) is None
-        open_source("celeba")
         open_source("aflw2000-3d")
-        assert capsys.readouterr().err.count("'outputs' is not read; say --out runs-of-old") == 1
+        open_source("aflw2000-3d")
+        said = capsys.readouterr().err
+        assert said.count("'outputs' is not read; say --out runs-of-old") == 1
+        assert said.count("'data' is not read; say --out models-of-old") == 1
 
     def test_celeba_as_a_bare_folder_of_pictures(self, tmp_path: Path) -> None:
         import cv2

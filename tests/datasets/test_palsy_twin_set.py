@@ -130,6 +130,15 @@ def test_an_interruption_leaves_no_set_and_is_resumed(
     )
 
 
+def test_a_picture_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    generate.ensure(tmp_path, {"test": 6}, image_size=SIZE, workers=1)
+    before, labels = digest(tmp_path), (tmp_path / "csv" / "palsy_test.ljson").read_bytes()
+    (tmp_path / "test" / "00003.jpg").unlink()
+    generate.ensure(tmp_path, {"test": 6}, image_size=SIZE, workers=1)
+    assert digest(tmp_path) == before
+    assert (tmp_path / "csv" / "palsy_test.ljson").read_bytes() == labels
+
+
 def test_pairs_share_everything_but_the_palsy(tmp_path: Path) -> None:
     frame = load_index("palsy-twin", "paired", root=tmp_path, paired=8, image_size=SIZE)
     marks = stack(frame)

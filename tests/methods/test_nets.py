@@ -9,6 +9,7 @@ import torch
 from parface_bench.data.heatmaps.codecs import encode_gaussian
 from parface_bench.faces import get_schema
 from parface_bench.methods.build import build_method
+from parface_bench.methods.checkpoint import describe, load_method, save_atomic
 from parface_bench.methods.recipe import compose
 from parface_bench.plugins.methods.fan import StackedHourglass
 from parface_bench.registry import UserError
@@ -88,6 +89,21 @@ def test_landmarks_outside_the_crop(name):
 def test_any_schema_and_three_dimensions(name, schema):
     found = small(name, schema=schema, dims=3).eval().predict_crops(torch.rand(2, 3, 64, 64))
     assert found.shape == (2, len(get_schema(schema)), 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_checkpoint_of_the_quick_recipe_predicts_alike(name, tmp_path):
+    """PIPNet's mean face and neighbours come with it; published weights that it started from are not read again."""
+    recipe = compose(name, "300w", "quick", ["image_size=64"])
+    method = build_method(name, "points5", recipe).eval()
+    if name == "pipnet":
+        method.fit(FaceArrays(np.random.default_rng(0).uniform(8, 56, (3, 5, 2)).astype(np.float32), 64))
+    recipe["method"] |= {"weights": str(tmp_path / "gone.pth")} if name == "fan" else {}
+    save_atomic(describe(method, name, recipe), tmp_path / "checkpoint.pt")
+    loaded, _ = load_method(tmp_path / "checkpoint.pt")
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(loaded.predict_crops(images), method.predict_crops(images))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -190,3 +190,21 @@ def test_what_the_original_cannot_read_is_not_exported(state, tmp_path):
     save_atomic(describe(build_method("integral", "ibug68", recipe), "integral", recipe), tmp_path / "integral.pt")
     with pytest.raises(UserError, match="'integral' has no such form"):
         export_foreign(tmp_path / "integral.pt", tmp_path / "x", "parface")
+
+
+def test_an_imported_snapshot_is_recorded_as_imported_and_not_as_our_training(state, tmp_path):
+    """Nobody knows how it was trained: its recipe says how it predicts, and what cannot act is refused."""
+    from parface_bench.runs.trained import Trained
+
+    import_foreign(write(tmp_path / "s", state), tmp_path / "one.pt")
+    trained = Trained(tmp_path / "one.pt")
+    recipe = trained.recipe("palsy-twin", ["crop.mode=bb_ground_truth"])
+    assert trained.profile == "imported" and trained.facts()["imported"]["epoch"] == 650
+    assert not {"train", "stages", "validation", "depth"} & set(recipe)
+    crop = trained.crop(recipe, "lm_ground_truth")
+    assert (crop.mode, crop.geometry, crop.size) == ("bb_ground_truth", "parface", 128)
+    assert (
+        trained.crop(trained.recipe("wflw", []), "given").mode == "given"
+    )  # the protocol's, in the original's geometry
+    with pytest.raises(UserError, match="--set method.width=0.9: method.width was decided when .*one.pt was trained"):
+        trained.recipe("palsy-twin", ["method.width=0.9"])

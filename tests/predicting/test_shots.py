@@ -94,3 +94,22 @@ def test_a_file_that_only_looks_like_a_video(tmp_path):
     (tmp_path / "v.mp4").write_bytes(b"nothing of the kind")
     (shot,) = shots(find([str(tmp_path / "v.mp4")])[0])
     assert isinstance(shot, Shot) and shot.image is None and "v.mp4" in shot.reason
+
+
+@pytest.mark.parametrize(("side", "times"), [(200_000, 1), (40_000, 2), (8_000, 4), (1_000, 8)])
+def test_large_photographs_are_decoded_reduced_and_give_stored_pixels(tmp_path, monkeypatch, side, times):
+    """Corners of the reduced picture are those of the stored one, and a dot stays where it is."""
+    monkeypatch.setattr("parface_bench.predicting.shots.LARGE", side)
+    image = np.full((240, 320, 3), 255, np.uint8)
+    cv2.circle(image, (200, 80), 10, (0, 0, 0), -1)
+    cv2.imwrite(str(tmp_path / "a.jpg"), image)
+    [source] = find([str(tmp_path / "a.jpg")])
+    [shot] = shots(source)
+    height, width = shot.image.shape[:2]
+    assert (width, height) == (320 // times, 240 // times)
+    corners = shot.stored(np.array([[-0.5, -0.5, 2.0], [width - 0.5, height - 0.5, 2.0]]))
+    np.testing.assert_allclose(corners, [[-0.5, -0.5, 2 * times], [319.5, 239.5, 2 * times]], atol=1e-9)
+    dark = np.clip(200.0 - shot.image[..., 0], 0, None)
+    rows, columns = np.mgrid[:height, :width]
+    centre = np.array([[(dark * columns).sum(), (dark * rows).sum()]]) / dark.sum()
+    np.testing.assert_allclose(shot.stored(centre), [[200, 80]], atol=max(0.3, times / 12))

@@ -19,7 +19,7 @@ class Fixed(TrainableMethod):
         super().__init__()
         from parface_bench.faces import get_schema
 
-        self.landmark_schema, self.dims, self._sure = get_schema("points5"), 2, sure
+        self.schema, self.dims, self._sure = get_schema("points5"), 2, sure
 
     def forward(self, images):
         x = images.mean(dim=(1, 2)).argmax(dim=-1).float()

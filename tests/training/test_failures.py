@@ -118,7 +118,7 @@ def test_what_the_protocol_refuses_is_told_before_the_prediction(run, trained, t
     protocol = tmp_path / "other.yaml"
     protocol.write_text("name: other\nversion: 1\nschemas: [ibug68]\n")
     with pytest.raises(UserError, match="these faces have 5"):
-        run(str(trained), train=False, protocol=str(protocol))
+        run(str(trained), train=False, protocol=str(protocol), overrides=[])
 
 
 def test_a_method_that_cannot_be_compiled(run, monkeypatch):
@@ -153,6 +153,11 @@ def test_training_data_that_are_not_configured_are_left_out_and_noted(run):
     document = run("dot-net", "train.data=[target, dots-bare]", "train.epochs=1").document
     assert document["trained_on"] == ["dots:train"]
     assert any("dots-bare" in note for note in document["notes"])
+
+
+def test_nothing_else_is_trained_on_where_none_of_the_named_data_is_configured(run):
+    with pytest.raises(UserError, match="data set 'dots-bare': no root is set"):
+        run("dot-net", "train.data=[dots-bare]", "train.epochs=1")
 
 
 @pytest.fixture

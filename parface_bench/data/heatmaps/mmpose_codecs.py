@@ -1,7 +1,7 @@
 """Heatmap codecs of body pose as mmpose 1.x has them, and done right: MSRA, DARK and UDP.
 
 A name that ends in ``-mmpose`` does exactly what mmpose does; the same name without it mends what is a flaw there (see
-docs/comparability.md). Arguments and results are those of :mod:`parface_bench.data.heatmaps.codecs`: heatmap pixels.
+the page "comparability"). Arguments and results are those of :mod:`parface_bench.data.heatmaps.codecs`: heatmap pixels.
 """
 
 from __future__ import annotations

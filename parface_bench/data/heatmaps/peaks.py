@@ -26,7 +26,7 @@ def argmax_centres(heatmaps: Tensor) -> Tensor:
 
 def smoothed_argmax(heatmaps: Tensor, radius: int) -> Tensor:
     """Flat index [B, L] of the highest pixel after smoothing with a box of 2 radius + 1 pixels, zeros outside."""
-    if heatmaps.device.type == "cpu":
+    if heatmaps.device.type == "cpu" and not torch.onnx.is_in_onnx_export():
         from parface_bench.data.heatmaps.smoothing import smoothed_peaks  # numba takes its time, and few need it
 
         maps = heatmaps.detach().float().flatten(0, 1).numpy()
@@ -127,8 +127,27 @@ def fit_log_quadratic(heatmaps: Tensor, radius: int) -> Tensor:
     basis = torch.stack([x * x, x * y, y * y, x, y, torch.ones_like(x)], dim=1)
     normal = (weight @ (basis[:, :, None] * basis[:, None, :]).flatten(1)).unflatten(-1, (6, 6))
     normal = normal + 1e-9 * torch.eye(6, dtype=normal.dtype, device=normal.device)
-    a, b, c, d, e, _ = torch.linalg.solve(normal, (weight * target) @ basis).unbind(dim=-1)
+    # ONNX has no operator that solves equations
+    solve = _eliminate if torch.onnx.is_in_onnx_export() else torch.linalg.solve
+    a, b, c, d, e, _ = solve(normal, (weight * target) @ basis).unbind(dim=-1)
     return _vertex(peak, peak, float(radius), d, e, 2 * a, b, 2 * c).to(heatmaps.dtype)
+
+
+def _eliminate(matrix: Tensor, right: Tensor) -> Tensor:
+    """The solution [..., n] of symmetric, positive definite equations [..., n, n], by elimination step by step."""
+    n = right.shape[-1]
+    rows = torch.cat([matrix, right[..., None]], dim=-1).unbind(dim=-2)
+    done: list[Tensor] = []
+    for k in range(n):
+        pivot, *rest = rows
+        pivot = pivot / pivot[..., k : k + 1]
+        rows = tuple(row - row[..., k : k + 1] * pivot for row in rest)
+        done.append(pivot)
+    found: list[Tensor] = []
+    for k in reversed(range(n)):
+        known = [done[k][..., k + 1 + i] * value for i, value in enumerate(found)]
+        found.insert(0, done[k][..., n] - sum(known) if known else done[k][..., n])
+    return torch.stack(found, dim=-1)
 
 
 def _vertex(

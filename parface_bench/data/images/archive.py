@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from parface_bench.data.faults import tolerant
+from parface_bench.limits import read_file
 from parface_bench.registry.errors import UserError
 
 SEPARATOR = "::"
@@ -54,7 +55,7 @@ def read_bytes(root: str | Path, ref: str) -> bytes:
     path, member = locate(root, ref)
     try:
         if member is None:
-            return path.read_bytes()
+            return read_file(path)
         contents = tar_contents(path)
         if member not in contents:
             raise UserError(f"{path}: holds no member {member!r}; is this the archive that the annotations mean?")

@@ -1,7 +1,7 @@
 """From a face in a picture to a square crop: one affine map per face, exactly invertible.
 
 ``Crop(...).matrix(row)`` is the map of coordinates from picture pixels to crop pixels, ``warp`` (or ``Crop.pixels``)
-makes the crop, and ``apply`` and ``restore`` carry landmarks there and back. Conventions and modes: docs/crops.md.
+makes the crop, and ``apply`` and ``restore`` carry landmarks there and back. Conventions and modes: docs, crops.md.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ POINTS = ("landmarks", "landmarks_2d")
 ABOVE, BELOW = parface_geometry.TOP, parface_geometry.BOTTOM
 # A tight landmark box grows by these shares of its height to stand for a face box.
 BOX_TOP, BOX_BOTTOM = 0.05, 0.10
-# Scale and shift from a face box's square to the landmarks' square: medians over 300W's training faces (docs/crops.md).
+# Scale and shift from a face box's square to the landmarks' square: medians over 300W's training faces (crops.md).
 BOX_TO_LANDMARK_SQUARE = (1.214, -0.065)
 INTERPOLATION = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 

@@ -110,7 +110,7 @@ def open_cache(mode: str, frames: Sequence[pd.DataFrame], crop: Crop, gib: float
         return None
     if mode == "disk":
         return CropCache(home() / "crops" / _key(frames, crop), faces, side)
-    _remove_abandoned(Path("/dev/shm"), Path(tempfile.gettempdir()))
+    _remove_abandoned(Path("/dev/shm"), Path(tempfile.gettempdir()))  # nosec B108 - folders made by mkdtemp
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_memory_folder(size)))
     lock = FileLock(folder / _LOCK)
     lock.acquire()
@@ -137,7 +137,7 @@ def _remove_abandoned(*places: Path) -> None:
 
 def _memory_folder(size: int) -> Path | None:
     """A folder in memory with ample room, or None for the system's temporary folder."""
-    folder = Path("/dev/shm")
+    folder = Path("/dev/shm")  # nosec B108 - the place; mkdtemp makes a folder that is the user's alone
     with contextlib.suppress(OSError):
         if folder.is_dir() and shutil.disk_usage(folder).free > 2 * size:
             return folder

@@ -12,9 +12,12 @@ import numpy as np
 
 from parface_bench.data.images.archive import locate, read_bytes
 from parface_bench.data.readers import hdf
+from parface_bench.limits import check_picture
 from parface_bench.registry.errors import UserError
 
 _FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+# shares of the side that libjpeg decodes at
+_REDUCED = {1: _FLAGS, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 # our one sentence about a bad picture replaces OpenCV's pages
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -59,6 +62,7 @@ def decode_image(data: bytes, where: str) -> np.ndarray:
     """As :func:`read_image`, from a file's content; ``where`` names the file in errors."""
     if not data:
         raise UserError(f"{where}: the picture is empty (0 bytes); copy it again")
+    check_picture(*declared_size(data), len(data), where)
     if not _ends_well(data):
         return _careful(data, where)
     try:
@@ -68,6 +72,57 @@ def decode_image(data: bytes, where: str) -> np.ndarray:
     if image is None or image.size == 0:
         return _careful(data, where)
     return image
+
+
+def decode_reduced(data: bytes, where: str, most: int) -> tuple[np.ndarray, tuple[float, float]]:
+    """A picture of at most about ``most`` pixels: a larger JPEG is decoded at a half, quarter or eighth of its side.
+
+    Returns:
+        The picture as of :func:`decode_image`, and how many stored pixels one of its pixels is wide and high.
+
+    Raises:
+        UserError: as :func:`decode_image`.
+    """
+    width, height = declared_size(data)
+    times = next((n for n in _REDUCED if width * height <= most * n * n), 8)
+    if times == 1 or data[:2] != b"\xff\xd8" or not _ends_well(data):
+        return decode_image(data, where), (1.0, 1.0)
+    check_picture(width, height, len(data), where)
+    flags = _REDUCED[times] | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if image is None:
+        raise UserError(f"{where}: no readable picture; copy it again or remove the face")
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    return image, (width / image.shape[1], height / image.shape[0])
+
+
+def declared_size(data: bytes) -> tuple[int, int]:
+    """Width and height that the header of a picture tells of; (0, 0) where it tells of none."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    frame = _frame(data) if data[:2] == b"\xff\xd8" else 0
+    if frame:
+        return int.from_bytes(data[frame + 7 : frame + 9], "big"), int.from_bytes(data[frame + 5 : frame + 7], "big")
+    from PIL import Image
+
+    with (
+        contextlib.suppress(Exception),
+        warnings.catch_warnings(action="ignore"),
+        Image.open(io.BytesIO(data)) as found,
+    ):
+        return found.size
+    return 0, 0
+
+
+def _frame(data: bytes) -> int:
+    """Where a JPEG's frame header begins; 0 where it has none."""
+    at = 2
+    while at + 9 < len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return at
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return 0
 
 
 def _ends_well(data: bytes) -> bool:
@@ -81,13 +136,8 @@ def _ends_well(data: bytes) -> bool:
 
 def _is_cmyk(data: bytes) -> bool:
     """Whether a JPEG's frame header tells of four components."""
-    at = 2
-    while at + 9 < len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return data[at + 9] == 4
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
+    at = _frame(data)
+    return bool(at) and data[at + 9] == 4
 
 
 def _careful(data: bytes, where: str) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from parface_bench.data.images.archive import read_bytes
+from parface_bench.limits import check_parquet
 from parface_bench.registry.errors import UserError
 
 
@@ -74,6 +75,8 @@ def parse_csv(data: bytes, where: str, need: Iterable[str] = (), **how: Any) -> 
         raise UserError(f"{where}: is empty; copy it again") from None
     except (ValueError, UnicodeDecodeError, OverflowError) as error:
         raise UserError(f"{where}: no CSV table ({_first_line(error)}); correct it") from None
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the surplus for names of rows
+        raise UserError(f"{where}: no CSV table (its rows have more cells than its heading); correct it")
     return _with(frame, where, need)
 
 
@@ -87,7 +90,9 @@ def parse_parquet(data: bytes, where: str, need: Iterable[str] = ()) -> pd.DataF
     import pyarrow.parquet as pq
 
     try:
-        frame = pq.read_table(io.BytesIO(data)).to_pandas()
+        file = pq.ParquetFile(io.BytesIO(data))
+        check_parquet(file.metadata.num_rows, file.metadata.num_columns, len(data), where)
+        frame = file.read().to_pandas()
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{where}: no readable Parquet table ({_first_line(error)}); write it again") from None
     return _with(frame, where, need)

@@ -25,20 +25,22 @@ SUBSETS = {
     "synkinetic": "palsy with synkinesis and contracture",
     "occluded": "a hand, scarf, mask, object or dark glasses hide part of the face",
     "clean": "nothing before the face, a fair photograph, light from the front or above",
+    "clinic": "clean, and yaw, pitch and roll to 30 degrees, as a clinic photographs",
 }
 
 
 # facts of both versions
 TWIN = {
-    "reference": "docs/palsy-twin.md",
+    "reference": "docs/explanation/palsy-twin.md",
     "licence": "CC0 1.0 (MakeHuman head data); no real person, no clinical evidence",
     "schema": "ibug68",
     "dims": 3,
     "splits": ("train", "val", "test", "paired"),
     "pairs": "healthy",
+    "pairs_within": "clinic",
     "protocol": "parface",
     "subsets": SUBSETS,
-    "citation": "parface-bench, its palsy twin (docs/palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
+    "citation": "parface-bench, its palsy twin (docs, palsy-twin.md); head: MakeHuman, http://www.makehumancommunity.org",
     "how_to_get": "made on first use",
     "images_shareable": True,
 }
@@ -114,6 +116,7 @@ def _table(
     labels["moderate"] = grade == "IV"
     labels["severe"] = grade.isin(["V", "VI"])
     labels["occluded"] = labels["occlusion"].isin(HIDING)
+    labels["clinic"] = labels["clean"] & (labels[["yaw", "pitch", "roll"]].abs().max(axis=1) <= 30)
     more: dict[str, Any] = {"pair": "pair"} if "pair" in labels else {}
     if version is not V1:  # whose recorded runs validated without regard to persons
         more["identity"] = lambda row: f"{split}-{row.person}"

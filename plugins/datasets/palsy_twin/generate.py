@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from parface_bench.data.threads import cores
 from parface_bench.home import home
+from parface_bench.parent import end_with
 from parface_bench.plugins.datasets.palsy_twin import storage
 from parface_bench.plugins.datasets.palsy_twin.asset import load_head
 from parface_bench.plugins.datasets.palsy_twin.face import PAIRED, draw_face, draw_pair, render_face
@@ -131,8 +132,27 @@ def ensure(
 
 
 def _missing(root: Path, sizes: Mapping[str, int]) -> dict[str, int]:
-    """The splits that have fewer faces than they should."""
-    return {s: n for s, n in sizes.items() if len(storage.read_records(storage.label_file(root, s))) < n}
+    """The splits that have fewer faces than they should, or have lost pictures."""
+    missing = {}
+    for split, size in sizes.items():
+        records = storage.read_records(storage.label_file(root, split))
+        if len(records) < size or _lost(root, records):
+            missing[split] = size
+    return missing
+
+
+def _lost(root: Path, records: Sequence[Mapping[str, Any]]) -> set[int]:
+    """The pieces of finished faces whose picture somebody has removed."""
+    there: dict[str, set[str]] = {}
+    lost = set()
+    for number, record in enumerate(records):
+        folder, _, name = str(record["img_path"]).rpartition("/")
+        if folder not in there:
+            place = root / folder
+            there[folder] = {entry.name for entry in os.scandir(place)} if place.is_dir() else set()
+        if name not in there[folder]:
+            lost.add(number // storage.PART)
+    return lost
 
 
 def _claim(root: Path, seed: int, image_size: int, version: Version) -> None:
@@ -148,8 +168,9 @@ def _claim(root: Path, seed: int, image_size: int, version: Version) -> None:
 def _make_split(root: Path, split: str, size: int, seed: int, image_size: int, workers: int, version: Version) -> None:
     """Make a split's missing pieces and then its label file."""
     done = storage.read_records(storage.label_file(root, split))
-    first = len(done) // storage.PART
-    parts = range(first, -(-size // storage.PART))
+    whole = len(done) // storage.PART
+    last = max(-(-size // storage.PART), whole)
+    parts = sorted({p for p in _lost(root, done) if p < whole} | set(range(whole, last)))
     todo = [p for p in parts if not storage.part_file(root, split, p).exists()]
     workers = min(workers, len(todo))
     with _progress(f"palsy-twin {split}", len(parts) * storage.PART) as advance:
@@ -160,9 +181,11 @@ def _make_split(root: Path, split: str, size: int, seed: int, image_size: int, w
                 advance(storage.PART)
         else:
             _in_parallel(root, split, todo, seed, image_size, workers, version, advance)
-    records = done[: first * storage.PART]
-    for part in parts:
-        records += storage.read_records(storage.part_file(root, split, part))
+    records = []
+    for part in range(last):
+        at = part * storage.PART
+        made = part in parts
+        records += storage.read_records(storage.part_file(root, split, part)) if made else done[at : at + storage.PART]
     storage.write_records(storage.label_file(root, split), records)
     for part in parts:
         storage.part_file(root, split, part).unlink(missing_ok=True)
@@ -276,6 +299,7 @@ def main() -> int:
     parser.add_argument("image_size", type=int)
     parser.add_argument("parts", type=int, nargs="+")
     args = parser.parse_args()
+    end_with(os.getppid())
     cv2.setNumThreads(1)
     try:
         for part in args.parts:

@@ -4,7 +4,7 @@ Plausible to the eye, not clinically validated; v2's harder model is in ``palsy_
 
 Severity is continuous, 0 (House-Brackmann I) to 1 (VI): ``grade = 1 + 5 * severity``. House and Brackmann (1985) put
 the function that is left at 100, 80, 60, 40, 20 and 0 % for I to VI, which is ``1 - severity``; how each region
-departs from that mean follows the wording of their grades (see ``REGIONS``; docs/palsy-twin.md has the table with
+departs from that mean follows the wording of their grades (see ``REGIONS``; palsy-twin.md has the table with
 sources).
 """
 

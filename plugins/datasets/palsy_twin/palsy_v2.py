@@ -1,4 +1,4 @@
-"""The palsy of v2: as hard as clinic photographs show it. Sources and ranges of every number: docs/palsy-twin.md."""
+"""The palsy of v2: as hard as clinic photographs show it. Sources and ranges of every number: palsy-twin.md."""
 
 from __future__ import annotations
 

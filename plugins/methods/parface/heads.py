@@ -83,6 +83,9 @@ class DepthHead(ResNetEncoder):
         hang over the border, so it is looked up in a table of a few kinds of rows and columns.
         """
         conv, landmarks = self.conv1, self.num_landmarks
+        if torch.onnx.is_in_onnx_export():  # the kinds are found by an operator that few runtimes have
+            code = z[:, :, None, None].expand(-1, -1, *heatmaps.shape[2:])
+            return conv(torch.cat([heatmaps, code], dim=1))
         kinds, which = _rows_over_border(heatmaps.shape[-1], conv.kernel_size[0], conv.stride[0], conv.padding[0])
         kinds, which = kinds.to(conv.weight), which.to(conv.weight.device)
         per_kind = torch.einsum("ocuv,ru,sv->cors", conv.weight[:, landmarks:], kinds, kinds)

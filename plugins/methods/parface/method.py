@@ -57,6 +57,7 @@ class ParFace(TrainableMethod):
 
     registered = "parface"
     imports_depth = True
+    prediction_settings = ("codec",)
 
     def __init__(
         self,

@@ -71,7 +71,7 @@ def with_coordinates(x: Tensor, heat: Tensor | None = None) -> Tensor:
     row = torch.linspace(-1, 1, height, dtype=x.dtype, device=x.device)[:, None].expand(height, width)
     column = torch.linspace(-1, 1, width, dtype=x.dtype, device=x.device).expand(height, width)
     radius = (row.square() + column.square()).sqrt()
-    place = torch.stack([row, column, radius / radius.max()]).expand(len(x), -1, -1, -1)
+    place = torch.stack([row, column, radius / radius.max()]).expand(x.shape[0], -1, -1, -1)
     masked = [] if heat is None else [torch.where(heat.clamp(0, 1) > 0.05, place[:, :2], 0.0)]
     return torch.cat([x, place, *masked], dim=1)
 

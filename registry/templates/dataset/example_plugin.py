@@ -26,7 +26,10 @@ TAGS = ["side", "grade"]
     subsets={"side": "the side that is paralysed", "grade": "how severe it is"},
 )
 def example_plugin(root: Path, split: str) -> pd.DataFrame:
-    """Photographs with 68 landmarks each; one row a face, as :mod:`parface_bench.data.index` has it."""
+    """Photographs with 68 landmarks each.
+
+    Returns one row a face, as :mod:`parface_bench.data.index` has it.
+    """
     labels = read_csv(root / "labels.csv", ["image", "pts", "split", *TAGS], dtype=str)
     labels = labels[labels["split"] == split]
     return index(labels, image="image", landmarks=lambda face: read_pts(root / face.pts, 68), split=split, tags=TAGS)

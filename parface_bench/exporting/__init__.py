@@ -1,0 +1,1 @@
+"""Trained methods for use elsewhere: as ONNX graphs and as safetensors."""
