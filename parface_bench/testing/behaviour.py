@@ -93,7 +93,7 @@ def measure(spec: MeasureSpec) -> None:
     from parface_bench.clinical.measuring import REGIONS, SIDES, evaluate
 
     who, parts = f"measure {spec.name!r}", {"side": SIDES, "region": REGIONS}.get(spec.per, ("",))
-    given = {"dims": spec.dims, "pupils": spec.pupils}
+    given: dict[str, Any] = {"dims": spec.dims, "pupils": spec.pupils}
     faces, mirrored, larger = (sample_shapes(**given, **more) for more in ({}, {"mirrored": True}, {"size": 200.0}))
     before = faces.points.copy()
     power = {"length": 2, "area": 4}.get(spec.unit, 1)
