@@ -22,8 +22,8 @@ class Unfinished:
     Attributes:
         folder: the run's own.
         document: ``method``, ``dataset``, ``seed``, ``run_dir``, ``checkpoint``, ``stages_done`` and ``stages_left``
-            (each ``"NUMBER NAME"``), ``reconstruction`` where it was measured, ``command``, ``seconds``; also in
-            ``unfinished.json``.
+            (each ``"NUMBER NAME"``), ``trained_on``, ``reconstruction`` where it was measured, ``command``,
+            ``seconds``; also in ``unfinished.json``.
     """
 
     folder: Path
@@ -41,6 +41,7 @@ def end_early(training: Training, plan: Plan, progress: Progress) -> Unfinished:
         "checkpoint": str(folder / CHECKPOINT),
         "stages_done": training.done,
         "stages_left": left,
+        "trained_on": list(training.selection.used),
         "recorded": False,
         **({"reconstruction": training.reconstructions} if training.reconstructions else {}),
         "command": plan.command(),
