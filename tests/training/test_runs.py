@@ -263,7 +263,7 @@ def test_mistakes_are_named_before_work_begins(run, options, words):
 
 
 def test_a_method_that_learns_cannot_be_evaluated_by_name(run):
-    with pytest.raises(UserError, match="has to learn first"):
+    with pytest.raises(UserError, match="needs training first"):
         run("dot-net", train=False)
 
 
