@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from parface_bench.methods.base import Method
     from parface_bench.runs.unfinished import Unfinished
     from parface_bench.scoring import Evaluation
+    from parface_bench.scoring.compare import Comparison
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -105,7 +106,7 @@ def score(pred: str | Path, gt: str | Path | None = None, **options: Any) -> Eva
     return score_tables(pred, gt, **options)
 
 
-def compare(a: Result | str | Path, b: Result | str | Path, *, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+def compare(a: Result | str | Path, b: Result | str | Path, *, resamples: int = 1000, seed: int = 0) -> Comparison:
     """Paired comparison of two results, per subset: ``pfbench compare``.
 
     Args:
@@ -113,16 +114,17 @@ def compare(a: Result | str | Path, b: Result | str | Path, *, resamples: int = 
         resamples, seed: of the bootstrap.
 
     Returns:
-        See :func:`parface_bench.scoring.compare_runs.compare_runs`.
+        The document of :func:`parface_bench.scoring.compare_runs.compare_runs`, a dict with ``.plot()``.
 
     Raises:
         UserError: a result cannot be read, or the two were scored on other data or under another protocol.
     """
     from parface_bench.results.result import load_runs
+    from parface_bench.scoring.compare import Comparison
     from parface_bench.scoring.compare_runs import compare_runs
 
     first, second = ([r] if isinstance(r, Result) else load_runs(r) for r in (a, b))
-    return compare_runs(first, second, resamples=resamples, seed=seed)
+    return Comparison(compare_runs(first, second, resamples=resamples, seed=seed))
 
 
 def load_model(checkpoint_or_name: str | Path, device: str = "auto", **options: Any) -> Method:

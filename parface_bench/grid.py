@@ -5,6 +5,7 @@ Commands make grids; :mod:`parface_bench.cli.screen` prints them so that no line
 
 from __future__ import annotations
 
+import html
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,34 @@ class Grid:
     heads: Sequence[Head]
     rows: list[Sequence[Cell | str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def html(self) -> str:
+        """The table for a notebook, all columns, everything shown as text."""
+        styles = [f"padding:2px 8px;text-align:{'left' if head.words else 'right'}" for head in self.heads]
+        head = "".join(_tag("th", h.text, style) for h, style in zip(self.heads, styles, strict=True))
+        body = ""
+        for row in self.rows:
+            cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
+            body += "<tr>"
+            for cell, style in zip(cells, styles, strict=True):
+                body += _tag("td", cell.text, style + _STYLES[cell.look])
+            body += "</tr>"
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        notes = "".join(_tag("div", note, "font-size:85%") for note in self.notes)
+        return f"<div>{_tag('div', self.title, 'font-weight:600')}{table}{notes}</div>"
+
+
+_STYLES = {
+    "plain": "",
+    "best": ";font-weight:700",
+    "tied": ";font-style:italic",
+    "soft": ";opacity:.65",
+    "bad": ";color:#b3261e",
+}
+
+
+def _tag(name: str, text: str, style: str) -> str:
+    return f'<{name} style="{style}">{html.escape(printable(text))}</{name}>'
 
 
 def printable(text: str, lines: bool = False) -> str:

@@ -106,12 +106,10 @@ def render_labels(tables: Sequence[LabelTable], form: str) -> str:
 
 def plot_labels(table: LabelTable) -> Figure:
     """Error against labels, the axis logarithmic: a line through the means, a band from the best to the worst seed."""
-    from matplotlib.figure import Figure
+    from parface_bench.figures import COLOURS, DASHES, INK, figure
 
-    from parface_bench.leaderboard.plots import COLOURS, DASHES, INK
-
-    figure = Figure(figsize=(8.0, 4.2), layout="constrained")
-    axes = figure.add_subplot()
+    drawn = figure(8.0, 4.2)
+    axes = drawn.add_subplot()
     numbers = [c for c in table.counts if c is not None]
     last = table.everything or 2 * max(numbers)
     for number, (name, points) in enumerate(_best(table)):
@@ -134,7 +132,7 @@ def plot_labels(table: LabelTable) -> Figure:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False, labelcolor=INK)
-    return figure
+    return drawn
 
 
 def save_plots(tables: Sequence[LabelTable], folder: Path) -> list[Path]:

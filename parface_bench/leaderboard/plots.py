@@ -6,11 +6,12 @@ import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from parface_bench.atomic import write_atomic
+from parface_bench.figures import INK, error_curves, error_limit
 from parface_bench.leaderboard.table import Row, Table
 from parface_bench.registry import UserError
 from parface_bench.results.record import folder_name
@@ -18,26 +19,6 @@ from parface_bench.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-# Distinguishable with colour-blind eyes, and on a light as well as on a dark page.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8a6fd1", "#8c8c8c")
-DASHES = ("-", "--", ":", "-.")
-# Stands for the page's own text colour where a plot is put into a page.
-INK = "#1f2328"
-Curves = list[tuple[str, list[np.ndarray]]]
-
-
-def ced(nme: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """CED(t) = fraction of faces with ``nme <= t``.
-
-    Args:
-        nme: float [N], percent, at least one face.
-        at: float [T], thresholds.
-
-    Returns:
-        float [T] in 0..1.
-    """
-    return np.searchsorted(np.sort(nme), at, side="right") / len(nme)
 
 
 def plot_ced(results: Sequence[Result], subset: str, path: str | Path, *, limit: float | None = None) -> list[Path]:
@@ -58,10 +39,10 @@ def plot_ced(results: Sequence[Result], subset: str, path: str | Path, *, limit:
     groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         groups.setdefault((result.document["method"], result.document["config_hash"]), []).append(result)
-    curves = [(key[0], [_nme(r, subset) for r in group]) for key, group in groups.items()]
+    curves = [(key[0], [r.nme(subset) for r in group]) for key, group in groups.items()]
     first = results[0].document
     title = f"{first['dataset']} · {first['protocol']} v{first['protocol_version']} · {subset}"
-    figure = draw(curves, title, limit or threshold(r.document for r in results))
+    figure = error_curves(curves, title, limit or error_limit(r.document for r in results))
     return save_figure(figure, Path(path))
 
 
@@ -110,57 +91,18 @@ def table_svg(table: Table, subset: str, warn: Callable[[str], None]) -> str:
 
 def table_figure(table: Table, subset: str, warn: Callable[[str], None]) -> Figure | None:
     """The figure of a table's measured rows on a subset; None where no row has per-face errors for it."""
-    curves: Curves = []
+    curves: list[tuple[str, list[np.ndarray]]] = []
     for row in table.rows:
         if row.source or not row.results:
             continue
         try:
-            curves.append((_label(row, table, subset), [_nme(r, subset) for r in row.results]))
+            curves.append((_label(row, table, subset), [r.nme(subset) for r in row.results]))
         except UserError as error:
             warn(f"{row.method} is not drawn: {error}")
     if not curves:
         return None
     documents = [r.document for row in table.rows for r in row.results]
-    return draw(curves, f"{table.heading} · {subset} ({table.counts.get(subset, 0)})", threshold(documents))
-
-
-def draw(curves: Curves, title: str, limit: float) -> Figure:
-    """The figure: for each label the runs' errors (float [N], percent); several runs give mean and range."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.0, 4.2), layout="constrained")
-    axes = figure.add_subplot()
-    at = np.linspace(0.0, limit, 1001)
-    for number, (label, runs) in enumerate(curves):
-        colour = COLOURS[number % len(COLOURS)]
-        lines = np.stack([ced(nme, at) for nme in runs])
-        style: dict[str, Any] = {"color": colour, "ls": DASHES[number // len(COLOURS) % len(DASHES)], "lw": 1.8}
-        axes.plot(at, lines.mean(axis=0), label=label.replace("$", r"\$"), **style)
-        if len(runs) > 1:
-            axes.fill_between(at, lines.min(axis=0), lines.max(axis=0), color=colour, alpha=0.2, lw=0)
-    axes.set(xlim=(0, limit), ylim=(0, 1), xlabel="NME of a face [%]", ylabel="fraction of faces")
-    axes.set_title(title.replace("$", r"\$"), fontsize=10, color=INK, loc="left")
-    axes.grid(alpha=0.25)
-    axes.tick_params(colors=INK)
-    axes.xaxis.label.set_color(INK)
-    axes.yaxis.label.set_color(INK)
-    for edge, spine in axes.spines.items():
-        spine.set_visible(edge in ("left", "bottom"))
-        spine.set_color(INK)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False, labelcolor=INK)
-    return figure
-
-
-def threshold(documents: Iterable[dict[str, Any]]) -> float:
-    """The largest t of the metrics named ``...@t``, else 10 percent."""
-    found = [
-        float(match[1])
-        for d in documents
-        for row in d["subsets"].values()
-        for metric in row
-        if (match := re.search(r"@(\d+(?:\.\d+)?)$", metric))
-    ]
-    return max(found, default=10.0)
+    return error_curves(curves, f"{table.heading} · {subset} ({table.counts.get(subset, 0)})", error_limit(documents))
 
 
 def _label(row: Row, table: Table, subset: str) -> str:
@@ -174,15 +116,6 @@ def _label(row: Row, table: Table, subset: str) -> str:
 
 def _ambiguous(row: Row, table: Table) -> bool:
     return sum(other.method == row.method for other in table.rows) > 1
-
-
-def _nme(result: Result, subset: str) -> np.ndarray:
-    errors = result.errors()
-    nme = errors.loc[result.mask(subset, errors), "nme"].to_numpy(dtype=np.float64)
-    nme = nme[np.isfinite(nme)]
-    if not len(nme):
-        raise UserError(f"{result.folder}: no face with an error in subset {subset!r}")
-    return nme
 
 
 def save_figure(figure: Figure, path: Path) -> list[Path]:

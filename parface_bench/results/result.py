@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from parface_bench.figures import error_curves, error_limit
 from parface_bench.limits import check_parquet
 from parface_bench.registry import UserError, WorkError
 from parface_bench.results.record import ERRORS, FACES, MEASURES, RESULT, SCHEMA_VERSION, validate
 from parface_bench.results.renamed import under_todays_name
 from parface_bench.results.worst import Worst
+from parface_bench.scoring.report import subset_grid
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 LARGEST = 256 << 20  # bytes of a result.json: 10 million excluded faces
@@ -71,6 +76,32 @@ class Result:
             for name, row in self.document["subsets"].items()
         }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("subset")
+
+    def nme(self, subset: str = "full") -> np.ndarray:
+        """Errors float [N] of a subset's faces that have one, percent.
+
+        Raises:
+            UserError: no per-face errors, no such subset, or none of its faces has an error.
+        """
+        errors = self.errors()
+        nme = errors.loc[self.mask(subset, errors), "nme"].to_numpy(dtype=np.float64)
+        nme = nme[np.isfinite(nme)]
+        if not len(nme):
+            raise UserError(f"{self.folder}: no face with an error in subset {subset!r}")
+        return nme
+
+    def plot(self, subset: str = "full") -> Figure:
+        """The error curve (CED) of a subset's faces.
+
+        Raises:
+            UserError: see :meth:`nme`.
+        """
+        d = self.document
+        title = f"{d['dataset']} · {d['protocol']} v{d['protocol_version']} · {subset}"
+        return error_curves([(d["method"], [self.nme(subset)])], title, error_limit([d]))
+
+    def _repr_html_(self) -> str:
+        return subset_grid(self.document).html()
 
     def worst(self, k: int = 8, subset: str = "full") -> Worst:
         """The ``k`` faces of a subset with the largest error; ``.draw()`` draws them.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parface_bench.faces import Schema, get_schema
+from parface_bench.figures import figure
+from parface_bench.grid import Grid, Head
 from parface_bench.registry import UserError
 
 if TYPE_CHECKING:
@@ -50,16 +54,14 @@ class Worst:
         Raises:
             UserError: the data set is not at hand, or it is not the one that was scored.
         """
-        from matplotlib.figure import Figure
-
         from parface_bench.data.images.reading import read_image
 
         index = self._index(data_root)
         found = self._predictions()
         schema = get_schema(index.attrs["schema"])
         rows = -(-len(self.ids) // columns)
-        figure = Figure(figsize=(2.6 * columns, 2.9 * rows), layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        drawn = figure(2.6 * columns, 2.9 * rows)
+        grid = drawn.subplots(rows, columns, squeeze=False).ravel()
         for axes in grid:
             axes.axis("off")
         for axes, face, nme in zip(grid, self.ids, self.table["nme"], strict=False):
@@ -70,7 +72,22 @@ class Worst:
                 _wireframe(axes, found[face], schema, FOUND)
             _zoom(axes, row["landmarks"], found.get(face))
             axes.set_title(f"{face[-34:]}\n{nme:.1f} %".replace("$", r"\$"), fontsize=8)
-        return figure
+        return drawn
+
+    def _repr_html_(self) -> str:
+        """The faces drawn where the data set is at hand and may be passed on, else a table of ids and errors."""
+        d = self.document
+        grid = Grid(f"{d['method']} on {d['dataset']}: the worst faces", [Head("face", words=True), Head("NME [%]")])
+        grid.rows = [[str(face), f"{nme:.2f}"] for face, nme in zip(self.ids, self.table["nme"], strict=True)]
+        try:
+            out = io.BytesIO()
+            self.draw().savefig(out, format="png", dpi=130, facecolor="white")
+        except UserError as error:
+            grid.notes.append(f"Not drawn: {error}")
+            return grid.html()
+        return (
+            f'<img alt="{len(self.ids)} faces" src="data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}">'
+        )
 
     def _index(self, data_root: str | Path | None) -> pd.DataFrame:
         """Rows of the scored data set by face id, with each one's root."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from parface_bench.grid import Cell, Grid, Head
 from parface_bench.registry import UserError
 from parface_bench.scoring import bootstrap
 from parface_bench.scoring.scorer import RESAMPLES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COMPARED = {"NME": "nme", "GTE": "gte"}
 
@@ -24,6 +27,31 @@ class Recorded(Protocol):
 
     def errors(self) -> Any:
         """Per-face errors, a table."""
+
+
+class Comparison(dict[str, Any]):
+    """A comparison's document, see :func:`compare_results`, which shows itself in a notebook."""
+
+    def plot(self, metric: str = "NME", everything: bool = False) -> Figure:
+        """The differences A - B of the main subsets, or all of them, with their intervals: a matplotlib figure.
+
+        Raises:
+            UserError: no subset was compared by this metric.
+        """
+        from parface_bench.figures import differences
+
+        rows = []
+        for name, metrics in self["subsets"].items():
+            d = metrics.get(metric, {"n": 0})
+            if d["n"] and (everything or "=" not in name):
+                rows.append((f"{name} ({d['n']})", d["difference"]["value"], *d["difference"]["ci95"]))
+        if not rows:
+            raise UserError(f"nothing was compared by {metric!r}: there is {' and '.join(COMPARED)}")
+        a, b = self["a"]["method"], self["b"]["method"]
+        return differences(rows, f"A = {a}, B = {b} · {self['dataset']}", f"{metric} of A - B, 95 % interval")
+
+    def _repr_html_(self) -> str:
+        return comparison_grid(self).html()
 
 
 def paired_difference(

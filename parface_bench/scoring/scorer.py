@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,37 +13,12 @@ from parface_bench.faces import Schema, get_schema
 from parface_bench.registry import PfError, UserError, WorkError
 from parface_bench.scoring import bootstrap
 from parface_bench.scoring.columns import Columns, Inputs, compute_columns
+from parface_bench.scoring.evaluation import Evaluation
 from parface_bench.scoring.metrics import Metric, metrics_of_users, resolve_metrics
 from parface_bench.scoring.protocol import Protocol, load_protocol
 from parface_bench.scoring.subsets import check_subsets, choose, intersections, yaw_subsets
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 RESAMPLES = 1000
-
-
-@dataclass
-class Evaluation:
-    """What scoring gives.
-
-    Attributes:
-        document: the result document (see docs/explanation/architecture.md); plain numbers, never NaN.
-        columns: per-face errors of the scored faces: ``id``, ``nme``, ``norm``, with depth ``gte``, ``e0``, ``e1``, ...
-            (percent of the normalising distance) and one boolean ``subset:NAME`` for each subset.
-        scored: gives the index table of all faces and their predictions [N, L, 2|3] (NaN: none); set for tables.
-    """
-
-    document: dict[str, Any]
-    columns: dict[str, np.ndarray]
-    scored: Callable[[], tuple[pd.DataFrame, np.ndarray]] | None = None
-
-    @property
-    def errors(self) -> pd.DataFrame:
-        """:attr:`columns` as a table."""
-        import pandas as pd
-
-        return pd.DataFrame(self.columns)
 
 
 def evaluate(

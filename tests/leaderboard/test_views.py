@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from parface_bench.cli.main import build_app
-from parface_bench.leaderboard.plots import ced, plot_ced
+from parface_bench.figures import ced
+from parface_bench.leaderboard.plots import plot_ced
 from parface_bench.leaderboard.render import LATEX, MARKDOWN, render
 from parface_bench.leaderboard.table import Selection
 from parface_bench.leaderboard.views import show, tables_of
