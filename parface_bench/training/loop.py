@@ -323,9 +323,9 @@ class Training:
         aside = ""
         if stage.needs_landmarks:
             learn, held = hold_out(learn, self.recipe["validation"], self.selection.source.name)
-            aside = f", {len(held)} of {held.attrs['dataset']} held out to validate on"
+            aside = f", {len(held)} of {held.attrs['dataset']} held out for validation"
         sets = ", ".join(dict.fromkeys(str(frame.attrs["dataset"]) for frame in learn if len(frame)))
-        self.progress.say(f"  {sum(map(len, learn))} faces of {sets} to learn from{aside}")
+        self.progress.say(f"  {sum(map(len, learn))} training faces from {sets}{aside}")
         if stage.needs_landmarks and self.selection.labels is not None:
             learn = self.selection.repeated(learn)
         return learn, held
