@@ -16,6 +16,7 @@ from parface_bench.grid import Cell, Grid, Head, printable
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 _STYLES = {"plain": "", "best": "bold green", "tied": "green", "soft": "dim", "bad": "bold red"}
 _GAP = 2  # spaces between columns
@@ -51,7 +52,8 @@ def emit_document(document: Any) -> None:
 
 def columns(groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
     """Names and what they are, under a heading each, as ``pfbench list`` prints them; folded on a terminal."""
-    lines, fold = [], on_terminal()
+    lines: list[str] = []
+    fold = on_terminal()
     for heading, pairs in groups:
         lines += ["", f"{heading} ({len(pairs)})"] if lines else [f"{heading} ({len(pairs)})"]
         width = max((len(name) for name, _ in pairs), default=0)
@@ -130,7 +132,7 @@ def _table(heads: Sequence[Head], rows: Sequence[Sequence[Cell | str]], width: i
     return table
 
 
-def _styled(cell: Cell | str) -> object:
+def _styled(cell: Cell | str) -> Text:
     from rich.text import Text
 
     return Text(printable(_text(cell)), style=_STYLES[cell.look if isinstance(cell, Cell) else "plain"])

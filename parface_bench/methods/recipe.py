@@ -19,7 +19,8 @@ PROFILES = ("quick", "full")
 # Replaced whole: their keys are the arguments of whoever is named in them.
 _WHOLE = {"optimizers", "schedule"}
 # Settings of version 0.1 and what they are called now.
-RENAMED = {"log.tensorboard": "log.backends: [tensorboard]"}
+RENAMED_STAGE = {"kind": "step"}
+RENAMED = {"log.tensorboard": "log.backends: [tensorboard]", "train.kind": "train.step"}
 _FREE = {"method", "dataset", "augment", "crop", "optimizers", "schedule", "settings"}
 
 
@@ -57,10 +58,19 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """A new mapping: ``above`` wins, nested mappings are merged, lists and optimizers are replaced."""
+    """A new mapping: ``above`` wins, nested mappings are merged, lists and optimizers are replaced.
+
+    Stages are the exception: a list replaces those below, a mapping changes them by their names, and null leaves one
+    out: ``stages: {head: {epochs: 5}, inversion: null}``.
+
+    Raises:
+        UserError: a stage is changed that there is not.
+    """
     out = copy.deepcopy(dict(below))
     for key, value in above.items():
-        if isinstance(value, Mapping) and isinstance(out.get(key), Mapping) and key not in _WHOLE:
+        if key == "stages" and isinstance(value, Mapping) and isinstance(out.get(key), list):
+            out[key] = _change_stages(out[key], value)
+        elif isinstance(value, Mapping) and isinstance(out.get(key), Mapping) and key not in _WHOLE:
             out[key] = merge(out[key], value)
         else:
             out[key] = copy.deepcopy(value)
@@ -72,8 +82,8 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
 
     Later wins: ``profiles/PROFILE.yaml``, ``datasets/DATASET.yaml``, ``methods/METHOD.yaml``,
     ``methods/METHOD@DATASET.yaml``, ``methods/METHOD+VARIANT.yaml``, ``--set`` pairs ``key.sub=value``. Of the middle
-    three a file ``NAME.PROFILE.yaml`` is taken in place of ``NAME.yaml`` where there is one. A variant may name stages
-    to leave out (``skip_stages``).
+    three a file ``NAME.PROFILE.yaml`` is taken in place of ``NAME.yaml`` where there is one. Each may change
+    stages of what it lies on by name, or leave them out: see :func:`merge`.
 
     Args:
         method: a registered name, or ``METHOD+VARIANT``.
@@ -99,7 +109,8 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
                 break
     if variant is not None:
         recipe = merge(recipe, read(variant))
-        _leave_out(recipe, variant)
+    if isinstance(recipe["stages"], Mapping):
+        raise UserError(f"recipe: changes the stages {', '.join(recipe['stages'])}, but {method!r} has none by name")
     check(recipe, read(root / "profiles" / "base.yaml"), "recipe")
     for pair in overrides:
         put(recipe, pair)
@@ -131,14 +142,15 @@ def variant_of(name: str) -> tuple[str, Path | None]:
     return base, path
 
 
-def _leave_out(recipe: dict[str, Any], variant: Path) -> None:
-    """Take the stages that a variant skips out of the recipe, and its own key with them."""
-    skipped = recipe.pop("skip_stages", [])
-    names = [stage.get("name") for stage in recipe.get("stages") or []]
-    for name in skipped:
+def _change_stages(stages: list[dict[str, Any]], changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    names = [str(stage.get("name")) for stage in stages]
+    for name in changes:
         if name not in names:
-            raise UserError(f"recipe {variant.name}: skips the stage {name!r}, which there is not (stages: {names})")
-    recipe["stages"] = [stage for stage in recipe.get("stages") or [] if stage.get("name") not in skipped]
+            raise UserError(
+                f"recipe: no stage {name!r} to change{nearest(str(name), names)} (stages: {', '.join(names)})"
+            )
+    kept = [(stage, changes.get(name, {})) for stage, name in zip(stages, names, strict=True)]
+    return [merge(stage, change) for stage, change in kept if change is not None]
 
 
 def check(recipe: Mapping[str, Any], base: Mapping[str, Any], where: str) -> None:
@@ -154,13 +166,14 @@ def check(recipe: Mapping[str, Any], base: Mapping[str, Any], where: str) -> Non
             check(value, base[key], f"{where}: {key}")
 
 
-_STAGE_KEYS = {"crop", "settings", "loss", "trains", "drifts", "truth", "needs_landmarks", "name", "kind"}
+_STAGE_KEYS = {"crop", "settings", "loss", "trains", "drifts", "truth", "needs_landmarks", "name", "step"}
 
 
 def put(recipe: dict[str, Any], pair: str) -> None:
     """Apply one ``--set a.b.c=value`` to a resolved recipe, in place; the value is read as YAML.
 
-    A number in the path picks an entry of a list, from 1 (``stages.2.epochs=5``).
+    A number in the path picks an entry of a list, from 1, and a name a stage (``stages.2.epochs=5``,
+    ``stages.head.epochs=5``).
     """
     path, equals, text = pair.partition("=")
     if not equals or not path.strip():
@@ -226,6 +239,9 @@ def _step(here: Any, key: str, pair: str, free: bool) -> Any:
 
 
 def _position(entries: list[Any], key: str, pair: str) -> int:
+    names = [entry.get("name") if isinstance(entry, Mapping) else None for entry in entries]
+    if key in names:
+        return names.index(key)
     if not key.isdecimal() or not 1 <= int(key) <= len(entries):
         raise UserError(f"--set {pair}: {key!r} must be a number from 1 to {len(entries)}")
     return int(key) - 1

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from parface_bench.methods.recipe import RENAMED_STAGE, configs, read
 from parface_bench.registry.errors import UserError, check_known
+
+_DEFAULTS = read(configs() / "profiles" / "base.yaml")["train"]
+
+
+def _default(name: str) -> Any:
+    """A field whose default is that of every recipe, in ``configs/profiles/base.yaml``."""
+    return field(default_factory=lambda: copy.deepcopy(_DEFAULTS[name]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +24,9 @@ class Stage:
 
     Attributes:
         name: shown on the screen and in the run's folder.
-        kind: 'gradient' (steps on batches) or 'closed-form' (the method's ``loss`` attribute, a function of
-            :class:`parface_bench.training.data.FaceArrays`, is called once).
+        step: kind of the stage: 'gradient' (steps on batches that minimise ``loss``), 'closed-form' (the method's
+            ``loss``, a function of :class:`parface_bench.training.face_arrays.FaceArrays`, is called once), or a kind
+            that the method itself knows, as ParFace-Net's 'autoencoder', 'heatmaps' and 'depth'.
         epochs: passes over the training faces.
         data: training data, ``NAME`` or ``NAME:SPLIT`` each; 'target' (and (), the default) stands for the target
             data set's own training splits. Sets whose root is not set are left out and named on the screen; where
@@ -50,27 +60,27 @@ class Stage:
     """
 
     name: str = "train"
-    kind: str = "gradient"
-    epochs: int = 1
+    step: str = "gradient"
+    epochs: int = _default("epochs")
     data: tuple[str, ...] = ()
     trains: tuple[str, ...] = ()
     drifts: tuple[str, ...] = ()
     loss: str = "loss"
     truth: str = "landmarks"
     needs_landmarks: bool = True
-    batch_size: int = 32
-    accumulate: int = 1
-    optimizers: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"main": {"type": "Adam", "lr": 1e-3}})
-    schedule: Mapping[str, Any] = field(default_factory=lambda: {"type": "constant"})
-    augment: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: int = _default("batch_size")
+    accumulate: int = _default("accumulate")
+    optimizers: Mapping[str, Mapping[str, Any]] = _default("optimizers")
+    schedule: Mapping[str, Any] = _default("schedule")
+    augment: Mapping[str, Any] = _default("augment")
     crop: Mapping[str, Any] = field(default_factory=dict)
-    clip_grad: float = 0.0
-    amp: str = "off"
-    ema: float = 0.0
-    validate_every: int = 1
-    early_stop: int = 0
+    clip_grad: float = _default("clip_grad")
+    amp: str = _default("amp")
+    ema: float = _default("ema")
+    validate_every: int = _default("validate_every")
+    early_stop: int = _default("early_stop")
     metric: str = ""
-    keep: str = "best"
+    keep: str = _default("keep")
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -81,6 +91,9 @@ class Stage:
             UserError: a key that no stage has, with the nearest name, or a value of the wrong kind.
         """
         values = {**recipe["train"], **own}
+        for key in values:
+            if key in RENAMED_STAGE:
+                raise UserError(f"recipe: the stage setting {key!r} is now {RENAMED_STAGE[key]!r}")
         known = [f.name for f in fields(cls)]
         check_known(values, known, "recipe: a stage has no setting")
         for key in ("data", "trains", "drifts"):

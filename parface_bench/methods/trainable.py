@@ -13,6 +13,7 @@ from parface_bench.methods.base import Method
 from parface_bench.methods.heads import DepthHead
 from parface_bench.methods.stage import Stage
 from parface_bench.registry import UserError, nearest
+from parface_bench.registry.errors import check_known
 
 if TYPE_CHECKING:
     from mmengine.optim import OptimWrapper
@@ -88,6 +89,7 @@ class TrainableMethod(Method, nn.Module):
         """
         if type(self).training_step is not TrainableMethod.training_step:
             return
+        check_known([stage.step], ("gradient", "closed-form"), f"stage {stage.name!r}: step")
         if len(stage.optimizers) != 1:
             names = ", ".join(stage.optimizers) or "none"
             raise UserError(f"stage {stage.name!r}: {type(self).__name__} steps one optimizer, the stage has {names}")

@@ -35,7 +35,8 @@ def drawing(shape: np.ndarray, schema: Schema | None, errors: Sequence[float | N
     low, high = np.nanmin(shape, axis=0), np.nanmax(shape, axis=0)
     scale = (SIZE - 30) / max(float((high - low).max()), 1e-9)
     xy = (shape - (low + high) / 2) * scale + SIZE / 2
-    edges = [] if schema is None or len(schema) != len(shape) else schema.edges
+    drawn = schema is not None and len(schema) == len(shape)
+    edges = schema.edges if drawn and schema is not None else np.zeros((0, 2), dtype=int)
     lines = "".join(f"M{xy[a, 0]:.1f} {xy[a, 1]:.1f}L{xy[b, 0]:.1f} {xy[b, 1]:.1f}" for a, b in edges)
     dots = []
     for i, ((x, y), error) in enumerate(zip(xy, errors, strict=True)):

@@ -22,7 +22,7 @@ class Unfinished:
     Attributes:
         folder: the run's own.
         document: ``method``, ``dataset``, ``seed``, ``run_dir``, ``checkpoint``, ``stages_done`` and ``stages_left``
-            (each ``"NUMBER NAME"``), ``command``, ``seconds``; also in ``unfinished.json``.
+            (each ``"NUMBER NAME"``), ``trained_on``, ``command``, ``seconds``; also in ``unfinished.json``.
     """
 
     folder: Path
@@ -40,6 +40,7 @@ def end_early(training: Training, plan: Plan, progress: Progress) -> Unfinished:
         "checkpoint": str(folder / CHECKPOINT),
         "stages_done": training.done,
         "stages_left": left,
+        "trained_on": list(training.selection.used),
         "recorded": False,
         "command": plan.command(),
         "seconds": round(training.clock(), 1),

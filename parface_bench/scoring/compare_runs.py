@@ -110,7 +110,7 @@ def _widen(
     if total == 0:
         entry["difference"]["ci95"], entry["p"] = [value, value], 1.0 if value == 0 else 0.0
         return
-    freedom = total**2 / sum(variance**2 / own for variance, own in parts if variance)
-    half = float(student.ppf(0.975, freedom)) * math.sqrt(total)
+    joint = total**2 / sum(variance**2 / own for variance, own in parts if variance)
+    half = float(student.ppf(0.975, joint)) * math.sqrt(total)
     entry["difference"]["ci95"] = [value - half, value + half]
-    entry["p"] = float(2 * student.sf(abs(value) / math.sqrt(total), freedom))
+    entry["p"] = float(2 * student.sf(abs(value) / math.sqrt(total), joint))

@@ -93,7 +93,7 @@ def measure(spec: MeasureSpec) -> None:
     from parface_bench.clinical.measuring import REGIONS, SIDES, evaluate
 
     who, parts = f"measure {spec.name!r}", {"side": SIDES, "region": REGIONS}.get(spec.per, ("",))
-    given = {"dims": spec.dims, "pupils": spec.pupils}
+    given: dict[str, Any] = {"dims": spec.dims, "pupils": spec.pupils}
     faces, mirrored, larger = (sample_shapes(**given, **more) for more in ({}, {"mirrored": True}, {"size": 200.0}))
     before = faces.points.copy()
     power = {"length": 2, "area": 4}.get(spec.unit, 1)
@@ -239,7 +239,7 @@ def _learns(built: Any, spec: MethodSpec, schema: str, recipe: Mapping[str, Any]
         known = own_step or callable(getattr(built, stage.loss, None))
         assert known, f"method {spec.name!r}: no function {stage.loss!r}"
     batch = sample_batch(schema, built.image_size, dims=dims, codec=getattr(built, "codec", None))
-    if stages[0].kind == "gradient" and not own_step:
+    if stages[0].step == "gradient" and not own_step:
         built.train()
         terms = getattr(built, stages[0].loss)(batch)
         total = sum(terms.values()) if isinstance(terms, dict) else terms

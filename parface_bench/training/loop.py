@@ -115,11 +115,9 @@ class Training:
             raise UserError(f"stages need names of their own, without '/': {', '.join(twice) or 'rename them'}")
         used = list(self.selection.used)
         for _, stage in self._chosen():
-            if stage.kind not in ("gradient", "closed-form"):
-                raise UserError(f"stage {stage.name!r}: kind {stage.kind!r}; must be 'gradient' or 'closed-form'")
             frames = self.selection.training(stage)
             Crop.from_config(self.method.crop, **stage.crop)
-            if stage.kind == "gradient":
+            if stage.step != "closed-form":
                 self._check_metric(stage)
                 Augmenter(stage.augment, self.method.schema)
                 freeze(self.method, stage)
@@ -158,7 +156,7 @@ class Training:
             self.progress.say(f"stage {number}, {stage.name}: {_what(stage)}")
             self.method.eval()
             kept: dict[str, Any] = {}
-            if stage.kind == "closed-form":
+            if stage.step == "closed-form":
                 schema = self.method.schema.name
                 faces = face_arrays(self.selection.training(stage), self.method.crop, schema, stage.truth)
                 getattr(self.method, stage.loss)(faces)
@@ -212,7 +210,7 @@ class Training:
 
     def precisions(self) -> list[str]:
         """What the chosen stages compute in on this device: 'off' (float32), 'bf16', 'fp16'."""
-        gradient = [stage for _, stage in self._chosen() if stage.kind == "gradient"]
+        gradient = [stage for _, stage in self._chosen() if stage.step != "closed-form"]
         return sorted({precision(stage.amp, self.device) for stage in gradient})
 
     def _check_metric(self, stage: Stage) -> None:
@@ -334,7 +332,7 @@ class Training:
 
 
 def _what(stage: Stage) -> str:
-    if stage.kind == "closed-form":
+    if stage.step == "closed-form":
         return "solved in closed form"
     parts = ", ".join(stage.trains) or "the whole network"
     return f"{stage.epochs} epochs, {parts}"

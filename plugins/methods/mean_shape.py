@@ -34,7 +34,7 @@ class MeanShape(TrainableMethod):
     def stages(self, recipe: Mapping[str, Any]) -> list[Stage]:
         """One stage that looks at every training face once."""
         data = tuple(recipe["train"]["data"])
-        return [Stage(name="mean", kind="closed-form", loss="fit", data=data)]
+        return [Stage(name="mean", step="closed-form", loss="fit", data=data)]
 
     def fit(self, faces: FaceArrays) -> None:
         """Take the mean of the faces' landmarks, as fractions of the crop's side."""

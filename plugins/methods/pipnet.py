@@ -98,7 +98,7 @@ class PIPNet(TrainableMethod):
 
     def stages(self, recipe: Mapping[str, Any]) -> list[Stage]:
         """First the mean training face, which says who is whose neighbour; then the network."""
-        mean = Stage(name="mean-face", kind="closed-form", loss="fit", data=tuple(recipe["train"]["data"]))
+        mean = Stage(name="mean-face", step="closed-form", loss="fit", data=tuple(recipe["train"]["data"]))
         return [mean, *super().stages(recipe)]
 
     def fit(self, faces: FaceArrays) -> None:

@@ -117,7 +117,7 @@ class SparsePatches(TrainableMethod):
 
     def stages(self, recipe: Mapping[str, Any]) -> list[Stage]:
         """First the mean face of the training landmarks, then the network."""
-        mean = Stage(name="mean-face", kind="closed-form", loss="fit", data=tuple(recipe["train"]["data"]))
+        mean = Stage(name="mean-face", step="closed-form", loss="fit", data=tuple(recipe["train"]["data"]))
         return [mean, *super().stages(recipe)]
 
     def fit(self, faces: FaceArrays) -> None:

@@ -16,8 +16,8 @@ from parface_bench.plugins.methods.parface.method import ParFace
 from parface_bench.registry import UserError
 from parface_bench.training.optimizer import build_optimizers, freeze, set_modes
 
-HEAD = Stage(name="head", loss="heatmaps", trains=("network.LMH",), settings={"loss": "heatmap_mse"})
-CODER = Stage(name="coder", loss="autoencoder", settings={"losses": ["l2"]}, optimizers={"autoencoder": {}})
+HEAD = Stage(name="head", step="heatmaps", trains=("network.LMH",), settings={"loss": "heatmap_mse"})
+CODER = Stage(name="coder", step="autoencoder", settings={"losses": ["l2"]}, optimizers={"autoencoder": {}})
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +52,16 @@ def test_samples_are_crops_reconstructions_and_heatmaps(net, batch):
 @pytest.mark.parametrize(
     ("stage", "words"),
     [
-        ({"loss": "heatmap"}, "stage 'x': loss 'heatmap'; did you mean 'heatmaps'"),
-        ({"loss": "heatmaps", "settings": {"los": "l2"}}, "no setting 'los'; did you mean 'loss'"),
-        ({"loss": "heatmaps", "settings": {"loss": "adaptiv_wing"}}, "did you mean 'adaptive_wing'"),
-        ({"loss": "autoencoder", "settings": {"losses": ["l1", "perceptual"]}}, "which VGG19 weights"),
+        ({"step": "heatmap"}, "stage 'x': step 'heatmap'; did you mean 'heatmaps'"),
+        ({"step": "heatmaps", "settings": {"los": "l2"}}, "no setting 'los'; did you mean 'loss'"),
+        ({"step": "heatmaps", "settings": {"loss": "adaptiv_wing"}}, "did you mean 'adaptive_wing'"),
+        ({"step": "autoencoder", "settings": {"losses": ["l1", "perceptual"]}}, "which VGG19 weights"),
         (
-            {"loss": "autoencoder", "settings": {"losses": ["l1"], "adversary": "gan"}, "optimizers": {"critik": {}}},
+            {"step": "autoencoder", "settings": {"losses": ["l1"], "adversary": "gan"}, "optimizers": {"critik": {}}},
             "'x' steps the optimizers autoencoder, critic; it has critik",
         ),
         (
-            {"loss": "heatmaps", "settings": {"loss": "l2"}, "optimizers": {"a": {}, "b": {}}},
+            {"step": "heatmaps", "settings": {"loss": "l2"}, "optimizers": {"a": {}, "b": {}}},
             "steps the optimizers a; it has a, b",
         ),
     ],
@@ -98,7 +98,7 @@ def test_3fabrec_learns_depth_with_the_shared_head():
 def test_every_adversary_steps_every_part_in_every_precision(net, batch, adversary, amp):
     stage = Stage(
         name="adversaries",
-        loss="autoencoder",
+        step="autoencoder",
         trains=("network.Q", "network.P", "network.D", "network.D_z"),
         settings={
             "losses": ["l1", "ssim", "contrast_structure_parface"],

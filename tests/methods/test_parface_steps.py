@@ -24,7 +24,7 @@ from tests.methods.parface_weights import fill, waves
 
 AUTOENCODER = {
     "name": "autoencoder",
-    "loss": "autoencoder",
+    "step": "autoencoder",
     "trains": ("network.Q", "network.P", "network.D"),
     "optimizers": {
         "autoencoder": {"type": "Adam", "lr": 2e-5, "betas": [0.0, 0.999], "modules": ["network.Q", "network.P"]},
@@ -52,6 +52,8 @@ PERCEPTUAL = {"type": "perceptual", "factor": 0.1, "weights": "random"}
 
 class Gradients:
     """An optimizer that goes backward and then stops, so that the gradients can be looked at."""
+
+    inner_count = 0
 
     def optim_context(self, model):
         return nullcontext()
@@ -232,7 +234,7 @@ def test_inversion_leaves_the_decoder_alone(method, batch):
     ],
 )
 def test_heatmaps(method, batch, want, case, loss, trains):
-    stage = Stage(name=case, loss="heatmaps", trains=trains, settings={"loss": {"type": loss, "factor": 300}})
+    stage = Stage(name=case, step="heatmaps", trains=trains, settings={"loss": {"type": loss, "factor": 300}})
     got, want = step(method, batch, stage), want[case]
     assert got["loss"].item() == pytest.approx(want["stats"]["loss_lms"], rel=1e-5)
     equal_gradients(method.network.LMH, want["grad_l2_LMH"])
@@ -242,7 +244,7 @@ def test_heatmaps(method, batch, want, case, loss, trains):
 
 def test_depth_from_predicted_heatmaps(method, batch, want):
     settings = {"loss": {"type": "l2", "factor": 300}, "heatmaps": "predicted"}
-    stage = Stage(name="depth", loss="depth", trains=("network.LMH_3D",), settings=settings)
+    stage = Stage(name="depth", step="depth", trains=("network.LMH_3D",), settings=settings)
     got, want = step(method, batch, stage), want["lm3d_pred"]
     assert got["loss"].item() == pytest.approx(want["stats"]["loss_lms_3d"], rel=1e-5)
     equal_gradients(method.network.LMH_3D, want["grad_l2_LMH_3D"])
@@ -252,7 +254,7 @@ def test_depth_from_predicted_heatmaps(method, batch, want):
 def test_depth_from_true_heatmaps(method, batch, want, monkeypatch):
     """One activation of the last block, 3.5e-5 in float64, was below zero in the original's float32."""
     settings = {"loss": {"type": "l2", "factor": 300}, "heatmaps": "true"}
-    stage = Stage(name="depth", loss="depth", trains=("network.LMH_3D",), settings=settings)
+    stage = Stage(name="depth", step="depth", trains=("network.LMH_3D",), settings=settings)
     batch = in_double(method, batch)
     put(monkeypatch, (44, (1, 367, 1, 1), -1))
     got, want = step(method, batch, stage), want["lm3d_gt"]
@@ -272,7 +274,7 @@ def test_frozen_parts_run_once_where_nothing_is_augmented(monkeypatch):
     make = frozen.FrozenFeatures._make
     monkeypatch.setattr(frozen.FrozenFeatures, "_make", lambda self, x: calls.append(1) or make(self, x))
     for augment, runs in (({"none": True}, 1), ({}, 3)):
-        stage = Stage(loss="heatmaps", trains=("network.LMH",), augment=augment, settings={"loss": "heatmap_mse"})
+        stage = Stage(step="heatmaps", trains=("network.LMH",), augment=augment, settings={"loss": "heatmap_mse"})
         method.build_step(stage)
         calls.clear()
         losses = [step(method, faces, stage)["loss"].item() for _ in range(3)]
@@ -283,10 +285,10 @@ def test_frozen_parts_run_once_where_nothing_is_augmented(monkeypatch):
 @pytest.mark.parametrize(
     "stage, word",
     [
-        ({"loss": "heatmap", "settings": {}}, "did you mean 'heatmaps'"),
-        ({"loss": "heatmaps", "settings": {"los": 1}}, "no setting 'los'; did you mean 'loss'"),
-        ({"loss": "heatmaps"}, "must give 'loss'"),
-        ({"loss": "depth", "settings": {"loss": "l2", "heatmaps": "real"}}, "'real'"),
+        ({"step": "heatmap", "settings": {}}, "did you mean 'heatmaps'"),
+        ({"step": "heatmaps", "settings": {"los": 1}}, "no setting 'los'; did you mean 'loss'"),
+        ({"step": "heatmaps"}, "must give 'loss'"),
+        ({"step": "depth", "settings": {"loss": "l2", "heatmaps": "real"}}, "'real'"),
     ],
     ids=str,
 )

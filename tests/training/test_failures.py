@@ -112,7 +112,7 @@ def test_what_the_protocol_refuses_is_told_before_the_training(run, tmp_path, mo
 
 
 def test_what_the_protocol_refuses_is_told_before_the_prediction(run, trained, tmp_path, monkeypatch):
-    from parface_bench.runs.folder import pipeline
+    from parface_bench.runs import pipeline
 
     monkeypatch.setattr(pipeline, "predict_all", lambda *arguments: pytest.fail("predicted"))
     protocol = tmp_path / "other.yaml"

@@ -95,6 +95,34 @@ def test_inheritance(tmp_path: Path):
     assert read(tmp_path / "b.yaml") == {"x": 1, "y": {"p": 1, "q": 3}, "z": [9]}
 
 
+def test_stages_are_changed_by_name():
+    """A variant states only what differs; a list replaces all."""
+    below = {"stages": [{"name": "a", "epochs": 1, "settings": {"x": 1, "y": 2}}, {"name": "b"}, {"name": "c"}]}
+    merged = merge(below, {"stages": {"a": {"epochs": 5, "settings": {"y": 3}}, "b": None}})
+    assert merged["stages"] == [{"name": "a", "epochs": 5, "settings": {"x": 1, "y": 3}}, {"name": "c"}]
+    assert merge(below, {"stages": [{"name": "z"}]})["stages"] == [{"name": "z"}]
+    with pytest.raises(UserError, match=r"no stage 'aa' to change; did you mean 'a'\? \(stages: a, b, c\)"):
+        merge(below, {"stages": {"aa": {}}})
+    recipe = compose("parface", "300w", "quick", ["stages.head-encoder.epochs=2"])
+    assert [s["epochs"] for s in recipe["stages"] if s["name"] in ("autoencoder", "head-encoder")] == [6, 2]
+
+
+def test_one_set_of_defaults():
+    """What a stage is by itself is what base.yaml says, and another's stage cannot change it."""
+    recipe = read(configs() / "profiles" / "base.yaml")
+    assert Stage() == Stage.from_recipe(recipe)
+    Stage().optimizers["main"]["lr"] = 7.0
+    assert Stage().optimizers["main"]["lr"] == recipe["train"]["optimizers"]["main"]["lr"]
+
+
+def test_renamed_settings_say_their_new_name():
+    recipe = read(configs() / "profiles" / "base.yaml")
+    with pytest.raises(UserError, match="'kind' is now 'step'"):
+        Stage.from_recipe(recipe, kind="closed-form")
+    with pytest.raises(UserError, match=r"it is now train\.step"):
+        compose("integral", "300w", "quick", ["train.kind=gradient"])
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

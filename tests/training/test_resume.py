@@ -15,7 +15,7 @@ import torch
 from parface_bench.methods import checkpoint as checkpoints
 from parface_bench.methods.checkpoint import load_safely, save_atomic
 from parface_bench.registry import UserError, WorkError
-from parface_bench.runs.folder import pipeline
+from parface_bench.runs import pipeline
 from parface_bench.training import runner
 from tests.training.conftest import PLUGIN, QUICK
 

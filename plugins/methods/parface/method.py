@@ -121,8 +121,8 @@ class ParFace(TrainableMethod):
         Where a stage has no adversary (``adversary: null``), its critic is not trained either.
         """
         with_depth = self.dims == 3 and self.predicts_depth
-        stages = [stage for stage in super().stages(recipe) if stage.loss != "depth" or with_depth]
-        return [_without_idle_critics(stage) if stage.loss == "autoencoder" else stage for stage in stages]
+        stages = [stage for stage in super().stages(recipe) if stage.step != "depth" or with_depth]
+        return [_without_idle_critics(stage) if stage.step == "autoencoder" else stage for stage in stages]
 
     def training_step(self, batch: Batch, optimizers: Mapping[str, OptimWrapper], stage: Stage) -> dict[str, Tensor]:
         """One step of the stage's kind, see :mod:`.steps`; or of the shared depth head, where the network has none."""

@@ -205,8 +205,10 @@ def build_step(network: ParFaceNetwork, stage: Stage) -> Any:
         UserError: an unknown kind of step or setting, with the nearest name.
     """
     where = f"stage {stage.name!r}"
-    check_known([stage.loss], STEPS, f"{where}: loss")
-    parameters = inspect.signature(STEPS[stage.loss]).parameters
+    if stage.step not in STEPS and stage.loss in STEPS:  # as version 0.1 wrote it
+        raise UserError(f"{where}: the kind of step is named by 'step' now: step: {stage.loss}, not loss: {stage.loss}")
+    check_known([stage.step], STEPS, f"{where}: step")
+    parameters = inspect.signature(STEPS[stage.step]).parameters
     known = [name for name in parameters if name not in ("network", "same_pictures")]
     check_known(stage.settings, known, f"{where}: no setting")
     for name in known:
@@ -215,7 +217,7 @@ def build_step(network: ParFaceNetwork, stage: Stage) -> Any:
     own = dict(stage.settings)
     if "same_pictures" in parameters:
         own["same_pictures"] = Augmentation.from_config(stage.augment) == Augmentation.none()
-    return STEPS[stage.loss](network, **own)
+    return STEPS[stage.step](network, **own)
 
 
 def _learns(part: nn.Module) -> bool:
