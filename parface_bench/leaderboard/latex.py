@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from parface_bench.leaderboard.grids import main_columns
 from parface_bench.leaderboard.render import LATEX, cell_text, notes, number, text_grid
@@ -19,6 +20,8 @@ def as_latex(tables: Sequence[Table], *, chosen: bool) -> str:
 
 
 def _latex(table: Table, columns: list[Column]) -> str:
+    shown = {"full", *(column.subset for column in columns)}
+    table = replace(table, counts={name: n for name, n in table.counts.items() if name in shown})
     head, body = text_grid(table, LATEX, columns)
     body = [[cell.replace("–", "--") for cell in line] for line in body]
     first = 3 if head[2:3] == ["Config"] else 2
@@ -29,6 +32,9 @@ def _latex(table: Table, columns: list[Column]) -> str:
         head[place] = f"{{{head[place]}}}"  # in braces siunitx takes it for text
         for line, cell in zip(body, cells, strict=True):
             line[place] = _number(cell, column.unit)
+    counted = head.index("Faces")
+    for line, row in zip(body, table.rows, strict=True):  # the caption says who was scored on fewer
+        line[counted] = "--" if row.n is None else str(row.n)
     lines = ["  " + " & ".join(line) + r" \\" for line in (["\\" + head[0], *head[1:]], *body)]
     marks = " ".join(
         f"{getattr(LATEX, mark).strip()}: {LATEX.escape(text)}" if mark else LATEX.escape(text)

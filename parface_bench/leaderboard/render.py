@@ -51,19 +51,12 @@ LATEX = Style(
 )
 
 
-def render(tables: Sequence[Table], form: str, *, chosen: bool = False) -> str:
-    """The tables in one of the text formats ``md``, ``csv``, ``latex`` or ``json``.
-
-    ``latex`` shows the protocol's main metrics, unless the tables' columns were ``chosen``.
-    """
+def render(tables: Sequence[Table], form: str) -> str:
+    """The tables in one of the text formats ``md``, ``csv`` or ``json``."""
     if form == "csv":
         return as_csv(tables)
     if form == "json":
         return as_json(tables)
-    if form == "latex":
-        from parface_bench.leaderboard.latex import as_latex
-
-        return as_latex(tables, chosen=chosen)
     return "\n".join(_markdown(t) for t in tables)
 
 

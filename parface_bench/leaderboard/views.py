@@ -8,6 +8,7 @@ from typing import Any
 
 from parface_bench import outputs
 from parface_bench.leaderboard.board import build_tables, scored_data
+from parface_bench.leaderboard.latex import as_latex
 from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.render import FORMATS, render
 from parface_bench.leaderboard.table import Selection, Table
@@ -70,8 +71,10 @@ def _board(tables: Sequence[Table], selection: Selection, form: str, plots: Path
 
         made = plot_tables(tables, plots, selection.subsets, warn)
         warn(f"{len(made) // 2} plots in {plots}" if made else "no plots: no result has per-face errors")
+    if form == "latex":
+        return as_latex(tables, chosen=bool(selection.subsets or selection.metrics))
     if form != "html":
-        return render(tables, form, chosen=bool(selection.subsets or selection.metrics))
+        return render(tables, form)
     return page_of(tables, selection.subsets, warn) if plots is not None else render_page(tables)
 
 
