@@ -13,7 +13,7 @@ from parface_bench.training.overlays import FOUND, TRUE, overlays
 def test_faces_are_drawn_large_with_legend_and_caption(real_data, tmp_path):
     frame = load_index("300w", "common", real_data / "300w").head(2)
     truth = np.stack(list(frame["landmarks"]))
-    found = truth + [6.0, -6.0]
+    found = truth + np.array([6.0, -6.0])
     found[1, 0] = np.nan
     overlays(frame, found, [0, 1], Crop(), tmp_path / "faces.png")
     sheet = cv2.imread(str(tmp_path / "faces.png"))[..., ::-1]
