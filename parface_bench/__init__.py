@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # In a checkout the sibling rooms (registry/, plugins/, configs/) belong to this package; `python -m` and notebooks
 # started in the project's root find this folder before the installed mapping.

@@ -139,7 +139,7 @@ def load_model(checkpoint_or_name: str | Path, device: str = "auto", **options: 
         The method. ``boxes`` may be left out of ``predict``: then a face detector finds the largest face.
 
     Raises:
-        UserError: neither a file nor a name, a damaged checkpoint, or a method that has to learn first.
+        UserError: neither a file nor a name, a damaged checkpoint, or a method that needs training first.
     """
     from parface_bench.runs.models import open_model
 

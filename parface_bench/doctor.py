@@ -115,7 +115,7 @@ def _data(spec: Any) -> dict[str, Any]:
     if spec.make_root is not None:
         note = "made on first use"
     elif spec.fallback:
-        note = f"not set, {spec.fallback} stands in"
+        note = f"not set, {spec.fallback} is used instead"
     else:
         note = f"not set: {variable(spec.name)}, or pfbench data path {spec.name} DIR"
     return {**found, "note": note}

@@ -189,7 +189,7 @@ def score_tables(
     lost = [str(name) for name in ids[~there]]
     if lost:
         evaluation.document["excluded"] += [{"id": name, "reason": "no prediction"} for name in lost]
-        warning = f"{len(lost)} of {len(ids)} faces have no prediction and count in no number"
+        warning = f"{len(lost)} of {len(ids)} faces have no prediction and are excluded"
         evaluation.document.setdefault("warnings", []).append(warning)
     return evaluation
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from parface_bench.registry.errors import PfError, PluginWarning
+from parface_bench.registry.moved import hint
 
 
 @dataclass(frozen=True)
@@ -57,4 +58,4 @@ def sentence(error: BaseException) -> str:
     # the last frame outside the registry: where the plugin, or what it called, went wrong
     own = [f for f in frames if Path(f.filename).resolve().parent != Path(__file__).resolve().parent]
     place = f" ({own[-1].filename}, line {own[-1].lineno})" if own and not isinstance(error, SyntaxError) else ""
-    return f"{type(error).__name__}: {said}{place}" if said else f"{type(error).__name__}{place}"
+    return f"{type(error).__name__}: {said}{place}{hint(error)}" if said else f"{type(error).__name__}{place}"

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
         detector: str = typer.Option(
             "", "--detector", help="Face detector ('pfbench list method'); none: each picture is one face."
         ),
-        faces: int = typer.Option(0, "--faces", min=0, help="At most so many faces a picture, the largest; 0: all."),
+        faces: int = typer.Option(0, "--faces", min=0, help="Keep the N largest faces per image; 0: all."),
         smoothing: float = typer.Option(
             0.0, "--smooth", min=0.0, help="Smooth videos over so many frames (standard deviation)."
         ),

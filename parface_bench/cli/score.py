@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
             [],
             "--trained-on",
             metavar="DATASET[:SPLIT]",
-            help="What the method has seen (repeatable; default: what the method called --name declares).",
+            help="What the method was trained on (repeatable; default: what the method called --name declares).",
         ),
         store: Path = typer.Option(Path("leaderboards"), "--store", help="Folder of recorded results."),
         out: Path | None = typer.Option(None, "--out", help="Write result.json and errors.parquet into this folder."),

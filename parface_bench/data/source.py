@@ -111,7 +111,7 @@ class Source:
         marks = next((v for v in frame.get("landmarks", []) if v is not None), None)
         dims = self.spec.dims if marks is None or marks.ndim != 2 else marks.shape[1]
         if not len(frame):
-            raise Absent(f"{where}: no faces found; is this the folder of the data set, whole and unpacked?")
+            raise Absent(f"{where}: this split is empty; is this the complete, unpacked folder of the data set?")
         validate(frame, where, points=_points(schema), dims=dims)
         frame.attrs.update(schema=schema, dims=dims, tags=list(frame.attrs.get("tags", [])))
         return frame
@@ -180,7 +180,7 @@ def open_source(name: str, root: str | Path | None = None, own_name: str = "", *
     if spec.make_root is not None:
         return Source(name, spec, Path(_target(spec.make_root)(**options)), "made by pfbench", options)
     if spec.fallback:
-        say(f"no data root is set for {name!r}: {spec.fallback!r} stands in, and results are filed under that name")
+        say(f"no data root is set for {name!r}: {spec.fallback!r} is used instead; results carry its name")
         return replace(open_source(spec.fallback, None, **options), stands_for=spec)
     raise UserError(how_to_set(spec))
 

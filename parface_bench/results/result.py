@@ -152,7 +152,9 @@ def read_document(path: Path) -> dict[str, Any]:
     file = path / RESULT if path.is_dir() else path
     try:
         if not file.exists():
-            raise UserError(f"{path}: no {RESULT} here, so the run was never finished or never recorded")
+            raise UserError(
+                f"{path}: no {RESULT} here; give the folder of one run, such as leaderboards/DATASET/METHOD/RUN_ID"
+            )
         if not file.is_file() or file.stat().st_size > LARGEST:
             raise UserError(f"{file}: no result (it is no regular file, or larger than {LARGEST >> 20} MiB)")
         text = file.read_text(encoding="utf-8")

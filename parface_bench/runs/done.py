@@ -23,6 +23,8 @@ def what_was_done(plan: Plan, training: Training | None) -> dict[str, Any]:
         done["training_data"] = plan.selection.facts()
         if plan.selection.labelled:
             done["labelled"] = plan.selection.labelled
+        if training.reconstructions:
+            done["reconstruction"] = training.reconstructions
     if plan.start_file is not None and plan.start is not None:
         done["started_from"] = facts_of(plan.start_file, plan.start)
     if plan.checkpoint is not None:

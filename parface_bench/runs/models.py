@@ -19,7 +19,7 @@ def open_model(checkpoint_or_name: str | Path, device: str = "auto", **options: 
     if text in METHODS:
         spec: MethodSpec = METHODS.spec(text)
         if spec.trainable:
-            raise UserError(f"method {text!r} has to learn first: 'pfbench run {text}', then give its checkpoint.pt")
+            raise UserError(f"method {text!r} needs training first: 'pfbench run {text}', then give its checkpoint.pt")
         if spec.task == "detection":
             raise UserError(f"method {text!r} finds faces, not landmarks: give it to 'pfbench predict' as --detector")
         place = distributed.start(device)

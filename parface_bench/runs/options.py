@@ -75,8 +75,8 @@ class RunOptions:
         Option("--from", "Checkpoint, or run's folder, whose weights the training starts from.", ("run",)),
     ] = None
     out: Annotated[Path, Option("--out", "Folder of runs; a run's own is OUT/DATASET/METHOD/RUN_ID.")] = Path("runs")
-    resume: Annotated[bool, Option("--resume", "Go on with the newest unfinished run of this kind.", ("run",))] = False
-    limit: Annotated[int | None, Option("--limit", "At most so many faces of every table.", least=2)] = None
+    resume: Annotated[bool, Option("--resume", "Resume the newest matching unfinished run.", ("run",))] = False
+    limit: Annotated[int | None, Option("--limit", "Maximum faces per split (for trials).", least=2)] = None
     overrides: Annotated[
         tuple[str, ...], Option("--set", "Change a setting of the recipe (repeatable).", metavar="KEY=VALUE")
     ] = ()

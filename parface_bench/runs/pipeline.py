@@ -205,6 +205,7 @@ def prepare(plan: Plan, method: Any, trained_on: list[str], progress: Progress) 
         progress=progress,
         only=plan.only,
         before=plan.start,
+        test=plan.test,
     )
     training.check()
     if training.selection.skipped:

@@ -257,7 +257,7 @@ def _check_method(spec: MethodSpec, options: RunOptions, checkpoint: Trained | N
         )
     if not options.train and spec.trainable and checkpoint is None:
         raise UserError(
-            f"method {spec.name!r} has to learn first: 'pfbench run {spec.name}', then eval its checkpoint.pt"
+            f"method {spec.name!r} needs training first: 'pfbench run {spec.name}', then eval its checkpoint.pt"
         )
     if not spec.trainable:
         for name, value in (("labels", options.labels), ("stages", options.stages), ("from", options.from_checkpoint)):

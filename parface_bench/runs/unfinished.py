@@ -22,7 +22,8 @@ class Unfinished:
     Attributes:
         folder: the run's own.
         document: ``method``, ``dataset``, ``seed``, ``run_dir``, ``checkpoint``, ``stages_done`` and ``stages_left``
-            (each ``"NUMBER NAME"``), ``trained_on``, ``command``, ``seconds``; also in ``unfinished.json``.
+            (each ``"NUMBER NAME"``), ``trained_on``, ``reconstruction`` where it was measured, ``command``,
+            ``seconds``; also in ``unfinished.json``.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ def end_early(training: Training, plan: Plan, progress: Progress) -> Unfinished:
         "stages_left": left,
         "trained_on": list(training.selection.used),
         "recorded": False,
+        **({"reconstruction": training.reconstructions} if training.reconstructions else {}),
         "command": plan.command(),
         "seconds": round(training.clock(), 1),
     }

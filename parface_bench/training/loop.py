@@ -33,6 +33,7 @@ from parface_bench.training.hooks import FiniteLossHook, LogHook, SampleHook
 from parface_bench.training.log_backends import LogBackends, backend_configs
 from parface_bench.training.optimizer import build_optimizers, build_schedules, freeze, precision
 from parface_bench.training.progress import Progress
+from parface_bench.training.reconstruction import Reconstruction, Reconstructs, sentence
 from parface_bench.training.runner import StageRunner, mix
 from parface_bench.training.selection import Selection, hold_out
 from parface_bench.training.validation import Validation
@@ -60,6 +61,8 @@ class Training:
         folder: the run's folder, where stages leave ``stages/NUMBER-NAME.pt``; set before :meth:`run`.
         log: the run's log; set likewise.
         clock: seconds spent on the run so far; set likewise.
+        test: the faces that are scored, whose reconstructions are measured after self-supervised stages; None: not.
+        reconstructions: what was measured of them, an entry a stage.
     """
 
     method: TrainableMethod
@@ -76,6 +79,8 @@ class Training:
     folder: Path = Path()
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("pfbench"))
     clock: Callable[[], float] = time.perf_counter
+    test: pd.DataFrame | None = None
+    reconstructions: list[dict[str, Any]] = field(default_factory=list)
 
     def stages(self) -> list[Stage]:
         """The method's stages, and the shared depth head's where it has been given one."""
@@ -144,12 +149,16 @@ class Training:
             self._go_through(backends)
 
     def _go_through(self, backends: LogBackends) -> None:
+        measure = None
+        if self.test is not None and isinstance(self.method, Reconstructs) and distributed.rank() == 0:
+            measure = Reconstruction(self.test, self.folder / "figures", int(self.recipe["log"]["pictures"]))
         for number, stage in self._chosen():
             done = self.folder / "stages" / f"{number}-{stage.name}.pt"
             if done.is_file():
                 content = read_checkpoint(done)
                 load_weights(self.method, content["state_dict"], str(done))
                 self.selection.used = list(dict.fromkeys([*self.selection.used, *content["trained_on"]]))
+                self.reconstructions += [content["reconstruction"]] if content.get("reconstruction") else []
                 self.progress.say(f"stage {number} {stage.name}: done before")
                 self._tidy(done)
                 continue
@@ -164,10 +173,20 @@ class Training:
                 kept = self._descend(number, stage, backends)
                 gc.collect()  # the runner's circles of references hold the stage's crops, optimizers and averages
             self.method.eval()
+            measured = {} if measure is None or stage.needs_landmarks else self._measure(measure, stage, done.stem)
             if distributed.rank() == 0:
-                save_atomic(self.checkpoint(stage.name, kept=kept), done)
+                save_atomic(self.checkpoint(stage.name, kept=kept, **measured), done)
             distributed.wait()
             self._tidy(done)
+
+    def _measure(self, measure: Reconstruction, stage: Stage, name: str) -> dict[str, Any]:
+        """Measure the reconstructions of a stage that has just been trained; for its checkpoint."""
+        crop = Crop.from_config(self.method.crop, **{**stage.crop, "margin": 0}).for_any()
+        found = measure(self.method, self.selection.training(stage), crop, name, self.device)
+        self.reconstructions.append(found)
+        self.progress.say(f"  {sentence(found)}")
+        self.log.info("%s: %s", name, sentence(found))
+        return {"reconstruction": found}
 
     def _tidy(self, done: Path) -> None:
         """Remove the states of a finished stage, several times the size of its weights."""
@@ -323,9 +342,9 @@ class Training:
         aside = ""
         if stage.needs_landmarks:
             learn, held = hold_out(learn, self.recipe["validation"], self.selection.source.name)
-            aside = f", {len(held)} of {held.attrs['dataset']} held out to validate on"
+            aside = f", {len(held)} of {held.attrs['dataset']} held out for validation"
         sets = ", ".join(dict.fromkeys(str(frame.attrs["dataset"]) for frame in learn if len(frame)))
-        self.progress.say(f"  {sum(map(len, learn))} faces of {sets} to learn from{aside}")
+        self.progress.say(f"  {sum(map(len, learn))} training faces from {sets}{aside}")
         if stage.needs_landmarks and self.selection.labels is not None:
             learn = self.selection.repeated(learn)
         return learn, held

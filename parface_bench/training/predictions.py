@@ -152,7 +152,7 @@ def score_faces(
     if unmapped.any():
         document["unmapped"] = np.flatnonzero(unmapped).tolist()
         document.setdefault("warnings", []).append(
-            f"{int(unmapped.sum())} landmarks that the method's own schema has not are left out of its scores"
+            f"{int(unmapped.sum())} landmarks are missing from the method and left out of its scores"
         )
     add_pairs(document, evaluation.errors, part)
     return evaluation

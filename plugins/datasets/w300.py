@@ -117,7 +117,7 @@ def faces(root: Path, sources: tuple[str, ...], points: int = 68) -> pd.DataFram
 def absent(labels: pd.DataFrame, sources: tuple[str, ...]) -> list[str]:
     """The sentence about source sets that are not there, if any."""
     gone = [s for s in sources if s not in set(labels["source"])]
-    return [f"300W here lacks {', '.join(gone)}; faces of the other sets only"] if gone and len(labels) else []
+    return [f"300W is incomplete: {', '.join(gone)} missing, the rest is used"] if gone and len(labels) else []
 
 
 def _boxes(root: Path, sources: tuple[str, ...]) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:

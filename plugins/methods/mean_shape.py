@@ -18,7 +18,7 @@ from parface_bench.training.face_arrays import FaceArrays
 
 @method(
     "mean-shape",
-    summary="mean training shape in the crop, whatever the picture shows: the floor",
+    summary="mean training shape in the crop, whatever the image shows: the naive baseline",
     reference="no learning; the mean of the training landmarks",
 )
 class MeanShape(TrainableMethod):

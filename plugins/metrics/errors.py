@@ -12,7 +12,7 @@ from parface_bench.scoring.face_errors import Faces, landmark_mean, landmark_var
     "Pq",
     parameter="q",
     over="quantile",
-    summary="Percentile of the faces' NME: P90 is undercut by 90 percent of the faces (linear interpolation)",
+    summary="Percentile of the faces' NME: at P90, 90 % of the faces have a smaller error (linear interpolation)",
     reference="Hyndman and Fan, Sample quantiles in statistical packages, 1996, type 7",
 )
 @metric(

@@ -42,7 +42,7 @@ def test_json_names_roots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert set(data) == set(DATASETS.names())
     assert (data["300w"]["root"], data["300w"]["said_by"]) == (str(tmp_path), "PFBENCH_DATA_300W")
     assert "does not exist" in data["wflw"]["error"]
-    assert data["palsy"]["note"] == "not set, palsy-twin stands in"
+    assert data["palsy"]["note"] == "not set, palsy-twin is used instead"
 
 
 class NeedsWeights:

@@ -69,7 +69,7 @@ def test_stages_from_and_limit(pfbench):
 def test_mistakes(pfbench):
     with pytest.raises(UserError, match="did you mean 'dot-net'"):
         pfbench("run", "dot-nett")
-    with pytest.raises(UserError, match="has to learn first"):
+    with pytest.raises(UserError, match="needs training first"):
         pfbench("eval", "dot-net")
     with pytest.raises(UserError, match="no such file"):
         pfbench("eval", "nowhere/checkpoint.pt")

@@ -131,7 +131,7 @@ class TestStandIn:
             frame = load_index("palsy", asked, size=3)
             assert (frame.attrs["dataset"], frame["split"][0]) == ("palsy-twin", given)
         assert made[0] == {"size": 3}
-        assert capsys.readouterr().err.count("'palsy-twin' stands in") == 1
+        assert capsys.readouterr().err.count("'palsy-twin' is used instead") == 1
         assert "palsy-twin" in str(open_source("palsy").name)
 
     def test_palsy_with_root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +251,7 @@ def test_notes_are_told_from_the_cache_too(
     for _ in range(2):
         monkeypatch.setattr(source_module, "_said", set())
         load_index("300w", "full", tmp_path / "w")
-        assert "lacks helen/testset" in capsys.readouterr().err
+        assert "helen/testset, lfpw/testset missing" in capsys.readouterr().err
 
 
 def test_csv_beside_the_working_directory(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_full_keeps_what_is_better():
     assert all(s.augment == {"level": 4} for s in made) and all("target" in s.data for s in made[3:])
 
 
-@pytest.mark.parametrize("profile", ["full", "quick"])
+@pytest.mark.parametrize("profile", ["full", "quick", "standard"])
 def test_no_adversary_trains_no_critic(profile):
     first = stages(profile, "stages.1.settings.adversary=null")[0]
     assert list(first.optimizers) == ["autoencoder"] and first.trains == ("network.Q", "network.P")

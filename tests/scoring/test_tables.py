@@ -271,7 +271,7 @@ class TestFacesWithoutPrediction:
         expected = score_tables(files[3], files[2], protocol="300w").document
         assert document["subsets"] == expected["subsets"] and document["n"] == 4
         assert document["excluded"] == [{"id": i, "reason": "no prediction"} for i in ("f3", "f5")]
-        assert "2 of 6 faces have no prediction and count in no number" in document["warnings"]
+        assert "2 of 6 faces have no prediction and are excluded" in document["warnings"]
         with pytest.raises(UserError, match="found an empty cell"):
             score_tables(files[1], files[0], protocol="300w")
 

@@ -89,6 +89,15 @@ def test_unknown_profile():
         compose("integral", "300w", "quik")
 
 
+def test_standard_is_for_methods_that_bring_it():
+    recipe = compose("parface", "palsy-twin", "standard")
+    assert recipe["image_size"] == 128
+    quick = compose("parface", "palsy-twin", "quick")
+    assert [s["name"] for s in recipe["stages"]] == [s["name"] for s in quick["stages"]]
+    with pytest.raises(UserError, match="method 'integral' has no profile 'standard'"):
+        compose("integral", "palsy-twin", "standard")
+
+
 def test_inheritance(tmp_path: Path):
     (tmp_path / "a.yaml").write_text("x: 1\ny: {p: 1, q: 2}\nz: [1, 2]\n")
     (tmp_path / "b.yaml").write_text("_base_: a.yaml\ny: {q: 3}\nz: [9]\n")

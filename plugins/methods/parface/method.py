@@ -99,6 +99,11 @@ class ParFace(TrainableMethod):
         """Crops float [B, 3, S, S], RGB in 0..1 -> the network's output without a reconstruction."""
         return self.network(self.normalise(images), reconstruct=False)
 
+    @property
+    def code_size(self) -> int:
+        """Numbers in the code that a reconstruction is made from."""
+        return self.network.code_size
+
     def reconstruct(self, images: Tensor) -> Tensor:
         """Crops float [B, 3, S, S], RGB in 0..1 -> their reconstructions, likewise."""
         recon = self.network(self.normalise(images)).reconstruction
