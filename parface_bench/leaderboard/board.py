@@ -121,7 +121,7 @@ def _table(key: Group, results: list[Result], selection: Selection, extra: Seque
     _name_configs(rows)
     full = max(results, key=lambda r: r.document["n"]).document
     asked = [name for name in selection.subsets if name in full["subsets"]]
-    counts = {name: full["subsets"][name]["n"] for name in asked or main_subsets(full["subsets"])}
+    counts = {name: full["subsets"][name]["n"] for name in ["full", *(asked or main_subsets(full["subsets"]))]}
     cost_columns = [k for k in COST if selection.cost and any(row.cost.get(k) is not None for row in rows)]
     shown = sum(len(by_seed) for by_seed in runs.values())
     table = Table(*key[:4], columns, rows, counts, cost_columns, [h for h, _ in extra], len(results) - shown)

@@ -1,4 +1,4 @@
-"""Tables as text to read: Markdown and LaTeX. The HTML page is made in :mod:`parface_bench.leaderboard.page`."""
+"""Tables as text to read: Markdown, and what other formats share with it. LaTeX and HTML have modules of their own."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ LATEX = Style(
 
 
 def render(tables: Sequence[Table], form: str) -> str:
-    """The tables in one of the text formats ``md``, ``csv``, ``latex`` or ``json``."""
+    """The tables in one of the text formats ``md``, ``csv`` or ``json``."""
     if form == "csv":
         return as_csv(tables)
     if form == "json":
         return as_json(tables)
-    return "\n".join(_latex(t) if form == "latex" else _markdown(t) for t in tables)
+    return "\n".join(_markdown(t) for t in tables)
 
 
 def cell_text(cell: Cell, unit: str) -> str:
@@ -149,12 +149,13 @@ def notes(table: Table) -> list[tuple[str, str]]:
     return lines
 
 
-def text_grid(table: Table, style: Style) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells of a table, written in a style."""
+def text_grid(table: Table, style: Style, columns: Sequence[Column] | None = None) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of a table, written in a style; of some of its ``columns`` where these are given."""
+    columns = table.columns if columns is None else columns
     configs, reported = any(r.config for r in table.rows), any(r.source for r in table.rows)
     seeds = any(r.seeds > 1 for r in table.rows)
     head = ["#", "Method", *(["Config"] if configs else [])]
-    for column in table.columns:
+    for column in columns:
         arrow = {True: f" {style.up}", False: f" {style.down}", None: ""}[column.higher_is_better]
         unit = f" [{style.escape(column.unit)}]" if column.unit not in ("", "fraction") else ""
         head.append(style.escape(column_title(column)) + unit + arrow)
@@ -171,7 +172,7 @@ def text_grid(table: Table, style: Style) -> tuple[list[str], list[list[str]]]:
             name = f"{name} {style.bold.format('IMPOSSIBLE')}"
         line = [str(row.rank or "–"), name + (style.seen if row.contaminated else "")]
         line += [style.escape(row.config)] if configs else []
-        line += [_cell(row.cells.get((c.subset, c.metric), Cell()), c.unit, style) for c in table.columns]
+        line += [_cell(row.cells.get((c.subset, c.metric), Cell()), c.unit, style) for c in columns]
         line += [cost_value(name, row.cost.get(name)) for name in table.cost]
         line += [style.escape(extra_value(row.extra.get(h))) for h in table.extra]
         line += [faces(row), *([seed_count(row)] if seeds else [])]
@@ -207,29 +208,6 @@ def _markdown(table: Table) -> str:
     lines = [f"## {MARKDOWN.escape(table.heading)}", "", grid, ""]
     lines += [_note(mark, MARKDOWN.escape(text), MARKDOWN) + "  " for mark, text in notes(table)]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _latex(table: Table) -> str:
-    from tabulate import tabulate
-
-    head, body = text_grid(table, LATEX)
-    body = [[cell.replace("–", "--") for cell in line] for line in body]
-    grid = tabulate(body, headers=head, tablefmt="latex_raw", disable_numparse=True, colalign=_alignment(head))
-    for rule in ("toprule", "midrule", "bottomrule"):
-        grid = grid.replace("\\hline", f"\\{rule}", 1)
-    caption = " ".join(_note(mark, LATEX.escape(text), LATEX) for mark, text in notes(table))
-    heading = LATEX.escape(table.heading).replace("·", r"$\cdot$")
-    return "\n".join(
-        [
-            r"% \usepackage{booktabs}",
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{heading}. {caption}}}",
-            grid,
-            r"\end{table}",
-            "",
-        ]
-    )
 
 
 def _note(mark: str, text: str, style: Style) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from parface_bench import outputs
 from parface_bench.leaderboard.board import build_tables, scored_data
+from parface_bench.leaderboard.latex import as_latex
 from parface_bench.leaderboard.page import render_page
 from parface_bench.leaderboard.render import FORMATS, render
 from parface_bench.leaderboard.table import Selection, Table
@@ -56,7 +57,7 @@ def show(
     if by and reported:
         raise UserError("--reported: papers do not say how their errors depend on the number of labels; leave it out")
     tables = tables_of(store, selection, reported=reported, whole=plots is not None, warn=warn)
-    text = (_by_labels if by else _board)(tables, selection.subsets, form, plots, warn)
+    text = (_by_labels if by else _board)(tables, selection, form, plots, warn)
     if out is None:
         return text
     write(text, out, force=force)
@@ -64,21 +65,23 @@ def show(
     return ""
 
 
-def _board(tables: Sequence[Table], subsets: Sequence[str], form: str, plots: Path | None, warn: Warn) -> str:
+def _board(tables: Sequence[Table], selection: Selection, form: str, plots: Path | None, warn: Warn) -> str:
     if plots is not None:
         from parface_bench.leaderboard.plots import plot_tables
 
-        made = plot_tables(tables, plots, subsets, warn)
+        made = plot_tables(tables, plots, selection.subsets, warn)
         warn(f"{len(made) // 2} plots in {plots}" if made else "no plots: no result has per-face errors")
+    if form == "latex":
+        return as_latex(tables, chosen=bool(selection.subsets or selection.metrics))
     if form != "html":
         return render(tables, form)
-    return page_of(tables, subsets, warn) if plots is not None else render_page(tables)
+    return page_of(tables, selection.subsets, warn) if plots is not None else render_page(tables)
 
 
-def _by_labels(tables: Sequence[Table], subsets: Sequence[str], form: str, plots: Path | None, warn: Warn) -> str:
+def _by_labels(tables: Sequence[Table], selection: Selection, form: str, plots: Path | None, warn: Warn) -> str:
     from parface_bench.leaderboard.labels import label_tables, render_labels, save_plots
 
-    curves = label_tables(tables, subsets)
+    curves = label_tables(tables, selection.subsets)
     if plots is not None:
         warn(f"{len(save_plots(curves, plots)) // 2} plots in {plots}")
     return render_labels(curves, form)

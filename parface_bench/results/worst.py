@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 TRUE, FOUND = "#37d67a", "#ff8c1a"
 MARGIN = 0.25
+_INCHES = 5.4  # side of a face
 PREDICTIONS = "predictions.parquet"
 
 
@@ -44,12 +47,15 @@ class Worst:
         """The faces' ids."""
         return list(self.table["id"])
 
-    def draw(self, data_root: str | Path | None = None, columns: int = 4) -> Figure:
+    def draw(self, data_root: str | Path | None = None, columns: int = 4, numbers: bool = False) -> Figure:
         """Draw each face with its true landmarks (green) and, where the run's predictions are at hand, those (orange).
+
+        Above a face stand its id, its error and its tags. Saved at 100 dots per inch or more, a face has over 512 px.
 
         Args:
             data_root: the data set's folder, where it is not set otherwise (see docs/reference/datasets.md).
             columns: faces in a row.
+            numbers: write each true landmark's number beside it.
 
         Raises:
             UserError: the data set is not at hand, or it is not the one that was scored.
@@ -59,19 +65,25 @@ class Worst:
         index = self._index(data_root)
         found = self._predictions()
         schema = get_schema(index.attrs["schema"])
+        columns = max(min(columns, len(self.ids)), 1)
         rows = -(-len(self.ids) // columns)
-        drawn = figure(2.6 * columns, 2.9 * rows)
+        drawn = figure(_INCHES * columns, (_INCHES + 1.0) * rows + 0.4)
         grid = drawn.subplots(rows, columns, squeeze=False).ravel()
         for axes in grid:
             axes.axis("off")
+            axes.set_anchor("S")  # the layout gives the captions of such axes no room of their own
         for axes, face, nme in zip(grid, self.ids, self.table["nme"], strict=False):
             row = index.loc[face]
             axes.imshow(read_image(row["root"], row["image"]))
             _wireframe(axes, row["landmarks"], schema, TRUE)
             if face in found:
                 _wireframe(axes, found[face], schema, FOUND)
+            if numbers:
+                _number(axes, row["landmarks"])
             _zoom(axes, row["landmarks"], found.get(face))
-            axes.set_title(f"{face[-34:]}\n{nme:.1f} %".replace("$", r"\$"), fontsize=8)
+            said = [face[-50:], f"{nme:.1f} %", *_tags(row, index.attrs["tags"])]
+            axes.set_title("\n".join(said).replace("$", r"\$"), fontsize=9)
+        _legend(drawn, bool(found))
         return drawn
 
     def _repr_html_(self) -> str:
@@ -103,6 +115,7 @@ class Worst:
             frames.append(frame.assign(root=frame.attrs["root"]))
         index = pd.concat(frames, ignore_index=True)
         index.attrs["schema"] = frames[0].attrs["schema"]
+        index.attrs["tags"] = [tag for tag in frames[0].attrs.get("tags", ()) if tag in index]
         missing = sorted(set(self.ids) - set(index["id"]))
         if missing:
             raise UserError(
@@ -130,8 +143,34 @@ def _wireframe(axes: Axes, points: np.ndarray, schema: Schema, colour: str) -> N
     xy = np.asarray(points, dtype=np.float64)[:, :2]
     if len(xy) == len(schema):
         for a, b in schema.edges:
-            axes.plot(*xy[[a, b]].T, color=colour, lw=0.9)
-    axes.scatter(xy[:, 0], xy[:, 1], s=3, color=colour, zorder=3)
+            axes.plot(*xy[[a, b]].T, color=colour, lw=0.8)
+    axes.scatter(xy[:, 0], xy[:, 1], s=4, lw=0, color=colour, zorder=3)
+
+
+def _tags(row: pd.Series, tags: Sequence[str]) -> list[str]:
+    """What a face is said to be, in at most two lines: ``expression=frown, mask``; what it is not is left out."""
+    said = []
+    for tag in tags:
+        value = row[tag]
+        if isinstance(value, (bool, np.bool_)):
+            said += [tag] if value else []
+        elif str(value) not in ("", "nan", "None", "none"):
+            said.append(f"{tag}={value}")
+    return textwrap.wrap(", ".join(said), 70, max_lines=2)
+
+
+def _number(axes: Axes, points: np.ndarray) -> None:
+    for number, (x, y) in enumerate(np.asarray(points, dtype=np.float64)[:, :2]):
+        if np.isfinite((x, y)).all():
+            axes.annotate(str(number), (x, y), (2, 2), textcoords="offset points", fontsize=5, color=TRUE, clip_on=True)
+
+
+def _legend(drawn: Figure, predicted: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    shown = [("true landmarks", TRUE), *([("predicted", FOUND)] if predicted else [])]
+    lines = [Line2D([], [], color=colour, marker="o", ms=4, lw=1.2, label=label) for label, colour in shown]
+    drawn.legend(handles=lines, loc="outside lower center", ncols=len(lines), frameon=False, fontsize=9)
 
 
 def _zoom(axes: Axes, *points: Any) -> None:

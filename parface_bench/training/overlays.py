@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -12,13 +12,18 @@ import pandas as pd
 from parface_bench.atomic import write_atomic
 from parface_bench.data.images.crop import Crop, apply
 from parface_bench.data.images.reading import read_image
+from parface_bench.faces import get_schema
 
 TRUE, FOUND = (60, 220, 100), (255, 140, 20)  # RGB: green, orange
-_SIDE, _COLUMNS, _SHIFT = 256, 6, 4
+_SIDE, _COLUMNS, _SHIFT = 512, 4, 4
+_SMALL, _SAMPLES = 128, 6  # least side of a sample's tile, and how many stand in a row
+_LINE = 22  # height of a line of text, pixels
 
 
 def overlays(frame: pd.DataFrame, found: np.ndarray, rows: Sequence[int] | np.ndarray, crop: Crop, path: Path) -> None:
-    """Draw faces in their crops with the true landmarks (green) and the found ones (orange, joined by error lines).
+    """Draw faces in their crops, 512 px each, with true landmarks (green) and found ones (orange, white error lines).
+
+    Thin lines join the landmarks along the layout's edges; under a face stand its id and mean error in crop pixels.
 
     Args:
         frame: index table.
@@ -28,19 +33,22 @@ def overlays(frame: pd.DataFrame, found: np.ndarray, rows: Sequence[int] | np.nd
         path: a PNG file, replaced whole.
     """
     view = Crop.from_config(crop, size=_SIDE, margin=0)
+    edges = get_schema(frame.attrs["schema"]).edges if "schema" in frame.attrs else ()
     tiles = []
     for row, points in zip(frame.iloc[list(rows)].itertuples(index=False), found[list(rows)], strict=True):
         tile = view.pixels(read_image(frame.attrs["root"], row.image), row)
         matrix = view.matrix(row)
         true = None if row.landmarks is None else apply(row.landmarks, matrix)[:, :2]
-        _draw(tile, true, apply(points, matrix)[:, :2])
-        tiles.append(tile)
-    save(sheet(tiles), path)
+        place = apply(points, matrix)[:, :2]
+        _draw(tile, true, place, edges)
+        tiles.append(np.vstack([tile, _caption(str(row.id), true, place)]))
+    faces = sheet(tiles, _COLUMNS)
+    save(np.vstack([_legend(faces.shape[1]), faces]), path)
 
 
-def sheet(tiles: Sequence[np.ndarray], columns: int = _COLUMNS) -> np.ndarray:
+def sheet(tiles: Sequence[np.ndarray], columns: int = _SAMPLES) -> np.ndarray:
     """Tiles uint8 [H, W, 3] of one size side by side, in rows of ``columns``; small ones enlarged by a whole number."""
-    columns, times = min(columns, len(tiles)), max(1, _SIDE // 2 // len(tiles[0]))
+    columns, times = min(columns, len(tiles)), max(1, _SMALL // len(tiles[0]))
     tiles = [tile.repeat(times, axis=0).repeat(times, axis=1) for tile in tiles]
     blank = np.zeros_like(tiles[0])
     padded = [*tiles, *[blank] * (-len(tiles) % columns)]
@@ -53,15 +61,52 @@ def save(image: np.ndarray, path: Path) -> None:
     write_atomic(path, data.tobytes(), flush=False)
 
 
-def _draw(tile: np.ndarray, true: np.ndarray | None, found: np.ndarray) -> None:
-    scale = 1 << _SHIFT
-    place = np.nan_to_num(found, nan=-1e4).clip(-1e4, 1e4)
-    if true is not None and len(true) == len(place):  # a method with a schema of its own has other landmarks
-        for a, b in zip(true, place, strict=True):
-            if np.isfinite(a).all() and b[0] > -1e4:
-                ends = [(round(x * scale), round(y * scale)) for x, y in (a, b)]
-                cv2.line(tile, ends[0], ends[1], (255, 255, 255), 1, cv2.LINE_AA, _SHIFT)
-    for points, colour in ((true, TRUE), (place, FOUND)):
-        for x, y in points if points is not None else ():
-            if np.isfinite(x) and x > -1e4:
-                cv2.circle(tile, (round(x * scale), round(y * scale)), 2 * scale, colour, -1, cv2.LINE_AA, _SHIFT)
+def _draw(tile: np.ndarray, true: np.ndarray | None, found: np.ndarray, edges: Iterable[Sequence[int]]) -> None:
+    edges = list(edges)
+    if true is not None and len(true) == len(found):  # a method with a schema of its own has other landmarks
+        for a, b in zip(true, found, strict=True):
+            _line(tile, a, b, (255, 255, 255))
+    for points, colour in ((true, TRUE), (found, FOUND)):
+        if points is None:
+            continue
+        if edges and len(points) > int(np.max(edges)):
+            for i, j in edges:
+                _line(tile, points[i], points[j], colour)
+        for point in points:
+            if _there(point):
+                cv2.circle(tile, _at(point), 2 << _SHIFT, colour, -1, cv2.LINE_AA, _SHIFT)
+
+
+def _line(tile: np.ndarray, a: np.ndarray, b: np.ndarray, colour: tuple[int, int, int]) -> None:
+    if _there(a) and _there(b):
+        cv2.line(tile, _at(a), _at(b), colour, 1, cv2.LINE_AA, _SHIFT)
+
+
+def _there(point: np.ndarray) -> bool:
+    return bool(np.isfinite(point).all() and np.abs(point).max() < 1e4)
+
+
+def _at(point: np.ndarray) -> tuple[int, int]:
+    return round(float(point[0]) * (1 << _SHIFT)), round(float(point[1]) * (1 << _SHIFT))
+
+
+def _caption(face: str, true: np.ndarray | None, found: np.ndarray) -> np.ndarray:
+    strip = np.zeros((2 * _LINE, _SIDE, 3), np.uint8)
+    _write(strip, face[-60:], (4, _LINE - 6))
+    if true is not None and len(true) == len(found):
+        error = np.linalg.norm(found - true, axis=1)
+        if np.isfinite(error).any():
+            _write(strip, f"mean error {np.nanmean(error):.1f} of {_SIDE} px", (4, 2 * _LINE - 6))
+    return strip
+
+
+def _legend(width: int) -> np.ndarray:
+    strip = np.zeros((_LINE + 6, width, 3), np.uint8)
+    for x, text, colour in ((4, "true", TRUE), (70, "found", FOUND), (150, "error", (255, 255, 255))):
+        _write(strip, text, (x, _LINE - 4), colour)
+    return strip
+
+
+def _write(strip: np.ndarray, text: str, at: tuple[int, int], colour: tuple[int, int, int] = (230, 230, 230)) -> None:
+    plain = text.encode("ascii", "replace").decode()  # OpenCV's fonts have no other letters
+    cv2.putText(strip, plain, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
@@ -80,15 +82,44 @@ def test_a_row_over_fewer_faces_is_named_under_the_table(make, errors, tmp_path)
     assert text.count("scored on") == 2
 
 
-def test_latex_is_escaped_balanced_and_has_booktabs_rules(store):
+def test_latex_is_escaped_balanced_and_has_booktabs_rules_and_aligned_numbers(store):
     text = show(store, Selection(), form="latex")
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\hline")] == [1, 1, 1, 0]
     bare = re.sub(r"\\[{}]", "", text)
     assert bare.count("{") == bare.count("}")
     body = [line for line in text.splitlines() if line.rstrip().endswith(r"\\")]
-    spec = re.search(r"\\begin\{tabular\}\{(\w+)\}", text)
-    assert spec and {len(re.split(r"(?<!\\)&", line)) for line in body} == {len(spec[1])}
-    assert r"a\_b 50\% \textless{}b\textgreater{}" in text and r"\textbf{3.000} $\pm$ 0.100" in text
+    spec = re.search(r"\\begin\{tabular\}\{(.*)\}$", text, re.M)
+    kinds = re.sub(r"\[[^]]*\]", "", spec[1])
+    assert set(kinds) == {"r", "l", "S"} and {len(re.split(r"(?<!\\)&", line)) for line in body} == {len(kinds)}
+    assert "S[table-format=1.3(3)]" in spec[1]
+    assert r"a\_b 50\% \textless{}b\textgreater{}" in text and r"\bfseries 3.000 \pm 0.100" in text
+    assert r"3.050 \pm 0.100 {$\approx$}" in text
+
+
+def test_latex_shows_the_main_metrics_or_those_that_are_chosen(store):
+    def shown(**chosen):
+        text = show(store, Selection(**chosen), form="latex")
+        return re.findall(r"\{([A-Z@0-9 a-z]+) \[", text)
+
+    assert shown() == ["NME", "FR@10", "AUC@10"]
+    assert shown(metrics=["AUC@10"], subsets=["full", "hard"]) == ["AUC@10", "AUC@10 hard"]
+    assert shown(subsets=["hard"]) == ["NME hard", "AUC@10 hard"]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX is installed")
+def test_latex_compiles(store, make, errors, tmp_path):
+    half = make("half", 12.5, excluded=[{"id": "x", "reason": "no box"}], trained_on=["toy:test"], contaminated=True)
+    half["subsets"]["full"]["AUC@10"] = {"value": -1.5, "ci95": None}
+    half["subsets"]["full"]["FR@10"]["value"] = None
+    record(half, errors, store)
+    if not subprocess.run(["kpsewhich", "siunitx.sty"], capture_output=True, check=False).stdout:
+        pytest.skip("no siunitx is installed")
+    document = r"\documentclass{article}\usepackage{booktabs,siunitx}\begin{document}%s\end{document}"
+    (tmp_path / "board.tex").write_text(document % show(store, Selection(cost=True), form="latex"), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "board.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Missing" not in done.stdout
 
 
 def test_csv_and_json_hold_full_precision(store):
