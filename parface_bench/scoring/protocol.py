@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib.resources import files
@@ -150,8 +151,21 @@ def _load_shipped(name: str) -> Protocol:
     return _make(_parse(_shipped()[name].read_text(encoding="utf-8"), f"protocol {name!r}"), f"protocol {name!r}")
 
 
+_loading: ContextVar[tuple[Path, ...]] = ContextVar("loading", default=())  # files that lie on each other by 'base'
+
+
 def _load_file(path: Path) -> Protocol:
     where = f"protocol file {path}"
+    if path.resolve() in _loading.get():
+        raise UserError(f"{where}: its 'base' leads back to itself")
+    token = _loading.set((*_loading.get(), path.resolve()))
+    try:
+        return _read_protocol(path, where)
+    finally:
+        _loading.reset(token)
+
+
+def _read_protocol(path: Path, where: str) -> Protocol:
     try:
         facts = _parse(read_file(path, 1 << 20).decode("utf-8"), where)
     except (OSError, UnicodeDecodeError) as error:
@@ -180,10 +194,7 @@ def _parse(text: str, where: str) -> dict[str, Any]:
 def _make(facts: dict[str, Any], where: str) -> Protocol:
     base = facts.pop("base", None)
     if base is not None:
-        try:
-            facts = {**_shallow(load_protocol(base)), **facts}
-        except RecursionError:
-            raise UserError(f"{where}: its 'base' leads back to itself") from None
+        facts = {**_shallow(load_protocol(base)), **facts}
     check_known(facts, _FIELDS, f"{where}: unknown key")
     for key in ("name", "version"):
         if not facts.get(key):

@@ -158,7 +158,7 @@ def test_pipnet_takes_the_mean_face_first():
     recipe = compose("pipnet", "300w", "quick", ["image_size=64", *SMALL["pipnet"]])
     method = build_method("pipnet", "points5", recipe)
     mean, main = method.stages(recipe)
-    assert (mean.kind, mean.loss, main.kind) == ("closed-form", "fit", "gradient")
+    assert (mean.step, mean.loss, main.step) == ("closed-form", "fit", "gradient")
     with pytest.raises(UserError, match="no mean face yet"):
         method.loss(batch())
     faces = np.random.default_rng(0).uniform(0, 64, (9, 5, 2)).astype(np.float32)

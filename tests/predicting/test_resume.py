@@ -27,6 +27,7 @@ class Counting:
 
     schema = "ibug68"
     confidence = None
+    notes = ()
 
     def __init__(self):
         self.seen = 0

@@ -240,7 +240,7 @@ def test_plan_names_what_run_records(run, dots_root, tmp_path):
         ({"overrides": ["train.trains=[heed]"]}, "did you mean 'head'"),
         ({"overrides": ["train.data=[dots:training]"]}, "did you mean 'train'"),
         ({"overrides": ["train.loss=los"]}, "DotNet has no loss 'los'; did you mean 'loss'"),
-        ({"overrides": ["train.keep=bst"]}, "keep 'bst'; must be"),
+        ({"overrides": ["train.keep=bst"]}, "keep='bst': must be one of best, last"),
         ({"overrides": ["train.amp=fp16"]}, "'fp16' needs a GPU"),
         ({"overrides": ["validation.metric=GTE"]}, "GTE measures depth, which is not scored here"),
         ({"overrides": ["stages=[{epoch: 3}]"]}, "did you mean 'epochs'"),

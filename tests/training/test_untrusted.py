@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import pickle
@@ -84,10 +85,11 @@ def payload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def small(name: str) -> dict[str, Any]:
     recipe = compose(name, "300w", "quick")
     recipe["image_size"] = 64
-    taken = METHODS.get(name).__init__.__code__.co_varnames
-    recipe["method"] = {k: v for k, v in recipe["method"].items() if k not in SMALL} | {
-        key: value for key, value in SMALL.items() if key in taken and not (key == "width" and "backbone" in taken)
-    }
+    taken = inspect.signature(METHODS.get(name).__init__).parameters
+    if "width" in taken and isinstance(taken["width"].default, float):  # a multiplier; elsewhere it counts channels
+        recipe["method"]["width"] = SMALL["width"]
+    if str(recipe["method"].get("backbone", "")).startswith("resnet"):
+        recipe["method"]["backbone_options"] = SMALL["backbone_options"]
     if "heatmap_size" in taken:
         recipe["method"]["heatmap_size"] = 32
     return recipe
@@ -102,6 +104,11 @@ def content(name: str) -> dict[str, Any]:
         method: Any = build_method(name, "ibug68", recipe, 2)
         _contents[name] = describe(method, name, recipe, trained_on=["300w:train"])
     return pickle.loads(pickle.dumps(_contents[name]))
+
+
+def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Equal to the last bit; a mean face that was not computed yet is NaN."""
+    return torch.equal(a.nan_to_num(7.5), b.nan_to_num(7.5)) if a.is_floating_point() else torch.equal(a, b)
 
 
 def hostile_options(payload: Path) -> dict[str, Any]:
@@ -151,7 +158,7 @@ def test_no_recipe_in_a_file_reads_or_connects(name: str, tmp_path: Path, payloa
         assert not (tmp_path / "ran").exists(), place
         if method is not None:
             state = method.state_dict()
-            assert all(torch.equal(state[k], v) for k, v in made["state_dict"].items()), place
+            assert all(_equal(state[k], v) for k, v in made["state_dict"].items()), place
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
@@ -162,7 +169,7 @@ def test_its_own_checkpoint_comes_back(name: str, tmp_path: Path) -> None:
     save_atomic(made, tmp_path / "own.pt")
     method, found = load_method(tmp_path / "own.pt")
     assert found["trained_on"] == ["300w:train"]
-    assert all(torch.equal(method.state_dict()[k], v) for k, v in made["state_dict"].items())
+    assert all(_equal(method.state_dict()[k], v) for k, v in made["state_dict"].items())
 
 
 def test_a_method_that_reads_on_its_own_is_stopped(tmp_path: Path, payload: Path) -> None:
@@ -221,7 +228,7 @@ def test_a_method_that_reads_on_its_own_is_stopped(tmp_path: Path, payload: Path
         (lambda c: c.update(recipe=[1]), "recipe is a list"),
         (lambda c: c.update(method="dlib"), "not trained"),
         (lambda c: c.update(method=["x"]), "method is a list"),
-        (lambda c: c.update(schema="no-such"), "no-such"),
+        (lambda c: (c.pop("layout"), c.update(schema="no-such")), "no-such"),
         (lambda c: c.update(state_dict={1: torch.ones(1)}), "no tensor"),
         (lambda c: c["state_dict"].update(extra="text"), "no tensor"),
         (lambda c: c["state_dict"].update(extra=torch.eye(3).to_sparse()), "plain numbers"),
