@@ -150,7 +150,7 @@ class TestW300:
         frame = load_index("300w", "full", tmp_path)
         assert list(frame["id"]) == ["helen/testset/x"]
         assert list(frame["common"]) == [True]
-        assert "lacks lfpw/testset, ibug" in capsys.readouterr().err
+        assert "300W is incomplete: lfpw/testset, ibug missing" in capsys.readouterr().err
 
     def test_boxes(self, tmp_path: Path) -> None:
         layouts.picture(tmp_path / "helen/testset/x.jpg")
