@@ -6,9 +6,10 @@ Commands make grids; :mod:`parface_bench.cli.screen` prints them so that no line
 from __future__ import annotations
 
 import html
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from parface_bench.registry.errors import printable
 
 # How a cell looks; 'plain' is the default.
 LOOKS = ("plain", "best", "tied", "soft", "bad")
@@ -72,16 +73,9 @@ _STYLES = {
 
 
 def _tag(name: str, text: str, style: str) -> str:
-    return f'<{name} style="{style}">{html.escape(printable(text))}</{name}>'
+    return f'<{name} style="{style}">{html.escape(one_line(text))}</{name}>'
 
 
-def printable(text: str, lines: bool = False) -> str:
-    """Text without characters that could steer a terminal; ``lines`` keeps line breaks and tabs.
-
-    Control and format characters (also those that turn the direction of writing) become U+FFFD.
-    """
-    allowed = "\n\t" if lines else ""
-    return "".join(
-        c if c in allowed or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\N{REPLACEMENT CHARACTER}"
-        for c in text
-    )
+def one_line(text: str) -> str:
+    """:func:`printable` text in which line breaks and tabs, too, are U+FFFD."""
+    return printable(text).translate({ord(c): "\N{REPLACEMENT CHARACTER}" for c in "\n\r\t"})

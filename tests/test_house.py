@@ -30,7 +30,7 @@ FLOORS = {
     "parface_bench.limits": 2,
     "parface_bench.outputs": 2,
     "parface_bench.parent": 0,
-    "parface_bench.grid": 1,
+    "parface_bench.grid": 2,
     "parface_bench.figures": 1,
     "parface_bench.registry": 1,
     "parface_bench.faces": 2,

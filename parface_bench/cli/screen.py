@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from parface_bench.grid import Cell, Grid, Head, printable
+from parface_bench.grid import Cell, Grid, Head, one_line
+from parface_bench.registry.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,7 +68,7 @@ def columns(groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
 
 def say(sentence: str) -> None:
     """A sentence for the person at the terminal, on standard error."""
-    text = f"pfbench: {printable(sentence)}"
+    text = f"pfbench: {one_line(sentence)}"
     typer.echo(wrapped(text, _width(sys.stderr)) if sys.stderr.isatty() else text, err=True)
 
 
@@ -76,7 +77,7 @@ def wrapped(text: str, width: int) -> str:
     from rich.cells import cell_len
 
     out: list[str] = []
-    for line in printable(text, lines=True).split("\n"):
+    for line in printable(text).split("\n"):
         indent = " " * min(len(line) - len(line.lstrip()) + 2, width // 2)
         short = cell_len(line) <= width
         out += [line] if short else textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
@@ -89,12 +90,12 @@ def show(grid: Grid, console: Console) -> None:
 
     kept = fitting(grid, console.width)
     if grid.title:
-        console.print(Text(printable(grid.title), style="bold"))
+        console.print(Text(one_line(grid.title), style="bold"))
     console.print(_table([grid.heads[i] for i in kept], [[row[i] for i in kept] for row in grid.rows], console.width))
     left_out = [head.text for i, head in enumerate(grid.heads) if i not in kept]
     more = [f"Not shown, too narrow: {', '.join(left_out)}."] if left_out else []
     for note in [*grid.notes, *more]:
-        console.print(Text(printable(note), style="dim"))
+        console.print(Text(one_line(note), style="dim"))
 
 
 def fitting(grid: Grid, width: int) -> list[int]:
@@ -104,7 +105,7 @@ def fitting(grid: Grid, width: int) -> list[int]:
     def least(column: int) -> int:
         head = grid.heads[column]
         texts = [head.text, *(_text(row[column]) for row in grid.rows)]
-        widest = max(cell_len(printable(t)) for t in texts)
+        widest = max(cell_len(one_line(t)) for t in texts)
         return min(widest, _WORDS) if head.words else widest
 
     need = {i: least(i) for i in range(len(grid.heads))}
@@ -125,7 +126,7 @@ def _table(heads: Sequence[Head], rows: Sequence[Sequence[Cell | str]], width: i
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP // 2), collapse_padding=True, show_edge=False)
     for head in heads:
         table.add_column(
-            Text(printable(head.text)), justify="left" if head.words else "right", overflow="fold", no_wrap=False
+            Text(one_line(head.text)), justify="left" if head.words else "right", overflow="fold", no_wrap=False
         )
     for row in rows:
         table.add_row(*(_styled(cell) for cell in row))
@@ -135,7 +136,7 @@ def _table(heads: Sequence[Head], rows: Sequence[Sequence[Cell | str]], width: i
 def _styled(cell: Cell | str) -> Text:
     from rich.text import Text
 
-    return Text(printable(_text(cell)), style=_STYLES[cell.look if isinstance(cell, Cell) else "plain"])
+    return Text(one_line(_text(cell)), style=_STYLES[cell.look if isinstance(cell, Cell) else "plain"])
 
 
 def _text(cell: Cell | str) -> str:

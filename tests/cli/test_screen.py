@@ -15,7 +15,8 @@ import pytest
 from rich.cells import cell_len
 
 from parface_bench.cli.screen import fitting, wrapped
-from parface_bench.grid import Cell, Grid, Head, printable
+from parface_bench.grid import Cell, Grid, Head, one_line
+from parface_bench.registry.errors import printable
 from tests.cli.test_main import SCORE, write_table
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -100,6 +101,6 @@ def test_columns_that_matter_least_are_left_out_first() -> None:
 
 
 def test_no_text_steers_the_terminal() -> None:
-    assert printable("a\x1b[31mb\u202ec\nd") == "a\ufffd[31mb\ufffdc\ufffdd"
-    assert printable("a\n\tb\x07", lines=True) == "a\n\tb\ufffd"
+    assert one_line("a\x1b[31mb\u202ec\nd") == "a\ufffd[31mb\ufffdc\ufffdd"
+    assert printable("a\n\tb\x07") == "a\n\tb\ufffd"
     assert wrapped("  word " * 4, 12).split("\n")[1].startswith("    ")
