@@ -130,6 +130,20 @@ def test_an_interruption_leaves_no_set_and_is_resumed(
     )
 
 
+def test_the_maker_lets_go_of_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever still holds the lock's object: the next call of the same process must not wait for it."""
+    locks = []
+
+    class Kept(generate.FileLock):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            locks.append(self)
+
+    monkeypatch.setattr(generate, "FileLock", Kept)
+    generate.ensure(tmp_path, {"test": 1}, image_size=64, workers=1)
+    assert len(locks) == 1 and not locks[0].is_locked
+
+
 def test_a_picture_that_was_removed_is_made_again(tmp_path: Path) -> None:
     generate.ensure(tmp_path, {"test": 6}, image_size=SIZE, workers=1)
     before, labels = digest(tmp_path), (tmp_path / "csv" / "palsy_test.ljson").read_bytes()

@@ -126,9 +126,11 @@ def ensure(
         raise WorkError(
             f"{root}: cannot be written ({error.strerror}); set PFBENCH_HOME to a writable folder"
         ) from error
-    with lock:
+    try:
         for split, size in _missing(root, sizes).items():  # another process may have made them meanwhile
             _make_split(root, split, size, seed, image_size, workers or cores(), version)
+    finally:
+        lock.release()  # not `with lock`: that would take it twice and let go once
 
 
 def _missing(root: Path, sizes: Mapping[str, int]) -> dict[str, int]:
