@@ -126,8 +126,8 @@ def execute(options: RunOptions) -> Result | Unfinished:
 
 def _completed(folder: RunFolder, plan: Plan, progress: Progress) -> Result:
     """The result of a finished run, drawn and recorded now if a kill came before that."""
-    result = load_result(folder.path)
     try:
+        result = load_result(folder.path)
         if distributed.rank() == 0 and folder.lock is not None:  # else another process is at it
             predictions = read_predictions(folder.path / PREDICTIONS, plan.test)
             if predictions is not None and not (folder.path / "figures" / "ced.svg").is_file():
