@@ -101,7 +101,8 @@ def settings(name: str) -> str:
     profiles = [profile for profile in ("quick", "full") if profile in profiles_of(name)]
     sides = [_settings(compose(name, "300w", profile)) for profile in profiles]
     lines = [f"| | {' | '.join(profiles)} |", f"|---|{'---|' * len(profiles)}"]
-    for key in dict.fromkeys(key for side in sides for key in side):
+    keys = dict.fromkeys(key for side in sides for key in side)
+    for key in sorted(keys, key=lambda key: not key.startswith(("crop", "`method"))):  # stable: the network first
         cells = [side.get(key, "–") for side in sides]
         lines.append(f"| {key} | {' | '.join(cells)} |")
     for file in (f"{name}.quick.yaml", f"{name}.yaml"):
@@ -128,12 +129,14 @@ def _printed(rows: list[dict[str, Any]]) -> str:
     columns = list(dict.fromkeys((s, m) for row in rows for s, metrics in row["values"].items() for m in metrics))
     columns.sort(key=lambda column: column[1] != "NME")  # stable: subsets keep their order
     titles = [metric if subset == "full" else f"{metric} {subset}" for subset, metric in columns]
-    lines = [f"| | {' | '.join(titles)} | from |", f"|---|{'---:|' * len(columns)}---|"]
+    lines = [f"| | {' | '.join(titles)} |", f"|---|{'---:|' * len(columns)}"]
+    sources: dict[str, list[str]] = {}
     for row in rows:
         cells = [row["values"].get(subset, {}).get(metric, "–") for subset, metric in columns]
-        source = row["source"].partition("; figures from ")[2] or row["source"]
-        lines.append(f"| {row['method']} | {' | '.join(cells)} | {source.replace('|', ' ')} |")
-    return "\n".join(lines)
+        lines.append(f"| {row['method']} | {' | '.join(cells)} |")
+        sources.setdefault(row["source"].partition("; figures from ")[2] or row["source"], []).append(row["method"])
+    told = [f"{source} ({', '.join(methods)})" if len(sources) > 1 else source for source, methods in sources.items()]
+    return "\n".join([*lines, "", f"Figures from: {'; '.join(told)}."])
 
 
 def _settings(recipe: Mapping[str, Any]) -> dict[str, str]:
