@@ -39,8 +39,8 @@ for (const section of DATA.sections) {
     const box = document.createElement("figure"), error = method.errors[face.id];
     const picture = svg("svg", {viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", tabindex: 0, "aria-label": `face ${face.id}, error ${error?.toFixed(2) ?? "unknown"} percent`}, box);
     if (face.image) svg("image", {href: face.image, width: SIDE, height: SIDE}, picture);
-    const truth = marks(face.truth, section.edges, "#2da44e", control.numbers.checked, picture);
-    const found = marks(face.found[key], section.edges, "#bf3989", control.numbers.checked, picture);
+    const truth = marks(face.truth, section.edges, face.image ? "#3ddc6d" : "#2da44e", control.numbers.checked, picture);
+    const found = marks(face.found[key], section.edges, face.image ? "#ff57b5" : "#bf3989", control.numbers.checked, picture);
     const at = control.blend.value / 100;
     truth?.setAttribute("opacity", Math.min(1, 2 - 2 * at));
     found?.setAttribute("opacity", Math.min(1, 2 * at));

@@ -88,13 +88,12 @@ def bins(errors: np.ndarray, sure: np.ndarray, count: int = BINS) -> list[dict[s
 def sparsified(errors: np.ndarray, sure: np.ndarray, points: int = POINTS) -> list[float]:
     """Mean error of the landmarks kept, percent of the mean of all, as the least sure are taken away.
 
-    Landmarks that are equally sure are taken in no order: each counts as their mean. The last point, at which nothing
-    is kept, is the error of the surest ones.
+    Landmarks that are equally sure are taken in no order: each counts as their mean. At least one in a hundred is kept.
     """
     _, which, count = np.unique(-sure, return_inverse=True, return_counts=True)
     mean = np.bincount(which, errors) / count
     ordered = np.repeat(mean, count)  # surest first
-    kept = np.maximum(np.round((1 - np.linspace(0, 1, points)) * len(errors)).astype(int), 1)
+    kept = np.maximum(np.round((1 - np.linspace(0, 1, points)) * len(errors)).astype(int), -(-len(errors) // 100))
     whole = errors.mean()
     if not whole > 0:
         return [100.0] * points
