@@ -96,8 +96,8 @@ class _Display:
     def start(self, console: Console) -> None:
         from rich.live import Live
 
-        own = {"redirect_stdout": False, "redirect_stderr": False}
-        self.live = Live(self, console=console, refresh_per_second=_REFRESHES, transient=True, **own)
+        own = {"redirect_stdout": False, "redirect_stderr": False, "transient": True}
+        self.live = Live(self, console=console, refresh_per_second=_REFRESHES, **own)  # type: ignore[arg-type]
         self.live.start()
         self._streams, above = (sys.stdout, sys.stderr), _Above(console)
         if sys.stdout is sys.stderr:  # else it is for results
