@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, SupportsFloat
 
-from parface_bench.data.progress_bar import progress
 from parface_bench.leaderboard.table import COST, Cell, Column, Group, Row, Selection, Table
 from parface_bench.leaderboard.uncertain import Uncertain
+from parface_bench.progress import progress
 from parface_bench.registry import DATASETS, UserError, catalogue, nearest
 from parface_bench.results.contamination import contaminated
 from parface_bench.results.digest import Digest, faults, values_of

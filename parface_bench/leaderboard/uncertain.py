@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from parface_bench import __version__
-from parface_bench.data.progress_bar import progress
 from parface_bench.leaderboard.table import Column, Row
+from parface_bench.progress import progress
 from parface_bench.registry import UserError
 from parface_bench.results import per_face as recorded
 from parface_bench.results.per_face import Key, PerFace, known, per_face
