@@ -57,6 +57,7 @@ def page(store: Path, dataset: str, out: Path, draws: int = DRAWS, resamples: in
         *(text for _, text in parts if text),
         sections.photographs(store),
         "## The results behind this page\n",
+        "Intervals are over faces and people, not over seeds: how far the seeds lie apart is in the column NME.\n",
         words.table(
             ["method", "trained on", "split", "seeds", "NME", "faces", "people", "protocol", "data"],
             [words.described(e) for e in found],

@@ -36,19 +36,19 @@ Settings = dict[str, int]
 
 @dataclass
 class Effect:
-    """A difference with its interval; ``p_holm`` is set by :func:`adjust`."""
+    """A difference with its interval; ``p_holm`` is set by :func:`adjust`; ``base`` is None for what has no share."""
 
     value: float
     ci95: list[float] | None
     p: float
-    base: float
+    base: float | None
     n: int
     p_holm: float = 1.0
 
     @property
-    def relative(self) -> float:
+    def relative(self) -> float | None:
         """Percent of what it is compared with."""
-        return 100 * self.value / self.base
+        return 100 * self.value / self.base if self.base else None
 
     @property
     def shown(self) -> bool:
@@ -117,7 +117,8 @@ def affected_side(found: Sequence[Entry], settings: Settings) -> dict[str, Effec
             "other": (with_sides[1][known], plain[1][known]),
             "affected less other": (rise[0], rise[1]),
         }.items():
-            tables[name][entry.name, name] = _effect(compare_pairs(a, b, person, **settings), float(b.mean()), len(a))
+            base = float(b.mean()) if name != "affected less other" else None
+            tables[name][entry.name, name] = _effect(compare_pairs(a, b, person, **settings), base, len(a))
     return tables
 
 
@@ -137,8 +138,7 @@ def mended(pairs: Sequence[tuple[Entry, Entry]], settings: Settings) -> Effects:
             without, with_it = found
             person = None if a.person is None else a.person[with_it]
             both = compare_pairs(change[with_it], change[without], person, **settings)
-            cost = float((base[with_it] - base[without]).mean())
-            effects[one.method, "cost of palsy"] = _effect(both, cost, len(with_it))
+            effects[one.method, "cost of palsy"] = _effect(both, None, len(with_it))
     return effects
 
 
@@ -239,5 +239,5 @@ def _paired(change: np.ndarray, base: np.ndarray, rows: np.ndarray, faces: Score
     return _effect(found, float(base[rows].mean()), int(rows.sum()))
 
 
-def _effect(found: dict[str, Any], base: float, n: int) -> Effect:
+def _effect(found: dict[str, Any], base: float | None, n: int) -> Effect:
     return Effect(found["difference"]["value"], found["difference"]["ci95"], found["p"], base, n)

@@ -65,7 +65,7 @@ def pairs(found: Sequence[Entry], settings: Settings, out: Path) -> Section:
         "NME with palsy less NME without, in points, its interval and percent of NME without; in brackets the pairs. "
         "`clinic`: nothing before the face, fair photograph, head turned by at most 30 degrees; left and right are the "
         "patient's own.\n",
-        words.matrix(names, [g for g in ("all", "clinic", *KINDS, "left", "right") if _has(merged, g)], merged),
+        words.matrix(names, ["all", "clinic", *KINDS, "left", "right"], merged),
         "\nBy House-Brackmann grade:\n",
         words.matrix(names, grades, tables["grade"]),
         f"\n![Change of NME by palsy, by grade]({picture.name})\n",
@@ -125,7 +125,7 @@ def where(found: Sequence[Entry], settings: Settings) -> Section:
         "adds on the affected side:\n",
         words.matrix([e.name for e in found], ["affected", "other"], merged),
         "",
-        words.matrix([e.name for e in found], ["affected less other"], merged, relative=False),
+        words.matrix([e.name for e in found], ["affected less other"], merged),
         f"\n{words.many(tests, 'test')} in this section.\n",
     ]
     headlines = [words.on_largest(shown, REGIONS) if shown else "", words.on_sides(sides["affected less other"])]
@@ -154,6 +154,7 @@ def symmetrisation(found: Sequence[Entry], settings: Settings, out: Path) -> Sec
         "SD "
         "of the true difference, percent of the outer-eye distance.\n",
         words.table(heads, rows(own)),
+        f"\n{words.on_regions(own, SLOPES)}\n",
         f"\n![Slopes by region]({picture.name})\n",
     ]
     if framed:
@@ -162,7 +163,7 @@ def symmetrisation(found: Sequence[Entry], settings: Settings, out: Path) -> Sec
             "rest:\n",
             words.table(["method", *SLOPES], rows(framed)),
         ]
-    return [words.on_slopes(own, SLOPES)], "\n".join(lines)
+    return [words.on_slopes(own)], "\n".join(lines)
 
 
 def survivors(found: Sequence[Entry], settings: Settings) -> Section:
@@ -225,17 +226,16 @@ def trainings(found: Sequence[Entry], settings: Settings) -> Section:
     tables = [costs(own, "healthy", settings, reference="yes"), costs(own, "palsy_grade", settings)]
     tests = adjust(effects, *tables)
     cost = {(name, "all" if group == "no" else group): e for t in tables for (name, group), e in t.items()}
-    groups = [g for g in ("with palsy", "without palsy", "cost of palsy") if _has(effects, g)]
     lines = [
         title,
         "Each method was trained twice, on all faces of the training split and on the same people, poses and light "
         "with "
         "every palsy taken away; both are scored on the same faces.\n",
-        "NME after training on healthy faces only less NME after training on all faces; the last column is the change "
-        "of what palsy costs in a pair:\n",
-        words.matrix([e.method for e, _ in pairs], groups, effects),
+        "NME after training on healthy faces only less NME after training on all faces; the last column, if there, "
+        "is the change of what palsy costs in a pair:\n",
+        words.matrix([e.method for e, _ in pairs], ["with palsy", "without palsy", "cost of palsy"], effects),
         "\nWhat palsy costs after either training, `(healthy)`: trained on healthy faces only:\n",
-        words.matrix([e.name for e in own], [g for g in ("all", *GRADES) if _has(cost, g)], cost),
+        words.matrix([e.name for e in own], ["all", *GRADES], cost),
         f"\n{words.many(tests, 'test')} in this section.\n",
     ]
     headlines = words.on_mending(effects).split("\n")
@@ -247,7 +247,7 @@ def trainings(found: Sequence[Entry], settings: Settings) -> Section:
             [
                 e.method,
                 *(
-                    f"{changes[e.method, r]['value']:+.2f} {words.ends(changes[e.method, r]['ci95'])}"
+                    f"{words.signed(changes[e.method, r]['value'], 2)} {words.ends(changes[e.method, r]['ci95'])}"
                     if (e.method, r) in changes
                     else ""
                     for r in SLOPES
@@ -305,10 +305,6 @@ def _survivors(pairs: Sequence[tuple[Entry, Entry]], agreements: words.Agreement
 
 def _clinic(entry: Entry) -> Entry:
     return replace(entry, faces=entry.faces.where({"clinic": "yes"}))
-
-
-def _has(effects: Effects, group: str) -> bool:
-    return any(g == group for _, g in effects)
 
 
 def _spread(source: words.Agreements, region: str) -> str:

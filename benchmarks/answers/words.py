@@ -18,21 +18,25 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def matrix(names: Sequence[str], groups: Sequence[str], effects: Effects, relative: bool = True) -> str:
-    """A row for each entry, a column for each group; bold where the adjusted p is below 0.05."""
+def matrix(names: Sequence[str], groups: Sequence[str], effects: Effects) -> str:
+    """A row for each entry, a column for each group that there is; bold where the adjusted p is below 0.05."""
+    groups = [group for group in groups if any(g == group for _, g in effects)]
+    if not groups:
+        return "No groups of ten faces or more."
     rows = [
-        [name, *(cell(effects[name, group], relative) if (name, group) in effects else "" for group in groups)]
+        [name, *(cell(effects[name, group]) if (name, group) in effects else "" for group in groups)]
         for name in names
         if any((name, group) in effects for group in groups)
     ]
-    heads = [f"{group} ({_counts(effects, group)})" if _counts(effects, group) else group for group in groups]
+    heads = [f"{group} ({_counts(effects, group)})" for group in groups]
     return table(["method", *heads], rows)
 
 
-def cell(effect: Effect, relative: bool = True) -> str:
+def cell(effect: Effect) -> str:
     """``**+0.41** [+0.30, +0.52] +12 %``."""
     value = f"**{signed(effect.value, 2)}**" if effect.shown else signed(effect.value, 2)
-    return " ".join([value, ends(effect.ci95), *([f"{signed(effect.relative, 0)} %"] if relative else [])])
+    share = [] if effect.relative is None else [f"{signed(effect.relative, 0)} %"]
+    return " ".join([value, ends(effect.ci95), *share])
 
 
 def ends(ci95: Sequence[float] | None, digits: int = 2) -> str:
@@ -92,7 +96,7 @@ def on_largest(effects: Effects, groups: Sequence[str]) -> str:
     }
     counted = sorted(((list(largest.values()).count(g), g) for g in groups), reverse=True)
     said = listed([f"the {g.removeprefix('region:')} for {count}" for count, g in counted if count])
-    return f"Of {many(len(names), 'method')} the largest rise is at {said}."
+    return f"Of {many(len(names), 'method')} the rise is largest, by its value, at {said}."
 
 
 def on_sides(effects: Effects) -> str:
@@ -111,32 +115,35 @@ def on_sides(effects: Effects) -> str:
     return " ".join(said)
 
 
-def on_slopes(slopes: Agreements, regions: Sequence[str]) -> str:
-    """How many slopes lie below 1, and the least."""
-    if not slopes:
-        return ""
-    below = {k: v for k, v in slopes.items() if v["slope"]["ci95"][1] < 1}
-    above = {k: v for k, v in slopes.items() if v["slope"]["ci95"][0] > 1}
-    said = [
-        f"Of {many(len(slopes), 'slope')} (methods by regions) {len(below)} lie below 1 with their whole interval: "
-        "there "
-        f"an asymmetric face is drawn more symmetric than it is. {len(above)} lie above 1; the intervals of the other "
-        f"{len(slopes) - len(below) - len(above)} include 1, so that no symmetrisation was found there."
-    ]
-    for region in regions:
-        own = {n: v["slope"] for (n, r), v in slopes.items() if r == region}
-        if own:
-            low, high = (pick(own, key=lambda n: own[n]["value"]) for pick in (min, max))
-            texts = [f"{own[n]['value']:.2f} {ends(own[n]['ci95'])} ({n})" for n in dict.fromkeys((low, high))]
-            said.append(f" {region.capitalize()}: {' to '.join(texts)}.")
+def on_slopes(slopes: Agreements) -> str:
+    """How many slopes lie below 1."""
+    below = [k for k, v in slopes.items() if v["slope"]["ci95"][1] < 1]
+    above = [k for k, v in slopes.items() if v["slope"]["ci95"][0] > 1]
+    text = (
+        f"Of {many(len(slopes), 'slope')} of predicted on true asymmetry (methods by regions) {len(below)} lie below 1 "
+        "with their whole interval: there an asymmetric face is drawn more symmetric than it is. "
+        f"{len(above)} lie above 1; for the other {len(slopes) - len(below) - len(above)} no symmetrisation was found."
+    )
     zero: dict[str, list[str]] = {}
     for (name, region), v in slopes.items():
         if v["slope"]["ci95"][0] <= 0 <= v["slope"]["ci95"][1]:
             zero.setdefault(name, []).append(region)
     if zero:
-        names = listed([f"{name} ({', '.join(regions_)})" for name, regions_ in zero.items()])
-        said.append(f" That the prediction follows the true asymmetry at all was not shown for {names}.")
-    return "".join(said)
+        names = listed([f"{name} ({', '.join(regions)})" for name, regions in zero.items()])
+        text += f" That the prediction follows the true asymmetry at all was not shown for {names}."
+    return text
+
+
+def on_regions(slopes: Agreements, regions: Sequence[str]) -> str:
+    """The least and the largest slope of each region."""
+    said = []
+    for region in regions:
+        own = {n: v["slope"] for (n, r), v in slopes.items() if r == region}
+        if own:
+            low, high = (pick(own, key=lambda n: own[n]["value"]) for pick in (min, max))
+            texts = [f"{own[n]['value']:.2f} {ends(own[n]['ci95'])} ({n})" for n in dict.fromkeys((low, high))]
+            said.append(f"{region.capitalize()}: {' to '.join(texts)}.")
+    return " ".join(said)
 
 
 def on_slope_changes(changes: Agreements) -> str:
@@ -237,13 +244,13 @@ def _each(effects: dict[str, Effect]) -> list[str]:
 
 
 def _one(name: str, effect: Effect) -> str:
-    value = signed(effect.value, 2)
-    return f"{value} points {ends(effect.ci95)} or {signed(effect.relative, 0)} % ({name})"
+    share = "" if effect.relative is None else f" or {signed(effect.relative, 0)} %"
+    return f"{signed(effect.value, 2)} points {ends(effect.ci95)}{share} ({name})"
 
 
 def _counts(effects: Effects, group: str) -> str:
     counts = sorted({effect.n for (_, g), effect in effects.items() if g == group})
-    return "" if not counts else str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
 def _apart(one: Effect, other: Effect) -> bool:
