@@ -31,6 +31,7 @@ FLOORS = {
     "parface_bench.outputs": 2,
     "parface_bench.parent": 0,
     "parface_bench.grid": 2,
+    "parface_bench.progress": 2,
     "parface_bench.figures": 1,
     "parface_bench.registry": 1,
     "parface_bench.faces": 2,
