@@ -63,6 +63,11 @@ TEXTS = {
 }  # fmt: skip
 
 
+COUNTS = ("--seed", "--seeds", "--resamples", "--permutations", "--limit", "--labels", "--parallel", "--number",
+          "--faces", "--image-size", "--seconds", "--smooth", "--base", "--pred-base", "--scale")  # fmt: skip
+NAMES = ("--name", "--profile", "--device", "--stages", "--metric", "--confidence", "--subset", "--split", "--format",
+         "--by", "--within", "--reference", "--side-tag", "--frame", "--unit", "--measure", "--executor",
+         "--trained-on", "--crop")  # fmt: skip
 LIGHT = ("score", "audit", "compare", "gap", "leaderboard", "report", "measure", "list", "show", "new", "data check",
          "data stats", "data preview", "data path", "doctor")  # fmt: skip
 FACES = "--dataset landmark-table --data-root {} --name faces --protocol any"
@@ -74,7 +79,9 @@ def values(word: str, files: list[str]) -> list[str]:
         return [*PAIRS, *WORDS[:24]]
     if word == "--plugin":
         return [f for f in files if f.endswith(".py")] * 2 + WORDS[:20] + files[::3]
-    return [*NUMBERS, *WORDS, *files]
+    if word in COUNTS:
+        return [*NUMBERS, *WORDS[:3], files[0]]
+    return [*NUMBERS, *WORDS, *files] if word in NAMES else [*NUMBERS[:8], *WORDS[:30], *files * 2]
 
 
 def prepare(place: Path, light: bool = False) -> tuple[dict[str, list[str]], list[str]]:
