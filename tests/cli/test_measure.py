@@ -160,7 +160,8 @@ def test_what_is_not_ours_is_kept(pfbench: Any, faces: np.ndarray, tmp_path: Pat
         "[" * 100_000, '{"faces": 7}', '{"faces": [{"id": "a", "landmarks": 5}]}',
         '{"faces": [{"id": "a", "landmarks": [5]}]}', '{"faces": [{"id": "a", "landmarks": [[1, 1e300]]}]}',
         '{"faces": [{"id": "a", "landmarks": [[NaN, 1]]}]}',
-        '{"faces": [{"id": "a", "landmarks": [[1, 1' + "0" * 400 + "]]}]}", '{"faces": [7]}', '{"faces": []}', "[]", "7",
+        '{"faces": [{"id": "a", "landmarks": [[1, 1' + "0" * 400 + "]]}]}",
+        '{"faces": [7]}', '{"faces": []}', "[]", "7",
     ],
 )  # fmt: skip
 def test_documents_that_are_none(pfbench: Any, tmp_path: Path, text: str) -> None:
