@@ -173,7 +173,7 @@ def put(recipe: dict[str, Any], pair: str) -> None:
     """Apply one ``--set a.b.c=value`` to a resolved recipe, in place; the value is read as YAML.
 
     A number in the path picks an entry of a list, from 1, and a name a stage (``stages.2.epochs=5``,
-    ``stages.head.epochs=5``).
+    ``stages.head.epochs=5``); ``stages.NAME=null`` leaves the stage out, as a recipe's file can.
     """
     path, equals, text = pair.partition("=")
     if not equals or not path.strip():
@@ -189,7 +189,11 @@ def put(recipe: dict[str, Any], pair: str) -> None:
         # an optimizer that nobody steps would do nothing
         here = _step(here, key, pair, free and parents[depth - 1] != "optimizers")
         free = free or key in _FREE or (depth == 1 and parents[0] == "stages")
-    if isinstance(here, list):
+    if isinstance(here, list) and parents == ["stages"] and value is None:
+        if last.isdecimal():
+            raise UserError(f"--set {pair}: a stage is left out by its name: --set stages.NAME=null")
+        del here[_position(here, last, pair)]
+    elif isinstance(here, list):
         here[_position(here, last, pair)] = value
     elif isinstance(here, dict):
         known = [*here, *(_STAGE_KEYS if parents == ["train"] else [])]
@@ -243,7 +247,9 @@ def _position(entries: list[Any], key: str, pair: str) -> int:
     if key in names:
         return names.index(key)
     if not key.isdecimal() or not 1 <= int(key) <= len(entries):
-        raise UserError(f"--set {pair}: {key!r} must be a number from 1 to {len(entries)}")
+        known = [str(name) for name in names if name]
+        hint = f"{nearest(key, known)} (names: {', '.join(known)})" if known else ""
+        raise UserError(f"--set {pair}: {key!r} must be a number from 1 to {len(entries)}{hint}")
     return int(key) - 1
 
 

@@ -104,6 +104,17 @@ def test_inheritance(tmp_path: Path):
     assert read(tmp_path / "b.yaml") == {"x": 1, "y": {"p": 1, "q": 3}, "z": [9]}
 
 
+def test_a_stage_is_left_out_by_its_name():
+    recipe = compose("parface", "300w", "quick", ["stages.inversion=null", "stages.head.epochs=7"])
+    left = [stage["name"] for stage in recipe["stages"]]
+    assert "inversion" not in left and "autoencoder" in left
+    assert next(stage for stage in recipe["stages"] if stage["name"] == "head")["epochs"] == 7
+    with pytest.raises(UserError, match="left out by its name"):
+        compose("parface", "300w", "quick", ["stages.2=null"])
+    with pytest.raises(UserError, match="did you mean 'inversion'"):
+        compose("parface", "300w", "quick", ["stages.inversio=null"])
+
+
 def test_stages_are_changed_by_name():
     """A variant states only what differs; a list replaces all."""
     below = {"stages": [{"name": "a", "epochs": 1, "settings": {"x": 1, "y": 2}}, {"name": "b"}, {"name": "c"}]}
