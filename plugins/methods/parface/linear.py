@@ -13,8 +13,9 @@ from parface_bench.training.reconstruction import PCA
 class PrincipalPath(nn.Module):
     """Code and image of a principal component analysis, to which encoder and decoder add what is not linear.
 
-    Codes are whitened: over the faces that it was fitted on, each number has mean 0 and variance 1, which is also what
-    a code critic compares with. Until it is fitted it gives zeros. Its tensors are buffers: no optimizer moves them.
+    Codes keep the components' proportions: over the faces that it was fitted on, each number has mean 0 and the largest
+    variance is 1. Until it is fitted it gives zeros. Components are buffers: no optimizer moves them; what learns, in
+    stages that train ``network.linear``, is how much of each number goes into the code, from all of it (1).
 
     Args:
         code_size: numbers in a code.
@@ -23,7 +24,7 @@ class PrincipalPath(nn.Module):
 
     mean: Tensor
     axes: Tensor
-    scale: Tensor
+    scale: Tensor  # one number
 
     def __init__(self, code_size: int, image_size: int) -> None:
         super().__init__()
@@ -31,7 +32,8 @@ class PrincipalPath(nn.Module):
         pixels = 3 * image_size * image_size
         self.register_buffer("mean", torch.zeros(pixels))
         self.register_buffer("axes", torch.zeros(code_size, pixels))
-        self.register_buffer("scale", torch.ones(code_size))
+        self.register_buffer("scale", torch.ones(()))
+        self.weights = nn.Parameter(torch.ones(code_size))
 
     def fit(self, pictures: np.ndarray, offset: tuple[float, ...]) -> None:
         """Find the components.
@@ -56,12 +58,11 @@ class PrincipalPath(nn.Module):
         self.mean.copy_((middle - torch.tensor(offset)[:, None, None]).flatten())
         self.axes.zero_()
         self.axes[: len(axes)].copy_(axes)
-        self.scale.fill_(1.0)
-        self.scale[: len(axes)].copy_(torch.from_numpy(pca.deviations))
+        self.scale.fill_(float(pca.deviations.max()))
 
     def encode(self, images: Tensor) -> Tensor:
         """Images [B, 3, S, S] -> codes [B, code_size]."""
-        return ((images.flatten(1) - self.mean) @ self.axes.T) / self.scale
+        return self.weights * (((images.flatten(1) - self.mean) @ self.axes.T) / self.scale)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, code_size] -> images [B, 3, S, S]."""
