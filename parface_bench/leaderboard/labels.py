@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parface_bench.leaderboard.table import Cell, Column, Row, Table
+from parface_bench.leaderboard.table import PLUS_MINUS, Cell, Column, Row, Table
 from parface_bench.registry import DATASETS, UserError
 from parface_bench.results.provenance import config_hash
 
@@ -98,7 +98,7 @@ def render_labels(tables: Sequence[LabelTable], form: str) -> str:
         heads = ["Method", *(_count(count, table) for count in table.counts)]
         body = [[name, *(_text(points.get(count)) for count in table.counts)] for name, points in _best(table)]
         grid = tabulate(body, headers=heads, tablefmt=FORMATS[form], disable_numparse=True)
-        title = f"{table.column.metric} [{table.column.unit or '1'}] against labelled training faces"
+        title = f"{table.column.metric} [{table.column.unit or '1'}] against labelled training faces; ±: {PLUS_MINUS}"
         lead = {"md": f"## {table.heading}\n\n{title}\n\n", "html": f"<h2>{table.heading}</h2><p>{title}</p>\n"}
         blocks.append(lead.get(form, f"% {table.heading}: {title}\n") + str(grid) + "\n")
     return "\n".join(blocks)

@@ -17,6 +17,7 @@ from parface_bench.results.digest import whole_needed
 from parface_bench.results.record import record
 from parface_bench.results.result import load_result
 from parface_bench.results.store import read_digests, read_store
+from parface_bench.results.store_index import Memory
 
 Warn = Callable[[str], None]
 
@@ -113,7 +114,13 @@ def tables_of(
     results = list(contents.results)
     if reported:  # a name may be known to the reported numbers alone
         results = [r for r in results if selection.takes(scored_data(r.document), r.document["protocol"])]
-    tables = build_tables(results, selection, extra) if results else []
+    memory = Memory(store)
+    try:
+        tables = build_tables(results, selection, extra, memory) if results else []
+    finally:  # what an interrupted call has worked out is kept
+        memory.save()
+    if selection == Selection():
+        memory.save(whole=True)
     if reported:
         from parface_bench.leaderboard.reported import add_reported, load_reported
 

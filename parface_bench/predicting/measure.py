@@ -79,6 +79,7 @@ def measure_files(
     detector: str = "",
     frame: str = "canthi",
     unit: str = "eyes",
+    scale: str = "",
     names: Sequence[str] = (),
     out: Path | None = None,
     drawn: bool = False,
@@ -87,7 +88,7 @@ def measure_files(
 
     Args:
         given, schema, model, detector: see :func:`parface_bench.predicting.landmark_files.read_landmarks`.
-        frame, unit, names: see :func:`parface_bench.clinical.measuring.measure`.
+        frame, unit, names: see :func:`parface_bench.clinical.measuring.measure`; ``scale`` is its ``mm``.
         out: folder for ``measures.csv`` and the drawings.
         drawn: draw the measured lines on the photographs.
 
@@ -95,7 +96,7 @@ def measure_files(
         UserError: what cannot be read or measured, or a drawing without photograph.
     """
     faces = read_landmarks(given, schema, model, detector)
-    measured = measure(faces.points, faces.schema, frame=frame, unit=unit, names=names)
+    measured = measure(faces.points, faces.schema, frame=frame, unit=unit, names=names, mm=scale)
     outcome = Outcome(faces, measured, _remarks(faces, measured), [])
     if drawn and frame == "head":
         raise UserError("--draw shows lines in the picture, and frame 'head' has none there: take frame 'canthi'")
@@ -169,6 +170,8 @@ def _face(measured: Measured, row: int, name: str) -> str:
 def _remarks(faces: Landmarks, measured: Measured) -> list[str]:
     """Every gap by name, so that no empty cell is a riddle."""
     remarks = [f"{face}: no landmarks ({reason})" for face, reason in faces.reasons.items()]
+    if measured.caution:
+        remarks.append(measured.caution)
     for side, rows in measured.closed().items():
         if len(rows):
             remarks.append(f"closed {side} eye, so no ratio: {_named(faces, rows)}")
