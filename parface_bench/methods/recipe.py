@@ -82,7 +82,7 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
 
     Later wins: ``profiles/PROFILE.yaml``, ``datasets/DATASET.yaml``, ``methods/METHOD.yaml``,
     ``methods/METHOD@DATASET.yaml``, ``methods/METHOD+VARIANT.yaml``, ``--set`` pairs ``key.sub=value``. Of the middle
-    three a file ``NAME.PROFILE.yaml`` is taken in place of ``NAME.yaml`` where there is one. Each may change
+    four a file ``NAME.PROFILE.yaml`` is taken in place of ``NAME.yaml`` where there is one. Each may change
     stages of what it lies on by name, or leave them out: see :func:`merge`.
 
     Args:
@@ -108,7 +108,8 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
                 recipe = merge(recipe, read(path))
                 break
     if variant is not None:
-        recipe = merge(recipe, read(variant))
+        own = variant.with_suffix(f".{profile}.yaml")
+        recipe = merge(recipe, read(own if own.is_file() else variant))
     if isinstance(recipe["stages"], Mapping):
         raise UserError(f"recipe: changes the stages {', '.join(recipe['stages'])}, but {method!r} has none by name")
     check(recipe, read(root / "profiles" / "base.yaml"), "recipe")
@@ -137,7 +138,8 @@ def variant_of(name: str) -> tuple[str, Path | None]:
         return name, None
     path = configs() / "methods" / f"{name}.yaml"
     if not path.is_file():
-        known = sorted(p.stem.partition("+")[2] for p in configs().glob(f"methods/{base}+*.yaml"))
+        files = configs().glob(f"methods/{base}+*.yaml")
+        known = sorted({file.name.partition("+")[2].partition(".")[0] for file in files})
         raise UserError(f"method {base!r} has no variant {variant!r}{nearest(variant, known)}")
     return base, path
 

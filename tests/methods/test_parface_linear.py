@@ -95,5 +95,5 @@ def test_what_cannot_be_is_said(crops: np.ndarray) -> None:
     plain = ParFace(get_schema("ibug68"), 64, code_size=CODES, heatmap_size=32, width=0.125)
     with pytest.raises(UserError, match=r"set method\.linear=true"):
         plain.fit_linear(FaceArrays(np.zeros((9, 0, 2), np.float32), 64))
-    with pytest.raises(UserError, match="linear path"):
-        small().as_foreign("parface")
+    with pytest.raises(UserError, match="no linear path"):
+        ParFace(get_schema("ibug68"), 64, linear=True).as_foreign("parface")

@@ -241,14 +241,14 @@ class ParFace(TrainableMethod):
             UserError: another form, or a network that the original cannot build.
         """
         check_known([form], ["parface"], "--format", "does not exist")
-        if self.network.linear is not None:
-            raise UserError("--format parface: the original's network has no linear path; this one has (method.linear)")
         here = (self.network.width, self.network.code_size, self.network.heatmap_size)
         if here != (1.0, 99, 128):
             raise UserError(
                 "--format parface: the original's network has width 1, a code of 99 and heatmaps of 128 px; this one "
                 f"has width {here[0]:g}, a code of {here[1]} and heatmaps of {here[2]} px"
             )
+        if self.network.linear is not None:
+            raise UserError("--format parface: the original's network has no linear path; this one has (method.linear)")
         facts = {"arch": "Fabrec", "z_dim": here[1], "input_size": self.network.image_size}
         return snapshot.as_original(self.network.state_dict()), facts
 
