@@ -96,4 +96,4 @@ def test_what_cannot_be_is_said(crops: np.ndarray) -> None:
     with pytest.raises(UserError, match=r"set method\.linear=true"):
         plain.fit_linear(FaceArrays(np.zeros((9, 0, 2), np.float32), 64))
     with pytest.raises(UserError, match="no linear path"):
-        ParFace(get_schema("ibug68"), 64, linear=True).as_foreign("parface")
+        ParFace(get_schema("ibug68"), 128, linear=True).as_foreign("parface")
