@@ -150,3 +150,14 @@ def test_bad_files(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
     both = (tmp_path / "c.csv", tmp_path / "d.csv")
     table(both[0], faces), table(both[1], np.random.default_rng(0).uniform(0, 200, (2, 98, 2)))
     assert "different layouts" in pfbench("measure", *both).err
+
+
+def test_what_is_not_ours_is_kept(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
+    mine = tmp_path / "out" / "measures.csv"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    words = ("measure", table(tmp_path / "a.csv", faces), "--out", tmp_path / "out")
+    done = pfbench(*words)
+    assert done.code == 2 and "--force" in done.err and mine.read_text() == "mine"
+    assert pfbench(*words, "--force").code == 0 and mine.read_text().startswith("id,")
+    assert pfbench(*words).code == 0  # now it is ours
