@@ -183,7 +183,16 @@ def _remarks(faces: Landmarks, measured: Measured) -> list[str]:
     remarks = [f"{face}: no landmarks ({reason})" for face, reason in faces.reasons.items()]
     if measured.caution:
         remarks.append(measured.caution)
+    without = np.array([face in faces.reasons for face in faces.ids], dtype=bool)
+    if (rows := np.flatnonzero(measured.frameless() & ~without)).size:
+        remarks.append(f"not measured, since the corners of the eyes are missing or coincide: {_named(faces, rows)}")
+    if (rows := np.flatnonzero(measured.mirrored)).size:
+        remarks.append(
+            f"right and left seem to be exchanged (a mirrored image, or landmarks in another order), which makes all "
+            f"numbers wrong: {_named(faces, rows)}"
+        )
     for side, rows in measured.closed().items():
+        rows = rows[~measured.mirrored[rows]]
         if len(rows):
             remarks.append(f"closed {side} eye, so no ratio: {_named(faces, rows)}")
     gaps: dict[tuple[int, ...], list[str]] = {}

@@ -77,6 +77,16 @@ def test_faces_without_landmarks_are_named(pfbench: Any, faces: np.ndarray, tmp_
     assert set(json.loads(done.out)["faces"]["f1"].values()) == {None}
 
 
+def test_faces_that_cannot_be_measured_are_named(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
+    faces[0] = 40
+    faces[1, :, 0] *= -1
+    faces[2] = 50
+    done = pfbench("measure", table(tmp_path / "a.csv", faces), "--json")
+    assert done.code == 0 and "RuntimeWarning" not in done.err and "closed" not in done.err
+    assert "corners of the eyes are missing or coincide: f0, f2" in done.err
+    assert "right and left seem to be exchanged" in done.err and "numbers wrong: f1" in done.err
+
+
 def test_text_and_files(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
     file = table(tmp_path / "a.csv", faces[:1])
     done = pfbench("measure", file, "--measure", "fai", "--measure", "opening", "--out", tmp_path / "out")
