@@ -290,7 +290,7 @@ def test_video_end_to_end(tmp_path):
     assert drawn.stat().st_size > 500
     drawn.write_text("mine")
     with pytest.raises(UserError, match=r"v\.mp4: exists already"):
-        job.run([str(tmp_path / "v.mp4")], Wish("solid", tmp_path / "out", draw=True))
+        job.run([str(path)], Wish("solid", tmp_path / "out", draw=True))
     assert drawn.read_text() == "mine"
 
 
