@@ -173,7 +173,19 @@ class BackboneSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderSpec(Spec):
+class _OnSpec(Spec):
+    """A plugin on one kind of a network's output."""
+
+    on: str = "heatmaps"
+    known: ClassVar[tuple[str, ...]] = ("heatmaps", "bins")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of(self, "on", self.known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec(_OnSpec):
     """From landmarks to what a network learns: a function, see :mod:`parface_bench.data.heatmaps.codecs`.
 
     Attributes:
@@ -183,16 +195,11 @@ class EncoderSpec(Spec):
     """
 
     kind: ClassVar[str] = "encoder"
-    on: str = "heatmaps"
     rounded: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _one_of(self, "on", ("heatmaps", "bins"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecoderSpec(Spec):
+class DecoderSpec(_OnSpec):
     """From what a network gives to landmarks: a function, see :mod:`parface_bench.data.heatmaps.codecs`.
 
     Attributes:
@@ -201,29 +208,19 @@ class DecoderSpec(Spec):
     """
 
     kind: ClassVar[str] = "decoder"
-    on: str = "heatmaps"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _one_of(self, "on", ("heatmaps", "logits", "bins"))
+    known: ClassVar[tuple[str, ...]] = ("heatmaps", "logits", "bins")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodecSpec(Spec):
+class CodecSpec(_OnSpec):
     """An encoder, a decoder and coordinates that belong together.
 
     Attributes:
-        on: 'heatmaps' (the target makes a :class:`parface_bench.data.heatmaps.codecs.HeatmapCodec`, or an object with
-            its methods, from ``size``, ``sigma`` and ``decoder``) or 'bins' (a
-            :class:`parface_bench.data.heatmaps.simcc.SimCC`).
+        on: 'heatmaps' (the target makes a :class:`parface_bench.data.heatmaps.codecs.HeatmapCodec` from ``size``,
+            ``sigma`` and ``decoder``) or 'bins' (a :class:`parface_bench.data.heatmaps.simcc.SimCC`).
     """
 
     kind: ClassVar[str] = "codec"
-    on: str = "heatmaps"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _one_of(self, "on", ("heatmaps", "bins"))
 
 
 @dataclass(frozen=True, kw_only=True)

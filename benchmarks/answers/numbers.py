@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from answers.entries import Entry, aligned
-from parface_bench.clinical.agreement import agreement
-from parface_bench.clinical.differences import compare_pairs
-from parface_bench.clinical.effects import holm
 from parface_bench.clinical.gap import FEWEST, confounders, gap
 from parface_bench.clinical.numbers import landmark_errors, sides
 from parface_bench.clinical.report import frontal
 from parface_bench.clinical.scored import Scored
+from parface_bench.clinical.statistics.agreement import agreement
+from parface_bench.clinical.statistics.differences import compare_pairs
+from parface_bench.clinical.statistics.effects import holm
 from parface_bench.registry import UserError
 
 EYE_DISTANCE = 90.0  # mm between the outer eye corners, nominal: only to put thresholds of perception into percent
