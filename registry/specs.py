@@ -71,20 +71,6 @@ class Spec:
         )
 
 
-def data_and_split(name: str, split: str | None = None) -> tuple[str, str | None]:
-    """``DATASET`` or ``DATASET:SPLIT`` as its parts; ``split`` is one that was given beside it.
-
-    Raises:
-        UserError: two different splits were given.
-    """
-    dataset, colon, own = name.partition(":")
-    if colon and not own:
-        raise UserError(f"{name!r}: name a split after the colon, or leave the colon out")
-    if own and split and own != split:
-        raise UserError(f"--dataset {name} names the split {own!r}, --split {split!r}: give one of them")
-    return dataset, own or split
-
-
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec(Spec):
     """A data set: the target is a function ``(root: Path, split: str) -> pandas.DataFrame`` (the index table).
