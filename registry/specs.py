@@ -66,9 +66,8 @@ class Spec:
         """The sentence for a plugin that cannot be imported or built."""
         if isinstance(error, ModuleNotFoundError) and self.needs:
             return UserError(f"{self.kind} {self.name!r} needs the module {error.name!r}: {install_command(self)}")
-        return UserError(
-            f"{self.kind} {self.name!r} (from {self.owner}) cannot be loaded: {type(error).__name__}: {error}"
-        )
+        why = f"{type(error).__name__}: {error}"
+        return UserError(f"{self.kind} {self.name!r} (from {self.owner}) cannot be loaded: {why}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +202,7 @@ class CodecSpec(_OnSpec):
 
     Attributes:
         on: 'heatmaps' (the target makes a :class:`parface_bench.data.heatmaps.codecs.HeatmapCodec` from ``size``,
-            ``sigma`` and ``decoder``) or 'bins' (a :class:`parface_bench.data.heatmaps.simcc.SimCC`).
+            ``sigma``, ``decoder``) or 'bins' (a :class:`parface_bench.data.heatmaps.simcc.SimCC`).
     """
 
     kind: ClassVar[str] = "codec"
