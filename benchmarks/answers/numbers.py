@@ -16,7 +16,6 @@ from parface_bench.clinical.report import frontal
 from parface_bench.clinical.scored import Scored
 from parface_bench.clinical.statistics.agreement import agreement
 from parface_bench.clinical.statistics.differences import compare_groups, compare_pairs
-from parface_bench.clinical.statistics.effects import holm
 from parface_bench.registry import UserError
 from parface_bench.results.record import FACES
 from parface_bench.scoring.crossed import holm
