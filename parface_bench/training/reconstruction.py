@@ -16,11 +16,11 @@ import torch
 from scipy.linalg import eigh
 from torch import Tensor
 
+from parface_bench.data.batches.face_arrays import pictures
 from parface_bench.data.batches.loader import FaceSet
 from parface_bench.data.images.crop import Crop
 from parface_bench.methods.inference import evaluating
 from parface_bench.training import overlays
-from parface_bench.training.face_arrays import pictures
 
 _BATCH = 32
 
