@@ -1,14 +1,28 @@
 """Kinds of plugins, their discovery and their look-up. Imports neither torch nor any plugin."""
 
 from parface_bench.registry.catalogue import Catalogue, catalogue
-from parface_bench.registry.declare import backbone, dataset, loss, measure, method, metric, norm
+from parface_bench.registry.declare import (
+    backbone,
+    codec,
+    dataset,
+    decoder,
+    encoder,
+    loss,
+    measure,
+    method,
+    metric,
+    norm,
+)
 from parface_bench.registry.errors import NameClash, PfError, PluginWarning, UserError, WorkError, check_known, nearest
 from parface_bench.registry.hookspecs import hookimpl
-from parface_bench.registry.kind import Kind
+from parface_bench.registry.kind import Kind, data_and_split
 from parface_bench.registry.specs import (
     KINDS,
     BackboneSpec,
+    CodecSpec,
     DatasetSpec,
+    DecoderSpec,
+    EncoderSpec,
     LayoutSpec,
     LossSpec,
     MeasureSpec,
@@ -16,12 +30,14 @@ from parface_bench.registry.specs import (
     MetricSpec,
     NormSpec,
     Spec,
-    data_and_split,
 )
 
 DATASETS: Kind[DatasetSpec] = catalogue["dataset"]
 LAYOUTS: Kind[LayoutSpec] = catalogue["layout"]
 BACKBONES: Kind[BackboneSpec] = catalogue["backbone"]
+ENCODERS: Kind[EncoderSpec] = catalogue["encoder"]
+DECODERS: Kind[DecoderSpec] = catalogue["decoder"]
+CODECS: Kind[CodecSpec] = catalogue["codec"]
 LOSSES: Kind[LossSpec] = catalogue["loss"]
 NORMS: Kind[NormSpec] = catalogue["norm"]
 METRICS: Kind[MetricSpec] = catalogue["metric"]
@@ -30,7 +46,10 @@ METHODS: Kind[MethodSpec] = catalogue["method"]
 
 __all__ = [
     "BACKBONES",
+    "CODECS",
     "DATASETS",
+    "DECODERS",
+    "ENCODERS",
     "KINDS",
     "LAYOUTS",
     "LOSSES",
@@ -40,7 +59,10 @@ __all__ = [
     "NORMS",
     "BackboneSpec",
     "Catalogue",
+    "CodecSpec",
     "DatasetSpec",
+    "DecoderSpec",
+    "EncoderSpec",
     "Kind",
     "LayoutSpec",
     "LossSpec",
@@ -57,8 +79,11 @@ __all__ = [
     "backbone",
     "catalogue",
     "check_known",
+    "codec",
     "data_and_split",
     "dataset",
+    "decoder",
+    "encoder",
     "hookimpl",
     "loss",
     "measure",

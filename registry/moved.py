@@ -22,13 +22,21 @@ MOVED = {
     "parface_bench.leaderboard.store": "parface_bench.results.store",
     "parface_bench.scoring.faces": "parface_bench.scoring.face_errors",
     "parface_bench.scoring.engine": "parface_bench.scoring.scorer",
+    "parface_bench.training.face_arrays": "parface_bench.data.batches.face_arrays",
+    "parface_bench.methods.crop_side": "parface_bench.methods.build",
     "parface_bench.pipeline": "parface_bench.runs.pipeline",
     "parface_bench.plan": "parface_bench.runs.plan",
     "parface_bench.models": "parface_bench.runs.models",
 }
 
 
+# Modules whose parts became plugins, and where to look for a name that they lack now.
+PARTS = {"parface_bench.data.heatmaps.codecs": "parface_bench.plugins.codecs"}
+
+
 def hint(error: BaseException) -> str:
     """What to import instead, for an import of a module that has moved; '' for any other error."""
-    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    name = error.name if isinstance(error, ImportError) else None
+    if name in PARTS and not isinstance(error, ModuleNotFoundError):
+        return f"; its parts are plugins since version 0.2: see {PARTS[name]}, and 'pfbench list'"
     return f"; it moved in version 0.2: import {MOVED[name]}" if name in MOVED else ""

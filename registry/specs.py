@@ -66,23 +66,8 @@ class Spec:
         """The sentence for a plugin that cannot be imported or built."""
         if isinstance(error, ModuleNotFoundError) and self.needs:
             return UserError(f"{self.kind} {self.name!r} needs the module {error.name!r}: {install_command(self)}")
-        return UserError(
-            f"{self.kind} {self.name!r} (from {self.owner}) cannot be loaded: {type(error).__name__}: {error}"
-        )
-
-
-def data_and_split(name: str, split: str | None = None) -> tuple[str, str | None]:
-    """``DATASET`` or ``DATASET:SPLIT`` as its parts; ``split`` is one that was given beside it.
-
-    Raises:
-        UserError: two different splits were given.
-    """
-    dataset, colon, own = name.partition(":")
-    if colon and not own:
-        raise UserError(f"{name!r}: name a split after the colon, or leave the colon out")
-    if own and split and own != split:
-        raise UserError(f"--dataset {name} names the split {own!r}, --split {split!r}: give one of them")
-    return dataset, own or split
+        why = f"{type(error).__name__}: {error}"
+        return UserError(f"{self.kind} {self.name!r} (from {self.owner}) cannot be loaded: {why}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +158,57 @@ class BackboneSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _OnSpec(Spec):
+    """A plugin on one kind of a network's output."""
+
+    on: str = "heatmaps"
+    known: ClassVar[tuple[str, ...]] = ("heatmaps", "bins")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of(self, "on", self.known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec(_OnSpec):
+    """From landmarks to what a network learns: a function, see :mod:`parface_bench.data.heatmaps.codecs`.
+
+    Attributes:
+        on: 'heatmaps' (``target(landmarks [B, L, 2], size, sigma) -> [B, L, size, size]``) or 'bins'
+            (``target(places [B, L, 2], bins, codec) -> labels [B, L, 2, bins], there [B, L]``; SimCC's).
+        rounded: its Gaussians are about the nearest pixel and not about the exact place.
+    """
+
+    kind: ClassVar[str] = "encoder"
+    rounded: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderSpec(_OnSpec):
+    """From what a network gives to landmarks: a function, see :mod:`parface_bench.data.heatmaps.codecs`.
+
+    Attributes:
+        on: 'heatmaps' of Gaussians or 'logits' (``target(maps [B, L, H, W], sigma=...) -> [B, L, 2]``), or 'bins'
+            (``target(scores [B, L, 2, bins], codec) -> places [B, L, 2]`` in bins; SimCC's).
+    """
+
+    kind: ClassVar[str] = "decoder"
+    known: ClassVar[tuple[str, ...]] = ("heatmaps", "logits", "bins")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecSpec(_OnSpec):
+    """An encoder, a decoder and coordinates that belong together.
+
+    Attributes:
+        on: 'heatmaps' (the target makes a :class:`parface_bench.data.heatmaps.codecs.HeatmapCodec` from ``size``,
+            ``sigma``, ``decoder``) or 'bins' (a :class:`parface_bench.data.heatmaps.simcc.SimCC`).
+    """
+
+    kind: ClassVar[str] = "codec"
+
+
+@dataclass(frozen=True, kw_only=True)
 class LossSpec(Spec):
     """A loss: the target builds a callable ``(prediction, target, ...) -> scalar tensor``.
 
@@ -218,10 +254,8 @@ class MetricSpec(Spec):
         super().__post_init__()
         if self.name == "n":
             raise ValueError("metric name 'n': results count the faces under that name")
-        for field_name, known in (("over", ("face", "set", "weights", "quantile")), ("of", ("errors", "confidence"))):
-            value = getattr(self, field_name)
-            if value not in known:
-                raise ValueError(f"metric {self.name!r}: {field_name}={value!r}, but it is one of {', '.join(known)}")
+        _one_of(self, "over", ("face", "set", "weights", "quantile"))
+        _one_of(self, "of", ("errors", "confidence"))
 
     def provides(self, name: str) -> bool:
         """Whether the name is the family's with a number: 'FR@8' of 'FR@t'."""
@@ -281,7 +315,16 @@ class MethodSpec(Spec):
 
 # Facts that are code: in the decorator an object of the module, else "module:attr", imported when it is used.
 CODE = ("target", "make_root", "finish")
-_TYPES = (DatasetSpec, LayoutSpec, BackboneSpec, LossSpec, NormSpec, MetricSpec, MeasureSpec, MethodSpec)
+_TYPES = (
+    DatasetSpec, LayoutSpec, BackboneSpec, EncoderSpec, DecoderSpec, CodecSpec, LossSpec, NormSpec, MetricSpec,
+    MeasureSpec, MethodSpec,
+)  # fmt: skip
 SPEC_TYPES: dict[str, type[Spec]] = {s.kind: s for s in _TYPES}
 KINDS = tuple(SPEC_TYPES)
 PLURALS = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}
+
+
+def _one_of(spec: Spec, field_name: str, known: tuple[str, ...]) -> None:
+    value = getattr(spec, field_name)
+    if value not in known:
+        raise ValueError(f"{spec.kind} {spec.name!r}: {field_name}={value!r}, but it is one of {', '.join(known)}")

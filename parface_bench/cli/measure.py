@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.options import Force, Json, Plugins
 from parface_bench.cli.screen import emit, emit_document, say
 
 
@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
         only: list[str] = typer.Option([], "--measure", help="This measure only (repeatable; 'pfbench list measure')."),
         out: Path | None = typer.Option(None, "--out", help="Folder for measures.csv and the drawings."),
         draw: bool = typer.Option(False, "--draw", help="Draw the measured lines on the photographs (measures/)."),
+        force: Force = False,
         plugin: Plugins = None,
         json: Json = False,
     ) -> None:
@@ -52,6 +53,7 @@ def register(app: typer.Typer) -> None:
                 names=only,
                 out=out,
                 drawn=draw,
+                force=force,
             )
         for remark in outcome.remarks:
             say(remark)

@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from parface_bench.clinical.agreement import agreement
 from parface_bench.clinical.beside import FRAME, TRUE
-from parface_bench.clinical.differences import DRAWS, compare_pairs
-from parface_bench.clinical.intervals import RESAMPLES
 from parface_bench.clinical.numbers import sides
 from parface_bench.clinical.scored import Scored
+from parface_bench.clinical.statistics.agreement import agreement
+from parface_bench.clinical.statistics.differences import DRAWS, compare_pairs
+from parface_bench.clinical.statistics.intervals import RESAMPLES
 from parface_bench.registry import MEASURES, MeasureSpec, UserError
 
 REGIONS = ("brows", "eyes", "nose", "mouth", "inner")
+NAMED = 5  # faces of those for which a measure is undefined
 LEAST = 3  # faces below which there is no agreement to speak of
 
 
@@ -31,8 +32,8 @@ def fidelity(
     Returns:
         ``frame``, ``unit``, ``n``, ``persons``, ``side`` (is the affected side known), and
 
-        ``measures``: KEY -> what :func:`parface_bench.clinical.agreement.agreement` gives, over all faces; signed
-        measures and differences of sides (``NAME_R-L``) are right against left;
+        ``measures``: KEY -> what :func:`parface_bench.clinical.statistics.agreement.agreement` gives, over all faces;
+        signed measures and differences of sides (``NAME_R-L``) are right against left;
 
         ``oriented``: the signed ones over faces with an affected side, turned so that + is the affected side lower or
         larger, and ``NAME_affected``, ``NAME_unaffected`` of measures that have sides;
@@ -82,7 +83,9 @@ def _agreements(
     affected = side if side is not None and (side != 0).sum() >= LEAST else None
     for key, (spec, signed) in keys.items():
         true, predicted = faces.measured(key, true_frame=true_frame)
-        facts = {"unit": spec.unit, "detail": spec.detail}
+        gone = np.flatnonzero(~(np.isfinite(true) & np.isfinite(predicted)))
+        named = [str(face) for face in faces.errors["id"].iloc[gone[:NAMED]]]
+        facts = {"unit": spec.unit, "detail": spec.detail, "undefined_faces": named}
         found["measures"][key] = {**agree(true, predicted, everybody), "signed": signed, **facts}
         if affected is not None and signed:
             found["oriented"][key] = {**agree(affected * true, affected * predicted, affected != 0), **facts}

@@ -11,7 +11,7 @@ import numpy as np
 from parface_bench.clinical.frames import CLOSED, Shapes, lay
 from parface_bench.clinical.scales import millimetres
 from parface_bench.faces import Schema
-from parface_bench.registry import MEASURES, MeasureSpec, UserError, WorkError
+from parface_bench.registry import MEASURES, MeasureSpec, UserError, WorkError, check_known
 
 UNITS = ("eyes", "px", "mm")
 SIDES = ("right", "left")
@@ -46,6 +46,7 @@ class Measured:
         values: key name -> float64 [N]; NaN where undefined.
         per_px: [N] what a pixel is in the unit of lengths.
         caution: what should be known of the unit.
+        mirrored: bool [N], the chin lies above the eyes in the frame: right and left must be exchanged.
     """
 
     schema: str
@@ -55,6 +56,7 @@ class Measured:
     values: dict[str, np.ndarray] = field(default_factory=dict)
     per_px: np.ndarray = field(default_factory=lambda: np.zeros(0))
     caution: str = ""
+    mirrored: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def differences(self) -> dict[str, np.ndarray]:
         """Right minus left of each measure that has sides: ``MEASURE_R-L`` -> float64 [N]."""
@@ -67,10 +69,15 @@ class Measured:
         return {**own, **self.differences()}
 
     def undefined(self) -> dict[str, np.ndarray]:
-        """Key -> rows for which it is undefined, where there are any; rows without a face are not counted."""
-        there = np.isfinite(self.values["outer_px"])
+        """Key -> rows for which it is undefined, where there are any; rows without a frame are not counted."""
+        there = ~self.frameless()
         found = {k.name: np.flatnonzero(np.isnan(self.values[k.name]) & there) for k in self.keys if k.spec is not None}
         return {name: rows for name, rows in found.items() if len(rows)}
+
+    def frameless(self) -> np.ndarray:
+        """bool [N]: the eye corners are missing or coincide, so that nothing can be measured."""
+        outer, pupils = self.values["outer_px"], self.values["ipd_px"]
+        return ~(np.isfinite(outer) & np.isfinite(pupils) & (outer > 0) & (pupils > 0))
 
     def closed(self) -> dict[str, np.ndarray]:
         """Side -> rows whose eye is closed: the lids' opening is under 2 % of the outer-eye distance."""
@@ -136,12 +143,14 @@ def measure(
     parts = []
     for start in range(0, max(len(points), 1), CHUNK):
         rows = slice(start, start + CHUNK)
-        shapes = lay(points[rows], schema, frame, None if eyes is None else eyes[rows])
-        parts.append(_measured(shapes, specs, unit, None if scale is None else np.asarray(scale)[rows], mm))
+        with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are no pixels of any picture
+            shapes = lay(points[rows], schema, frame, None if eyes is None else eyes[rows])
+            parts.append(_measured(shapes, specs, unit, None if scale is None else np.asarray(scale)[rows], mm))
     whole = parts[0]
     if len(parts) > 1:
         whole.values = {name: np.concatenate([part.values[name] for part in parts]) for name in whole.values}
         whole.per_px = np.concatenate([part.per_px for part in parts])
+        whole.mirrored = np.concatenate([part.mirrored for part in parts])
     return whole
 
 
@@ -151,6 +160,7 @@ def _measured(shapes: Shapes, specs: list[MeasureSpec], unit: str, scale: np.nda
     for name, values in zip(SCALES, (shapes.outer, gap, shapes.roll), strict=True):
         table.keys.append(Key(name))
         table.values[name] = values
+    table.mirrored = shapes.points[:, shapes.anatomy.chin, 1] < 0
     d = shapes.outer if scale is None else scale.astype(np.float64)
     factor: dict[str, np.ndarray] = {}
     if unit == "mm":
@@ -166,8 +176,26 @@ def _measured(shapes: Shapes, specs: list[MeasureSpec], unit: str, scale: np.nda
         for part in {"side": SIDES, "region": REGIONS}.get(spec.per, ("",)):
             key = Key(f"{spec.name}_{part}" if part else spec.name, spec, part)
             table.keys.append(key)
-            table.values[key.name] = evaluate(spec, shapes, part) * factor.get(spec.unit, 1.0)
+            values = evaluate(spec, shapes, part) * factor.get(spec.unit, 1.0)
+            table.values[key.name] = np.where(np.isfinite(values), values, np.nan)
     return table
+
+
+def check_key(key: str, frame: str) -> None:
+    """Refuse a key that no measure gives in a frame without being asked for.
+
+    Raises:
+        UserError: there is no such measure, or it needs what the frame has not.
+    """
+    parts = {"side": SIDES, "region": REGIONS}
+    known = [f"{s.name}_{part}" if part else s.name for s in chosen((), frame) for part in parts.get(s.per, ("",))]
+    spec = next((s for s in MEASURES if key == s.name or key.startswith(f"{s.name}_")), None)
+    if key not in known and spec is not None and (spec.dims == 3 or spec.pupils or spec.asked):
+        needs = "3D landmarks" if spec.dims == 3 else "landmarks of the pupils" if spec.pupils else "to be asked for"
+        raise UserError(
+            f"measure {key!r} needs {needs} ('pfbench measure' takes it); here are those of frame {frame!r}"
+        )
+    check_known([key], known, "no measure")
 
 
 def unit_name(spec: MeasureSpec, unit: str) -> str:

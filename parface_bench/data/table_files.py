@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from parface_bench.scoring.columns import FARTHEST
 BOX = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
 NUMBERS = ("box_size", "image_size", "yaw")
 SUBSET = "subset:"
+LINE = 8 << 20  # characters
 IMAGE = "image"  # names the faces of a table of true landmarks that has no ids
 
 
@@ -145,7 +147,7 @@ class CsvTable:
     def _blame(self, wanted: TableColumns) -> UserError | None:
         at = {name: self.names.index(name) for name in wanted.columns}
         with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            rows = (row for row in csv.reader(file) if row)
+            rows = (row for row in csv.reader(_lines(file)) if row)
             next(rows)
             number = 0
             for number, row in enumerate(rows, 1):
@@ -173,7 +175,7 @@ class ParquetTable:
         """Ids [n] and checked numbers [n, columns that are wanted], batch by batch."""
         try:
             first = 0
-            for batch in self.file.iter_batches(batch_size=65536, columns=[wanted.id, *wanted.columns]):
+            for batch in self.file.iter_batches(batch_size=16384, columns=[wanted.id, *wanted.columns]):
                 if batch.num_rows:
                     yield _arrays(self.path, batch, wanted, None, first)
                 first += batch.num_rows
@@ -229,17 +231,31 @@ def open_table(path: Path) -> CsvTable | ParquetTable:
         raise UserError(f"{path} is empty")
     if head == b"PAR1" or path.suffix.lower() in (".parquet", ".pq"):
         try:
-            parquet = pa.parquet.ParquetFile(path)
+            # otherwise a row group, mostly the whole file, is read at once
+            parquet = pa.parquet.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False)
         except (pa.ArrowException, OSError, ValueError) as error:  # a name that is no UTF-8 is a ValueError
             raise UserError(f"{path} is not a readable Parquet file: {_line(error)}") from error
         check_parquet(parquet.metadata.num_rows, len(parquet.schema_arrow.names), path.stat().st_size, str(path))
         return ParquetTable(path, list(parquet.schema_arrow.names), parquet)
     try:
         with path.open(newline="", encoding="utf-8-sig") as text:
-            names = next((row for row in csv.reader(text) if row), [])
+            names = next((row for row in csv.reader(_lines(text)) if row), [])
+    except _LongLine:
+        raise UserError(f"{path}: its first line has more than {LINE >> 20} MiB, so it is no table") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is neither CSV in UTF-8 nor Parquet") from error
     return CsvTable(path, names)
+
+
+class _LongLine(csv.Error):
+    """A line that no table has, such as a file of zeros."""
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    while line := file.readline(LINE):
+        if len(line) == LINE:
+            raise _LongLine(f"a line has more than {LINE >> 20} MiB")
+        yield line
 
 
 def _bad_cell(path: Path, row: int, face: str, column: str, cell: object, wanted: TableColumns) -> UserError:

@@ -135,7 +135,7 @@ def plot_labels(table: LabelTable) -> Figure:
     return drawn
 
 
-def save_plots(tables: Sequence[LabelTable], folder: Path) -> list[Path]:
+def save_plots(tables: Sequence[LabelTable], folder: Path, *, force: bool = True) -> list[Path]:
     """``FOLDER/labels-HEADING.{png,svg}`` for each table."""
     from parface_bench.leaderboard.plots import save_figure
     from parface_bench.results.record import folder_name
@@ -143,7 +143,7 @@ def save_plots(tables: Sequence[LabelTable], folder: Path) -> list[Path]:
     made = []
     for table in tables:
         name = f"labels {table.heading}".replace(" · ", " ").replace(" ", "-")
-        made += save_figure(plot_labels(table), folder / folder_name(name))
+        made += save_figure(plot_labels(table), folder / folder_name(name), force=force)
     return made
 
 

@@ -25,6 +25,7 @@ from parface_bench.registry import (
     NormSpec,
     UserError,
 )
+from parface_bench.testing.codecs import codec, decoder, encoder
 from parface_bench.testing.samples import sample_batch, sample_faces, sample_photographs, sample_shapes
 
 # The two tensors that a loss is given, by the fact `on`.
@@ -127,10 +128,10 @@ def loss(spec: LossSpec, **options: Any) -> None:
     prediction = torch.rand(LOSS_SHAPES[spec.on], generator=generator).requires_grad_()
     right = target
     if spec.on == "distributions":
-        from parface_bench.data.heatmaps.codecs import encode_gaussian
+        from parface_bench.data.heatmaps.codecs import HeatmapCodec
 
         target = target[..., 0, :2] * 8 + 4
-        right = encode_gaussian(target, 16, 1.0)
+        right = HeatmapCodec(16, 1.0).encode(target, 16)
     value = function(prediction, target)
     assert value.ndim == 0, f"loss {spec.name!r} gives shape {tuple(value.shape)}, not a scalar"
     value.backward()
@@ -274,6 +275,9 @@ BEHAVIOUR: dict[str, Callable[..., None]] = {
     "dataset": dataset,
     "layout": layout,
     "backbone": backbone,
+    "encoder": encoder,
+    "decoder": decoder,
+    "codec": codec,
     "loss": loss,
     "norm": norm,
     "metric": metric,

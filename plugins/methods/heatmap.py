@@ -38,10 +38,10 @@ class Heatmap(TrainableMethod):
         sigma: of the target Gaussians, in heatmap pixels.
         loss, loss_options: 'adaptive_wing' (with its weight map by ``{weight: 10}``), 'heatmap_mse', ...
         codec: how landmarks become heatmaps and come back, a name of
-            `parface_bench.data.heatmaps.codecs.CODECS` ('msra',
+            `pfbench list codec` ('msra',
             'dark', 'udp', and 'msra-mmpose', ... with the flaws of published code).
         decoder: how peaks are read, where not as the codec does, a name of
-            `parface_bench.data.heatmaps.codecs.DECODERS`
+            `pfbench list decoder`
             (argmax, local-fit, dark, ...).
     """
 

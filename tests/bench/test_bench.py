@@ -151,7 +151,8 @@ def test_a_job_that_dies_is_a_failed_cell(make_bench, monkeypatch):
         ({"executor": "slrm"}, "unknown executor 'slrm'; did you mean 'slurm'"),
         ({"methods": ["bench-nera"]}, "unknown method 'bench-nera'; did you mean 'bench-near'"),
         ({"methods": []}, "at least one method"),
-        ({"seeds": 0}, "--seeds 0: must be at least 1"),
+        ({"seeds": 0}, "--seeds 0: must be from 1"),
+        ({"seeds": 2_000_000_000}, "--seeds 2000000000: must be from 1"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_runs(make_bench, arguments, sentence):
@@ -189,3 +190,17 @@ def test_settings_of_jobs(make_bench):
     pytest.importorskip("submitit")
     with pytest.raises(UserError, match="--executor debug"):
         make_bench("bench-near", executor="debug", parameters={"no_such": 1}).run(lambda s: None)
+
+
+@pytest.mark.parametrize("text", ["²", "9" * 5000, "-1", "1", "2,x", ""])
+def test_counts_that_are_none(text):
+    from parface_bench.cli.bench import label_counts
+
+    with pytest.raises(UserError, match="write numbers from 2"):
+        label_counts([text])
+
+
+def test_settings_of_jobs_of_any_length():
+    from parface_bench.cli.bench import job_settings
+
+    assert job_settings(["a=60", "b=²", f"c={'9' * 5000}"]) == {"a": 60, "b": "²", "c": "9" * 5000}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,16 @@ def test_faces_without_landmarks_are_named(pfbench: Any, faces: np.ndarray, tmp_
     assert set(json.loads(done.out)["faces"]["f1"].values()) == {None}
 
 
+def test_faces_that_cannot_be_measured_are_named(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
+    faces[0] = 40
+    faces[1, :, 0] *= -1
+    faces[2] = 50
+    done = pfbench("measure", table(tmp_path / "a.csv", faces), "--json")
+    assert done.code == 0 and "RuntimeWarning" not in done.err and "closed" not in done.err
+    assert "corners of the eyes are missing or coincide: f0, f2" in done.err
+    assert "right and left seem to be exchanged" in done.err and "numbers wrong: f1" in done.err
+
+
 def test_text_and_files(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
     file = table(tmp_path / "a.csv", faces[:1])
     done = pfbench("measure", file, "--measure", "fai", "--measure", "opening", "--out", tmp_path / "out")
@@ -140,3 +151,37 @@ def test_bad_files(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
     both = (tmp_path / "c.csv", tmp_path / "d.csv")
     table(both[0], faces), table(both[1], np.random.default_rng(0).uniform(0, 200, (2, 98, 2)))
     assert "different layouts" in pfbench("measure", *both).err
+
+
+def test_what_is_not_ours_is_kept(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
+    mine = tmp_path / "out" / "measures.csv"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    words = ("measure", table(tmp_path / "a.csv", faces), "--out", tmp_path / "out")
+    done = pfbench(*words)
+    assert done.code == 2 and "--force" in done.err and mine.read_text() == "mine"
+    assert pfbench(*words, "--force").code == 0 and mine.read_text().startswith("id,")
+    assert pfbench(*words).code == 0  # now it is ours
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000, '{"faces": 7}', '{"faces": [{"id": "a", "landmarks": 5}]}',
+        '{"faces": [{"id": "a", "landmarks": [5]}]}', '{"faces": [{"id": "a", "landmarks": [[1, 1e300]]}]}',
+        '{"faces": [{"id": "a", "landmarks": [[NaN, 1]]}]}',
+        '{"faces": [{"id": "a", "landmarks": [[1, 1' + "0" * 400 + "]]}]}",
+        '{"faces": [7]}', '{"faces": []}', "[]", "7",
+    ],
+)  # fmt: skip
+def test_documents_that_are_none(pfbench: Any, tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    done = pfbench("measure", tmp_path / "a.json")
+    assert done.code == 2 and "a.json" in done.err and "internal" not in done.err
+
+
+def test_pipes_are_not_waited_for(pfbench: Any, tmp_path: Path) -> None:
+    for name in ("a.json", "a.pts", "a.csv", "a.parquet"):
+        os.mkfifo(tmp_path / name)
+        done = pfbench("measure", tmp_path / name)
+        assert done.code == 2 and name in done.err

@@ -153,6 +153,12 @@ def test_plots_are_written_and_embedded(store, tmp_path):
     ids = re.findall(r' id="([^"]+)"', text)
     assert len(ids) == len(set(ids))
     assert warnings == [f"2 plots in {tmp_path / 'plots'}"]
+    show(store, Selection(), plots=tmp_path / "plots")
+    (tmp_path / "plots" / names[0]).write_text("mine")
+    with pytest.raises(UserError, match="--force"):
+        show(store, Selection(), plots=tmp_path / "plots")
+    assert (tmp_path / "plots" / names[0]).read_text() == "mine"
+    show(store, Selection(), plots=tmp_path / "plots", force=True)
 
 
 def test_plots_of_results_without_errors_say_so(make, tmp_path):
