@@ -270,6 +270,7 @@ class MethodSpec(Spec):
         schema: the schema that it always predicts, or '' when it takes the data set's.
         trained_on: ``DATASET:SPLIT`` names seen by its shipped weights; contaminated rows are marked.
         task: 'landmarks', or 'detection' for face detectors that give boxes.
+        default: it is taken for photographs where no method of its task is named; others of its task only after it.
     """
 
     kind: ClassVar[str] = "method"
@@ -277,6 +278,7 @@ class MethodSpec(Spec):
     schema: str = ""
     trained_on: tuple[str, ...] = ()
     task: str = "landmarks"
+    default: bool = False
 
 
 # Facts that are code: in the decorator an object of the module, else "module:attr", imported when it is used.
