@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from parface_bench.registry import catalogue
 from parface_bench.registry.declare import MARK
+
+# the same examples at every run, however busy the machine: chance is for the fuzzer of benchmarks/campaigns
+settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("PFBENCH_SHARED", ROOT.parent / "shared"))
@@ -40,6 +48,15 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("PFBENCH_HOME", str(home))
     for name in [n for n in os.environ if n.startswith("PFBENCH_DATA")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _own_chance() -> None:
+    """What a test draws without a seed does not depend on the tests before it, nor on the run."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - libraries draw from it
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shlex
@@ -10,10 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from parface_bench.cli.main import build_app
-from parface_bench.registry import catalogue
+from parface_bench.leaderboard.reported import load_reported
+from parface_bench.leaderboard.table import Selection
+from parface_bench.leaderboard.views import show
+from parface_bench.registry import METHODS, catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -84,3 +89,27 @@ def test_commands_and_options_exist(page: Path) -> None:
         options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", command)
         wrong += [f"{command}: {option}" for option in options if option not in help_text.stdout]
     assert wrong == []
+
+
+def test_method_pages_are_filled_from_code_recipes_and_boards() -> None:
+    spec = importlib.util.spec_from_file_location("method_pages", ROOT / "docs" / "method_pages.py")
+    assert spec and spec.loader
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    boards = json.loads(show(ROOT / "leaderboards", Selection(), form="json"))
+    measured = {row["method"] for board in boards for row in board["rows"]}
+    pages = sorted((ROOT / "docs" / "reference" / "methods").glob("*.md"))
+    assert {page.stem for page in pages} >= {s.name for s in METHODS if s.trainable}
+    for page in pages:
+        front = re.match(r"---\n(.*?)\n---\n", page.read_text(encoding="utf-8"), re.DOTALL)
+        meta = yaml.safe_load(front[1]) if front else {}
+        filled = hook.filled(page.stem, page.read_text(encoding="utf-8")[front.end() if front else 0 :], meta)
+        assert "<!--" not in filled, page
+        assert ("No row of it is on the boards" in filled) == (page.stem not in measured)
+        papers = meta.get("papers", [])
+        rows = [row for e in load_reported() for row in e["rows"] if row.get("paper", row["method"]) in papers]
+        assert {row.get("paper", row["method"]) for row in rows} == set(papers)
+        for row in rows:
+            lines = [line for line in filled.splitlines() if line.startswith(f"| {row['method']} |")]
+            cells = [value for metrics in row["values"].values() for value in metrics.values()]
+            assert any(all(f" {cell} " in line for cell in cells) for line in lines), row

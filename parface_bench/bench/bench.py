@@ -14,6 +14,7 @@ from parface_bench.bench.executors import check_executor, run_here, run_jobs
 from parface_bench.leaderboard.render import render
 from parface_bench.leaderboard.table import Selection, Table
 from parface_bench.leaderboard.views import page_of, tables_of, write
+from parface_bench.progress import Progress
 from parface_bench.registry import UserError, WorkError
 
 Say = Callable[[str], None]
@@ -81,9 +82,11 @@ class Bench:
         if todo:
             _check_writable(self.store, "--store")
             _check_writable(Path(self.options.get("out", "runs")), "--out")
-        report = _Report(len(todo), say)
+        progress = Progress()
+        report = _Report(len(todo), say, progress)
         try:
-            self._run(todo, report)
+            with progress.task("bench, cells", len(todo)):
+                self._run(todo, report)
         except KeyboardInterrupt:
             say("interrupted; the same command goes on where it stopped")
             raise
@@ -132,20 +135,33 @@ def _check_writable(folder: Path, option: str) -> None:
 
 
 class _Report:
-    """One line when a cell starts, one when it ends."""
+    """One line when a cell starts, one when it ends, and how many are behind us."""
 
-    def __init__(self, total: int, say: Say) -> None:
-        self.total, self.say, self.ended = total, say, 0
+    def __init__(self, total: int, say: Say, progress: Progress) -> None:
+        self.total, self.say, self.progress = total, say, progress
+        self.ended = self.failed = 0
+        self.running: dict[str, str] = {}
         self.started: dict[str, float] = {}
 
     def __call__(self, cell: Cell) -> None:
         if cell.state == "running":
             self.started[cell.key] = time.perf_counter()
+            self.running[cell.key] = cell.name
             self.say(f"{cell.name}: started{f' ({cell.note})' if cell.note else ''}")
+            self._show(0)
             return
         self.ended += 1
+        self.failed += cell.state == "failed"
         seconds = time.perf_counter() - self.started[cell.key]
+        self.running.pop(cell.key, None)
         self.say(f"[{self.ended}/{self.total}] {cell.name}: {cell.state} after {seconds:.0f} s: {cell.note}")
+        self._show(1)
+
+    def _show(self, ended: int) -> None:
+        names = list(self.running.values())
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        failed = {"failed": str(self.failed)} if self.failed else {}
+        self.progress.advance(ended, **failed, running=", ".join(names[:2]) + more)
 
 
 def raise_failures(cells: Sequence[Cell]) -> None:

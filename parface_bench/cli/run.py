@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +14,17 @@ from parface_bench.cli.screen import emit, emit_document, say
 
 if TYPE_CHECKING:
     from parface_bench.leaderboard.table import Table
+
+
+_ABOVE = 3  # rows of the leaderboard above the run's own, so that all fits one screen
+_FILES = {
+    "result.json": "all numbers",
+    "errors.parquet": "error of each face",
+    "predictions.parquet": "landmarks",
+    "checkpoint.pt": "weights",
+    "figures": "best and worst faces",
+    "log.txt": "log",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -85,6 +98,7 @@ def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> Non
         emit_document(document)
     elif finished:
         plain, grids = subset_table(document), [subset_grid(document)]
+        grids[0].notes += _meanings(document)
         pairs = pair_grid(document)
         if pairs is not None:
             plain += "\n\n" + pair_table(document)
@@ -92,11 +106,31 @@ def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> Non
         if asked.records and asked.store is not None:
             tables = _standing(document, asked.store)
             plain += "\n\n" + render(tables, "md")
-            grids += [table_grid(table, around=document["run_id"]) for table in tables]
+            grids += [table_grid(table, around=document["run_id"], first=_ABOVE) for table in tables]
         emit(plain, grids)
-        say(f"everything about this run: {result.folder}")
-        if asked.records:
-            say(f"next: pfbench leaderboard --dataset {document['dataset']}")
+        for line in _where_to_go(result.folder, document["dataset"], asked.records):
+            say(line)
+
+
+def _meanings(document: dict[str, Any]) -> list[str]:
+    """What the shown metrics are, a line each."""
+    from parface_bench.scoring.metrics import resolve_metric
+    from parface_bench.scoring.protocol import main_metrics
+
+    lines = []
+    for name in main_metrics(document):
+        summary = resolve_metric(name).spec.summary
+        bound = name.partition("@")[2]  # its summary calls it t
+        said = re.sub(r"\bt\b", bound, summary) if bound else summary
+        lines.append(f"{name}: {said}.")
+    return lines
+
+
+def _where_to_go(folder: Path, dataset: str, recorded: bool) -> list[str]:
+    """Where the files are, and which command to type next."""
+    there = [f"{name} ({what})" for name, what in _FILES.items() if (folder / name).exists()]
+    lines = [f"files: {folder}", f"there: {', '.join(there)}", f"next: pfbench report {shlex.quote(str(folder))}"]
+    return lines + ([f"or: pfbench leaderboard --dataset {dataset}"] if recorded else [])
 
 
 def _standing(document: dict[str, Any], store: Path) -> list[Table]:

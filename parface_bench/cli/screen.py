@@ -68,7 +68,11 @@ def columns(groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
 
 def say(sentence: str) -> None:
     """A sentence for the person at the terminal, on standard error."""
+    from parface_bench.progress import say_above
+
     text = f"pfbench: {one_line(sentence)}"
+    if say_above(text):
+        return
     typer.echo(wrapped(text, _width(sys.stderr)) if sys.stderr.isatty() else text, err=True)
 
 

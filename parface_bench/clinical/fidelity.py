@@ -40,6 +40,9 @@ def fidelity(
         ``symmetrisation``: REGION -> {n, slope, intercept}: predicted on true height difference of right and left. A
         slope of 1 is none, 0 is the symmetric face;
 
+        ``true_frame``: the signed ones of ``measures``, ``oriented`` and ``symmetrisation`` with the prediction in the
+        frame of the true eyes: what is left of an error there is not the eyes'; None where that was not kept;
+
         ``sides``: errors of the affected and the other side with their paired difference, None without sides.
 
     Raises:
@@ -48,49 +51,53 @@ def fidelity(
     keys = _keys(faces)
     settings: dict[str, Any] = {"resamples": resamples, "seed": seed}
     side = faces.side(side_tag)
-    document: dict[str, Any] = {
+    framed = {key: (spec, signed) for key, (spec, signed) in keys.items() if signed} if faces.has_true_frame else {}
+    return {
         "frame": FRAME,
         "unit": "percent of the true outer-eye distance (areas: of its square; angles: degrees; ratios: 1)",
         "n": len(faces),
         "persons": None if faces.person is None else len(np.unique(faces.person)),
         "side": side is not None,
-        "measures": {},
-        "oriented": {},
+        **_agreements(faces, keys, side, settings),
+        "true_frame": _agreements(faces, framed, side, settings, true_frame=True) if framed else None,
+        "sides": _sides(faces, side_tag, side, draws, settings),
     }
+
+
+def _agreements(
+    faces: Scored,
+    keys: dict[str, tuple[MeasureSpec, bool]],
+    side: np.ndarray | None,
+    settings: dict[str, Any],
+    true_frame: bool = False,
+) -> dict[str, Any]:
+    """``measures``, ``oriented`` and ``symmetrisation``, see :func:`fidelity`."""
 
     def agree(true: np.ndarray, predicted: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
         person = None if faces.person is None else faces.person[rows]
         return agreement(true[rows], predicted[rows], person, **settings)
 
+    found: dict[str, Any] = {"measures": {}, "oriented": {}}
     everybody = np.ones(len(faces), dtype=bool)
+    affected = side if side is not None and (side != 0).sum() >= LEAST else None
     for key, (spec, signed) in keys.items():
-        true, predicted = faces.measured(key)
-        document["measures"][key] = {
-            **agree(true, predicted, everybody),
-            "signed": signed,
-            "unit": spec.unit,
-            "detail": spec.detail,
-        }
-        if side is not None and signed and (side != 0).sum() >= LEAST:
-            document["oriented"][key] = {
-                **agree(side * true, side * predicted, side != 0),
-                "unit": spec.unit,
-                "detail": spec.detail,
-            }
-    if side is not None and (side != 0).sum() >= LEAST:
-        for spec in _per_side(keys):
-            right, left = faces.measured(f"{spec.name}_right"), faces.measured(f"{spec.name}_left")
-            for name, sign in (("affected", 1), ("unaffected", -1)):
-                true, predicted = (np.where(sign * side > 0, r, u) for r, u in zip(right, left, strict=True))
-                found = agree(true, predicted, side != 0)
-                document["oriented"][f"{spec.name}_{name}"] = {**found, "unit": spec.unit, "detail": True}
-    document["symmetrisation"] = {
+        true, predicted = faces.measured(key, true_frame=true_frame)
+        facts = {"unit": spec.unit, "detail": spec.detail}
+        found["measures"][key] = {**agree(true, predicted, everybody), "signed": signed, **facts}
+        if affected is not None and signed:
+            found["oriented"][key] = {**agree(affected * true, affected * predicted, affected != 0), **facts}
+    for spec in _per_side(keys) if affected is not None else ():
+        right, left = (faces.measured(f"{spec.name}_{s}", true_frame=true_frame) for s in ("right", "left"))
+        for name, sign in (("affected", 1), ("unaffected", -1)):
+            true, predicted = (np.where(sign * affected > 0, r, u) for r, u in zip(right, left, strict=True))
+            one = agree(true, predicted, affected != 0)
+            found["oriented"][f"{spec.name}_{name}"] = {**one, "unit": spec.unit, "detail": True}
+    found["symmetrisation"] = {
         region: {name: one[name] for name in ("n", "slope", "intercept", "sd_true") if name in one}
         for region in REGIONS
-        if (one := document["measures"].get(f"height_asymmetry_{region}"))
+        if (one := found["measures"].get(f"height_asymmetry_{region}"))
     }
-    document["sides"] = _sides(faces, side_tag, side, draws, settings)
-    return document
+    return found
 
 
 def _keys(faces: Scored) -> dict[str, tuple[MeasureSpec, bool]]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parface_bench.clinical.beside import FACES, MEASURES, PREDICTED, TRUE, face_table, measure_table
+from parface_bench.clinical.beside import FACES, FRAME, FRAMED, MEASURES, PREDICTED, TRUE, face_table, measure_table
+from parface_bench.clinical.measuring import REGIONS, SIDES, chosen
 from parface_bench.faces import Schema, get_schema, schemas_with
 from parface_bench.registry import DATASETS, UserError, check_known, nearest
 from parface_bench.results.result import Result
@@ -126,7 +127,7 @@ class Scored:
 
     @cached_property
     def measures(self) -> pd.DataFrame:
-        """``true:KEY`` and ``predicted:KEY`` of every scored face, percent of the true outer-eye distance.
+        """``true:KEY``, ``predicted:KEY`` and ``framed:KEY`` of every scored face, see :mod:`.beside`.
 
         Raises:
             UserError: neither the measures nor predictions and data set are at hand, or the layout cannot be measured.
@@ -134,32 +135,47 @@ class Scored:
         import pandas as pd
 
         file = _beside(self.result, MEASURES)
-        if file is not None:
-            table = pd.read_parquet(file)
-        else:
-            found = self._measured_again()
-            if found is None:
-                raise UserError(
-                    f"{self.result.folder}: the landmarks cannot be measured (they need brows, lids and lips)"
-                )
-            table = found
+        return self._everything if file is None else self._aligned(pd.read_parquet(file))
+
+    @cached_property
+    def _everything(self) -> pd.DataFrame:
+        """The same with the measures in detail, from the run's predictions and the data set."""
+        found = self._measured_again()
+        if found is None:
+            raise UserError(f"{self.result.folder}: the landmarks cannot be measured (they need brows, lids and lips)")
+        return self._aligned(found)
+
+    def _aligned(self, table: pd.DataFrame) -> pd.DataFrame:
         return table.set_index("id").reindex(self.errors["id"]).reset_index()
 
-    def measured(self, key: str) -> tuple[np.ndarray, np.ndarray]:
+    def measured(self, key: str, *, true_frame: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """True and predicted numbers of a measure's key, or ``MEASURE_R-L``: right minus left.
 
+        Args:
+            key: as columns of :attr:`measures` name it.
+            true_frame: the prediction in the frame of the true eyes instead of its own.
+
         Raises:
-            UserError: no such measure was taken.
+            UserError: no such measure was taken, or not in that frame.
         """
-        table = self.measures
         if key.endswith("_R-L"):
             stem = key.removesuffix("_R-L")
-            (a, b), (c, d) = self.measured(f"{stem}_right"), self.measured(f"{stem}_left")
+            (a, b), (c, d) = (self.measured(f"{stem}_{side}", true_frame=true_frame) for side in ("right", "left"))
             return a - c, b - d
-        keys = [c.removeprefix(TRUE) for c in table if c.startswith(TRUE)]
-        check_known([key], keys, "no measure", "was taken")
-        true, predicted = (table[who + key].to_numpy(dtype=np.float64) for who in (TRUE, PREDICTED))
+        table = self.measures
+        other = FRAMED if true_frame else PREDICTED
+        if other + key not in table:
+            check_known([key], _measure_keys(), "no measure")
+            table = self._everything
+        if other + key not in table:
+            raise UserError(f"{self.result.folder}: measure {key!r} was not taken in this frame")
+        true, predicted = (table[who + key].to_numpy(dtype=np.float64) for who in (TRUE, other))
         return true, predicted
+
+    @property
+    def has_true_frame(self) -> bool:
+        """Whether the predictions were measured in the frame of the true eyes too (results of older versions: no)."""
+        return any(column.startswith(FRAMED) for column in self.measures)
 
     def _measured_again(self) -> pd.DataFrame | None:
         """The measures from the run's predictions and the data set."""
@@ -168,8 +184,8 @@ class Scored:
         file = _beside(self.result, PREDICTIONS)
         if file is None:
             raise UserError(
-                f"{self.result.folder}: no {MEASURES} beside the errors, and the run's {PREDICTIONS} is gone: "
-                "run or score it again with this version, which keeps the measures"
+                f"{self.result.folder}: no {MEASURES} beside the errors that holds what is asked for, and the run's "
+                f"{PREDICTIONS} is gone: run or score it again with this version, which keeps the usual measures"
             )
         index = data_set(self.result, self.data_root)
         if index is None:
@@ -182,7 +198,7 @@ class Scored:
         values = table[[f"{axis}{i}" for i in range(points) for axis in "xy"]].to_numpy(dtype=np.float64)
         own = index.attrs["schema"]
         schema = own if len(get_schema(own)) == points else next(iter(schemas_with(points)), own)
-        return measure_table(index, values.reshape(len(index), points, 2), schema)
+        return measure_table(index, values.reshape(len(index), points, 2), schema, everything=True)
 
 
 def scored(result: Result, data_root: str | Path | None = None) -> Scored:
@@ -235,6 +251,12 @@ def data_set(result: Result, data_root: str | Path | None = None) -> pd.DataFram
             f"{data_root}: these are not the faces that were scored (data hash {d['data_fingerprint'][:8]})"
         )
     return index
+
+
+def _measure_keys() -> list[str]:
+    """All keys of measures that need not be asked for."""
+    parts = {"side": SIDES, "region": REGIONS}
+    return [f"{s.name}_{part}" if part else s.name for s in chosen((), FRAME) for part in parts.get(s.per, ("",))]
 
 
 def kinds(values: np.ndarray) -> list[str]:

@@ -9,6 +9,7 @@ from parface_bench.clinical.gap import FEWEST
 from parface_bench.grid import Cell, Grid, Head
 
 SHOWN = 6  # confounders a group
+_FRAMED_SLOPE = ("slope, true frame", "95 % interval")
 _KEEP = {"g / δ": 4, "%": 3, "p": 2, "p Holm": 1}  # columns that go first where the screen is narrow
 
 
@@ -145,20 +146,20 @@ def fidelity_table(document: Mapping[str, Any], title: str) -> str:
         f"{title}: fidelity, predicted less true, {kind}; percent of the true outer-eye distance (angles: degrees)"
     ]
     lines.append(tabulate(rows, headers=heads, disable_numparse=True, colalign=("left", *["right"] * 9)))
-    regions = [
-        [
-            region,
-            one["n"],
-            signed(one["slope"]["value"]),
-            interval(one["slope"]["ci95"]),
-            _number(one["sd_true"], 2),
-        ]
-        for region, one in document["symmetrisation"].items()
-        if "slope" in one
-    ]
-    heads = ["region", "faces", "slope", "95 % interval", "SD of the truth"]
+    framed = document["true_frame"]
+    if framed:
+        lines += _true_frame(source, framed["oriented"] or framed["measures"])
+    heads = ["region", "faces", "slope", "95 % interval", *(_FRAMED_SLOPE if framed else ()), "SD of the truth"]
+    regions = []
+    for region, one in document["symmetrisation"].items():
+        if "slope" in one:
+            slopes = [one["slope"], *([framed["symmetrisation"][region]["slope"]] if framed else [])]
+            cells = [text for s in slopes for text in (signed(s["value"]), interval(s["ci95"]))]
+            regions.append([region, one["n"], *cells, _number(one["sd_true"], 2)])
     lines.append("symmetrisation: predicted on true height difference of right and left; 1: none, 0: total")
-    lines.append(tabulate(regions, headers=heads, disable_numparse=True, colalign=("left", *["right"] * 4)))
+    lines.append(
+        tabulate(regions, headers=heads, disable_numparse=True, colalign=("left", *["right"] * (len(heads) - 1)))
+    )
     if document["sides"]:
         s = document["sides"]
         lines.append(
@@ -166,6 +167,27 @@ def fidelity_table(document: Mapping[str, Any], title: str) -> str:
             f"{s['difference']['value']:+.3f} {interval(s['difference']['ci95'])}, p {_p(s['p'])}, {s['n']} faces"
         )
     return "\n".join(lines)
+
+
+def _true_frame(own: Mapping[str, Any], framed: Mapping[str, Any]) -> list[str]:
+    """The table that sets the error of the eyes apart, which lay the frame, from that of the rest."""
+    from tabulate import tabulate
+
+    rows = []
+    for key, one in framed.items():
+        if one["n"] >= FEWEST and one["loa"] and not one["detail"]:
+            cells = [signed(one["bias"], 2), interval(one["loa"], 2), signed(one["slope"]["value"], 2)]
+            rows.append([key, *cells, interval(one["slope"]["ci95"], 2), _share_of_eyes(own[key], one)])
+    heads = ["measure", "bias", "limits of agreement", "slope", "95 %", "due to the eyes"]
+    return [
+        "the same with the predicted landmarks in the frame of the true eyes (due to the eyes: how much smaller the "
+        "spread of the errors is there)",
+        tabulate(rows, headers=heads, disable_numparse=True, colalign=("left", *["right"] * 5)),
+    ]
+
+
+def _share_of_eyes(own: Mapping[str, Any], framed: Mapping[str, Any]) -> str:
+    return f"{100 * (1 - framed['sd'] / own['sd']):+.0f} %" if own["sd"] else ""
 
 
 def interval(ends: Any, digits: int = 3) -> str:

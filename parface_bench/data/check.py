@@ -12,8 +12,8 @@ import pandas as pd
 
 from parface_bench.data.faults import Absent, gather
 from parface_bench.data.images.reading import read_image
-from parface_bench.data.progress_bar import progress
 from parface_bench.data.source import Source
+from parface_bench.progress import progress
 from parface_bench.registry.errors import UserError
 
 OUTSIDE = 0.5

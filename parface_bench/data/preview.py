@@ -14,8 +14,8 @@ import pandas as pd
 from parface_bench import outputs
 from parface_bench.data.images.crop import Crop, apply, invert, warp
 from parface_bench.data.images.reading import read_image
-from parface_bench.data.progress_bar import progress
 from parface_bench.faces import get_schema
+from parface_bench.progress import progress
 from parface_bench.registry.errors import UserError
 
 TILE = 288

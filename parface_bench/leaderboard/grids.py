@@ -11,13 +11,14 @@ from parface_bench.scoring.protocol import main_metrics
 ROWS = 10  # that the first screen holds
 
 
-def table_grid(table: Table, *, everything: bool = False, around: str = "") -> Grid:
+def table_grid(table: Table, *, everything: bool = False, around: str = "", first: int = ROWS) -> Grid:
     """One leaderboard.
 
     Args:
         table: rows that may be ranked together.
-        everything: all columns and rows; otherwise the protocol's main metrics of all faces, and :data:`ROWS` rows.
+        everything: all columns and rows; otherwise the protocol's main metrics of all faces, and the ``first`` rows.
         around: id of a run whose row is shown even where it is not among the first.
+        first: how many rows.
     """
     columns = table.columns if everything else main_columns(table)
     heads = [Head("#", keep=2), Head("method", words=True, keep=0)]
@@ -25,7 +26,7 @@ def table_grid(table: Table, *, everything: bool = False, around: str = "") -> G
     heads += [Head(cost_title(name), keep=3) for name in table.cost]
     heads += [Head("seeds", keep=4), Head("faces", keep=5)]
     grid = Grid(table.heading, heads)
-    rows = table.rows if everything else _first(table.rows, around)
+    rows = table.rows if everything else _first(table.rows, around, first)
     for row in rows:
         name = f"{row.method} ({row.config})" if row.config else row.method
         name += " (reported)" if row.source else " †" if row.contaminated else ""
@@ -59,9 +60,8 @@ def main_columns(table: Table) -> list[Column]:
 _MARKS = {"plus_minus": "±", "tie": "≈", "seen": "†"}
 
 
-def _first(rows: list[Row], around: str) -> list[Row]:
-    first = rows[:ROWS]
-    return first + [row for row in rows[ROWS:] if around and around in row.runs]
+def _first(rows: list[Row], around: str, count: int) -> list[Row]:
+    return rows[:count] + [row for row in rows[count:] if around and around in row.runs]
 
 
 def _title(column: Column) -> str:

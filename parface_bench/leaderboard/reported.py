@@ -11,17 +11,45 @@ from parface_bench.leaderboard.table import Cell, Row, Selection, Table
 from parface_bench.results.digest import faults
 from parface_bench.results.record import metric_facts
 
+SOURCES = "sources"  # the file of papers and pages; the others hold rows
+
 
 def load_reported() -> list[dict[str, Any]]:
-    """The data files of :mod:`parface_bench.reported`, one mapping each."""
+    """The data files of :mod:`parface_bench.reported`, one mapping each, every row with its ``source`` and ``url``."""
     import yaml
 
-    folder = files("parface_bench.reported")
-    return [
-        yaml.safe_load(file.read_text(encoding="utf-8"))
-        for file in sorted(folder.iterdir(), key=lambda f: f.name)
+    loaded = {
+        file.name.removesuffix(".yaml"): yaml.load(file.read_text(encoding="utf-8"), _loader())
+        for file in sorted(files("parface_bench.reported").iterdir(), key=lambda f: f.name)
         if file.name.endswith(".yaml")
-    ]
+    }
+    known = loaded.pop(SOURCES)
+    for entry in loaded.values():
+        entry["rows"] = [row if "source" in row else {**row, **cited(row, known)} for row in entry["rows"]]
+    return list(loaded.values())
+
+
+def cited(row: dict[str, Any], known: dict[str, Any]) -> dict[str, str]:
+    """``source`` and ``url`` of a row: the paper, on which pages its figures were read, and by whom if not its authors.
+
+    Args:
+        row: one with ``paper`` and ``read_in``, and maybe ``table``, ``third_party`` and ``norm_inferred``.
+        known: ``papers`` and ``pages`` by these names.
+    """
+    paper = known["papers"][row["paper"]]
+    read = " and ".join(known["pages"][page]["name"] for page in row["read_in"])
+    parts = [f"{paper['cite']}, {paper['venue']} {paper['year']}", f"figures from {read}"]
+    parts[1] += f", {row['table']}" if "table" in row else ""
+    parts += [row["third_party"]] if "third_party" in row else []
+    parts += [f"normaliser inferred: {row['norm_inferred']}"] if "norm_inferred" in row else []
+    return {"source": "; ".join(parts), "url": paper["url"]}
+
+
+def _loader() -> Any:
+    """The safe loader, in C where there is one: the files are long."""
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def add_reported(tables: Sequence[Table], reported: Sequence[dict[str, Any]], selection: Selection) -> list[Table]:

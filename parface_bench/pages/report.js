@@ -22,6 +22,13 @@ for (const section of DATA.sections) {
   const drawn = section.methods.filter(m => m.curve), ced = document.getElementById("ced-" + section.key);
   if (drawn.length) whenSeen(ced, P => P.react(ced, drawn.flatMap(m => curveTraces(m, section.limit)), look("error, percent of the normalising distance", "percent of the faces"), PLAIN));
   else ced.parentElement.remove();
+  const telling = section.methods.filter(m => m.confidence), reliable = document.getElementById("bins-" + section.key), sparse = document.getElementById("left-" + section.key);
+  if (reliable) {
+    const line = (m, width, more) => ({type: "scatter", line: {color: m.colour, dash: m.dash, width}, name: m.key, ...more});
+    whenSeen(reliable, P => P.react(reliable, telling.map(m => line(m, 2, {mode: "lines+markers", x: m.confidence.bins.map((_, i) => i + 1), y: m.confidence.bins.map(b => b.mean), customdata: m.confidence.bins.map(b => [b.low, b.high, b.n, b.q25, b.q75]), hovertemplate: "mean error %{y:.2f} %, quartiles %{customdata[3]:.2f} and %{customdata[4]:.2f}<br>confidence %{customdata[0]:.3g} to %{customdata[1]:.3g}, %{customdata[2]} landmarks<extra>%{fullData.name}</extra>"})), look("group by confidence, surest first", "mean error, percent"), PLAIN));
+    const at = n => Array.from({length: n}, (_, i) => 100 * i / (n - 1));
+    whenSeen(sparse, P => P.react(sparse, telling.flatMap(m => [line(m, 2, {mode: "lines", x: at(m.confidence.left.length), y: m.confidence.left, hovertemplate: "%{x:.0f} % taken: %{y:.1f} % of the mean error<extra>%{fullData.name}</extra>"}), line(m, 1, {mode: "lines", opacity: .6, showlegend: false, x: at(m.confidence.oracle.length), y: m.confidence.oracle, hovertemplate: "%{x:.0f} % taken by error: %{y:.1f} %<extra>%{fullData.name}</extra>"})]), look("landmarks taken away, percent", "error left, percent of the mean"), PLAIN));
+  }
   const gallery = place.querySelector(".gallery");
   if (!gallery) continue;
   const control = Object.fromEntries([...place.querySelectorAll("[data-role]")].map(e => [e.dataset.role, e]));
@@ -32,8 +39,8 @@ for (const section of DATA.sections) {
     const box = document.createElement("figure"), error = method.errors[face.id];
     const picture = svg("svg", {viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", tabindex: 0, "aria-label": `face ${face.id}, error ${error?.toFixed(2) ?? "unknown"} percent`}, box);
     if (face.image) svg("image", {href: face.image, width: SIDE, height: SIDE}, picture);
-    const truth = marks(face.truth, section.edges, "#2da44e", control.numbers.checked, picture);
-    const found = marks(face.found[key], section.edges, "#bf3989", control.numbers.checked, picture);
+    const truth = marks(face.truth, section.edges, face.image ? "#3ddc6d" : "#2da44e", control.numbers.checked, picture);
+    const found = marks(face.found[key], section.edges, face.image ? "#ff57b5" : "#bf3989", control.numbers.checked, picture);
     const at = control.blend.value / 100;
     truth?.setAttribute("opacity", Math.min(1, 2 - 2 * at));
     found?.setAttribute("opacity", Math.min(1, 2 * at));

@@ -24,11 +24,11 @@ from parface_bench.predicting.journal import Journal, state
 from parface_bench.predicting.predict import Face, Predictor
 from parface_bench.predicting.shots import Source, find, length, shots
 from parface_bench.predicting.video import smooth, track
+from parface_bench.progress import Progress
 from parface_bench.registry.errors import UserError, WorkError, check_known
 from parface_bench.results.provenance import code_version
 from parface_bench.runs.folder import CHECKPOINT
 from parface_bench.runs.models import default_model, open_model
-from parface_bench.training.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ def predicted(result: Result) -> dict[str, np.ndarray]:
             table = pd.read_parquet(file)
             points = sum(1 for name in table.columns if name[:1] == "x" and name[1:].isdigit())
             names = [f"{axis}{i}" for i in range(points) for axis in "xy"]
+            if not names or not {"id", *names} <= set(table):
+                return {}
             values = table[names].to_numpy(dtype=np.float64).reshape(-1, points, 2)
             return dict(zip(table["id"].astype(str), values, strict=True))
     return {}
@@ -157,3 +159,13 @@ def _face(face: str, row: tuple[Any, Any], found: dict[str, np.ndarray | None], 
         image = "data:image/jpeg;base64," + base64.b64encode(coded.tobytes()).decode()
     drawn = {key: on_page(points) for key, points in found.items() if points is not None}
     return {"id": face, "image": image, "truth": on_page(truth), "found": drawn}
+
+
+def tagged(faces: list[dict[str, Any]], tables: dict[str, Any]) -> list[dict[str, Any]]:
+    """The faces with the subsets that each is in, for the browser's filter."""
+    table = next(iter(tables.values())).set_index("id")
+    columns = {c.removeprefix("subset:"): c for c in table if c.startswith("subset:") and c != "subset:full"}
+    for face in faces:
+        row = table.loc[face["id"]] if face["id"] in table.index else None
+        face["tags"] = [] if row is None else [name for name, c in columns.items() if bool(row[c])]
+    return faces

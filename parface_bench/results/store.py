@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parface_bench.data.progress_bar import progress
+from parface_bench.progress import progress
 from parface_bench.registry import UserError
 from parface_bench.results.digest import Digest, pack, unpack
 from parface_bench.results.record import RESERVED, RESULT

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from parface_bench.methods.trainable import TrainableMethod
+from parface_bench.progress import Progress
 from parface_bench.runs.cost import measure
 from parface_bench.runs.plan import Plan
 from parface_bench.runs.trained import facts_of
 from parface_bench.training.loop import Training
-from parface_bench.training.progress import Progress
 
 
 def what_was_done(plan: Plan, training: Training | None) -> dict[str, Any]:

@@ -64,20 +64,24 @@ def claim(out: Path, config: Mapping[str, Any], *, resume: bool) -> RunFolder:
             if not _same(path, config):
                 continue
             folder = path.parent
-            lock = _lock(folder)
+            try:
+                lock = _lock(folder)
+            except OSError as error:
+                raise UserError(f"{folder} cannot be gone on with ({error.strerror}): is it writable?") from error
             for half in folder.rglob(TEMPORARY) if lock else ():  # what a kill left of a file that was being written
                 half.unlink(missing_ok=True)
             if (folder / RESULT).is_file():
                 return RunFolder(folder, lock, finished=True, found=True)
             if lock is not None:
                 return RunFolder(folder, lock, found=True)
-    folder = base / new_run_id(config["seed"])
+    folder, lock = base / new_run_id(config["seed"]), None
     try:
         folder.mkdir(parents=True)
         lock = _lock(folder)
         text = yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True)
         write_atomic(folder / CONFIG, text)
     except OSError as error:
+        RunFolder(folder, lock).release()
         raise UserError(
             f"cannot make the run's folder {folder} ({error.strerror}); choose another with --out"
         ) from error

@@ -22,6 +22,7 @@ from parface_bench.evaluation import score_index
 from parface_bench.leaderboard.plots import plot_ced
 from parface_bench.methods.build import build_method
 from parface_bench.methods.checkpoint import load_weights, method_of, save_atomic
+from parface_bench.progress import Progress
 from parface_bench.registry import PfError
 from parface_bench.results.provenance import environment
 from parface_bench.results.record import after_score, find_recorded, record, write_result
@@ -35,7 +36,6 @@ from parface_bench.training import distributed, overlays
 from parface_bench.training.hooks import seconds_spent
 from parface_bench.training.loop import Training
 from parface_bench.training.predictions import predict_all, prediction_table, read_predictions, score_faces
-from parface_bench.training.progress import Progress
 
 PREDICTIONS = "predictions.parquet"
 
@@ -49,7 +49,7 @@ def execute(options: RunOptions) -> Result | Unfinished:
     """
     started = time.perf_counter()
     plan = Plan.of(options, distributed.start(options.device))
-    progress = Progress()
+    progress = Progress(quiet=distributed.rank() != 0)
     progress.say(plan.headline)
     if plan.device.type == "cpu":
         keep_freed_memory()
@@ -126,8 +126,8 @@ def execute(options: RunOptions) -> Result | Unfinished:
 
 def _completed(folder: RunFolder, plan: Plan, progress: Progress) -> Result:
     """The result of a finished run, drawn and recorded now if a kill came before that."""
-    result = load_result(folder.path)
     try:
+        result = load_result(folder.path)
         if distributed.rank() == 0 and folder.lock is not None:  # else another process is at it
             predictions = read_predictions(folder.path / PREDICTIONS, plan.test)
             if predictions is not None and not (folder.path / "figures" / "ced.svg").is_file():

@@ -113,6 +113,9 @@ def facts_of(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("method", "dataset", "profile", "seed", "labels", "stage", "imported"):
         if content.get(key) not in (None, ""):
             facts[key] = content[key]
+    options = (content.get("recipe") or {}).get("dataset")
+    if options:  # such as palsy=false; the options of what is scored may be others
+        facts["data_options"] = dict(options)
     return facts
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from parface_bench.atomic import write_atomic
+from parface_bench.progress import Progress
 from parface_bench.runs.folder import CHECKPOINT
 from parface_bench.runs.plan import Plan
 from parface_bench.training import distributed
 from parface_bench.training.loop import Training
-from parface_bench.training.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 
-from parface_bench.training.progress import Progress
+from parface_bench.progress import Progress
 
 _AFTER = 30.0  # seconds of a stage
 _SHARE = 0.65  # of the threads' time that a training alone on its machine uses: 0.9 and more

@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import torch
 from mmengine.hooks import Hook
 
 from parface_bench.methods.inference import evaluating
+from parface_bench.progress import Progress
 from parface_bench.registry import WorkError
 from parface_bench.training import distributed, overlays
 from parface_bench.training.log_backends import LogBackends
-from parface_bench.training.progress import Progress
 
 LINES = "log.jsonl"
 
@@ -112,27 +113,38 @@ class LogHook(Hook):
         self.path, self.clock, self.every, self.progress = folder / LINES, clock, max(1, every), progress
         self._sums: dict[str, torch.Tensor] = {}
         self._count = 0
+        self._since = 0.0
         self.backends = backends
 
     def before_train(self, runner: Any) -> None:
         """Show what a resumed stage has behind it."""
+        self._since = time.monotonic()
         if runner.iter:
             self.progress.skip(runner.iter)
+
+    def after_train(self, runner: Any) -> None:
+        """Say what came of the stage: ``20 epochs in 0:31:02, best validation NME 5.310 after epoch 17``."""
+        text = f"{runner.epoch} epoch{'' if runner.epoch == 1 else 's'}"
+        text += f" in {timedelta(seconds=round(time.monotonic() - self._since))}"
+        value = runner.best["value"]
+        if value is not None:
+            text += f", best validation {runner.best_by} {value:.3f} after epoch {runner.best['epoch']}"
+        self.progress.say(f"  {runner.stage.name}: {text}")
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Sum the losses up, and write their means when it is time."""
         for name, value in outputs.items():
             self._sums[name] = self._sums.get(name, 0.0) + value.detach().float().mean()
         self._count += 1
-        note = ""
+        facts = {}
         if (runner.iter + 1) % self.every == 0 or batch_idx + 1 == len(runner.train_dataloader):
             means = {name: round(float(total) / self._count, 6) for name, total in self._sums.items()}
             rates = runner.optim_wrapper.get_lr()
             at = {"epoch": runner.epoch + 1, "step": runner.iter + 1}
             self.write(runner, at, {**means, **{name: rate[0] for name, rate in rates.items()}})
             self._sums, self._count = {}, 0
-            note = f"loss {means['loss']:.4g}"
-        self.progress.advance(1, note)
+            facts = {"epoch": f"{runner.epoch + 1}/{runner.stage.epochs}", "loss": f"{means['loss']:.4g}"}
+        self.progress.advance(1, **facts)
 
     def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
         """Write the validation's metrics."""
@@ -142,7 +154,8 @@ class LogHook(Hook):
             best = runner.best["value"]
             text = ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
             mark = " (best)" if best is not None and runner.best["since"] == 0 else ""
-            self.progress.say(f"  {runner.stage.name} epoch {runner.epoch}: validation {text}{mark}")
+            said = f"{text}{mark}"
+            self.progress.mention("validation", said, f"  {runner.stage.name} epoch {runner.epoch}: validation {said}")
 
     def write(self, runner: Any, at: Mapping[str, int], values: Mapping[str, float]) -> None:
         """One entry in every log; epoch and step count from 1."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from mmengine.registry import VISBACKENDS
 
+from parface_bench.progress import Progress
 from parface_bench.registry import UserError, nearest
 from parface_bench.training import distributed
-from parface_bench.training.progress import Progress
 
 # Name in the recipe -> mmengine's class, and the package that it needs.
 BACKENDS = {

@@ -22,6 +22,7 @@ from parface_bench.data.images.crop import Crop
 from parface_bench.methods.checkpoint import describe, load_weights, read_checkpoint, save_atomic
 from parface_bench.methods.stage import Stage
 from parface_bench.methods.trainable import TrainableMethod
+from parface_bench.progress import Progress
 from parface_bench.registry import UserError
 from parface_bench.scoring import Protocol
 from parface_bench.scoring.metrics import resolve_metric
@@ -32,7 +33,6 @@ from parface_bench.training.face_arrays import face_arrays
 from parface_bench.training.hooks import FiniteLossHook, LogHook, SampleHook
 from parface_bench.training.log_backends import LogBackends, backend_configs
 from parface_bench.training.optimizer import build_optimizers, build_schedules, freeze, precision
-from parface_bench.training.progress import Progress
 from parface_bench.training.reconstruction import Reconstruction, Reconstructs, sentence
 from parface_bench.training.runner import StageRunner, mix
 from parface_bench.training.selection import Selection, hold_out
@@ -315,7 +315,7 @@ class Training:
             log=self.log,
             remedy=self._remedy(number, stage),
         )
-        with self.progress.task(f"{number} {stage.name}", len(loader) * stage.epochs):
+        with self.progress.task(f"stage {number}/{len(self.stages())} {stage.name}", len(loader) * stage.epochs):
             runner.train()
         runner.load_best()
         return {"epoch": runner.best["epoch"], "metric": runner.best_by, "value": runner.best["value"]}

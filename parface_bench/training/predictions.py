@@ -17,10 +17,10 @@ from parface_bench.faces import Schema, convert, converts, embed, get_schema
 from parface_bench.methods.base import Method
 from parface_bench.methods.inference import Found, predict_loader, predict_rows
 from parface_bench.methods.trainable import TrainableMethod
+from parface_bench.progress import Progress
 from parface_bench.registry import UserError
 from parface_bench.scoring import Evaluation, Protocol
 from parface_bench.training import distributed
-from parface_bench.training.progress import Progress
 
 
 def predict_all(

@@ -12,11 +12,11 @@ from parface_bench import dataset
 from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.images.archive import PICTURES, read_bytes, walk
 from parface_bench.data.index import index
-from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.pose3d import load_npy
 from parface_bench.data.readers.sidecar import find
 from parface_bench.data.readers.tables import numbers, parse_csv, text_numbers
+from parface_bench.progress import progress
 from parface_bench.registry.errors import UserError
 
 EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")

@@ -11,11 +11,11 @@ from parface_bench import Layout, dataset
 from parface_bench.data.faults import Absent, tolerant
 from parface_bench.data.images.archive import PICTURES, read_bytes, walk
 from parface_bench.data.index import index
-from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.tables import lines, text_numbers
 from parface_bench.plugins.datasets.menpo2d import PUBLIC as MENPO
 from parface_bench.plugins.datasets.w300 import PUBLIC as W300
+from parface_bench.progress import progress
 from parface_bench.registry.errors import UserError
 
 # its photographs are 300W-LP's, and so 300W's, and MegaFace's

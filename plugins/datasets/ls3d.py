@@ -11,12 +11,12 @@ from parface_bench import dataset
 from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import read_bytes, walk
 from parface_bench.data.index import index
-from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.beside import pairs
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.mat import load_mat, variable
 from parface_bench.data.readers.sidecar import find
 from parface_bench.data.readers.tables import parse_json_table, points
+from parface_bench.progress import progress
 from parface_bench.registry.errors import UserError
 
 NAMES = ("pts_3d", "pts_2d", "pt2d")

@@ -10,13 +10,13 @@ from parface_bench import Layout, dataset
 from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import read_bytes
 from parface_bench.data.index import index
-from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.beside import pairs
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.data.readers.sidecar import find
 from parface_bench.data.readers.tables import parse_json_table, points
 from parface_bench.plugins.datasets.w300 import SPLITS, source_of
+from parface_bench.progress import progress
 from parface_bench.registry.errors import UserError
 
 TABLES = {split: f"menpo_{split}.ljson" for split in ("train", "common", "challenging", "full")} | {

@@ -12,9 +12,9 @@ from parface_bench import dataset
 from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import read_bytes
 from parface_bench.data.index import index
-from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.beside import pairs
 from parface_bench.data.readers.pts import parse_pts
+from parface_bench.progress import progress
 from parface_bench.registry.errors import UserError
 
 VIEWS = ("frontal", "left", "lefthalf", "right", "righthalf")

@@ -12,8 +12,8 @@ from parface_bench import dataset
 from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import PICTURES, read_bytes, walk
 from parface_bench.data.index import index
-from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.tables import lines, text_numbers
+from parface_bench.progress import progress
 from parface_bench.registry.errors import UserError
 
 GROUPS = {"als": "ALS", "stroke": "stroke", "healthy": "healthy", "healthycontrols": "healthy", "hc": "healthy"}

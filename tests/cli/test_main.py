@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def pfbench_commands(app):
         if how == "wait":
             print("waiting", flush=True)
             import time
-            time.sleep(60)
+            time.sleep(300)
 """
 
 
@@ -95,9 +94,8 @@ def test_interrupt(tmp_path: Path) -> None:
     process = subprocess.Popen(command, cwd=tmp_path, env=environment(tmp_path), preexec_fn=heed, **pipes)
     assert process.stdout is not None
     assert process.stdout.readline() == "waiting\n"
-    time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert errors == "pfbench: interrupted\n"
 

@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
-import struct
-import sys
-import termios
 from pathlib import Path
 
 import pytest
-from rich.cells import cell_len
 
 from parface_bench.cli.screen import fitting, wrapped
 from parface_bench.grid import Cell, Grid, Head, one_line
 from parface_bench.registry.errors import printable
 from tests.cli.test_main import SCORE, write_table
-
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-def in_terminal(columns: int, *words: str, cwd: Path, **environment: str) -> str:
-    """What ``pfbench`` prints in a pseudo-terminal of so many columns, colours included."""
-    child, terminal = pty.fork()
-    if child == 0:  # pragma: no cover - another program from here on
-        os.chdir(cwd)
-        # readline sets COLUMNS behind Python's back
-        variables = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        command = [sys.executable, "-m", "parface_bench.cli.main", *words]
-        os.execve(sys.executable, command, {**variables, "TERM": "xterm-256color", **environment})
-    read = b""
-    while True:
-        try:
-            part = os.read(terminal, 65536)
-        except OSError:  # the other end is closed
-            break
-        if not part:
-            break
-        read += part
-    os.waitpid(child, 0)
-    os.close(terminal)
-    return read.decode()
-
-
-def widest(text: str) -> int:
-    return max(cell_len(line) for line in ESCAPES.sub("", text).replace("\r", "").split("\n"))
+from tests.terminals import in_terminal, widest
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from parface_bench.clinical.beside import side_tables
+from parface_bench.clinical.beside import measure_table, side_tables
 from parface_bench.clinical.fidelity import fidelity
 from parface_bench.clinical.gap import gap
 from parface_bench.clinical.numbers import numbers
@@ -141,6 +142,37 @@ def test_a_perfect_and_a_noisy_predictor_keep_the_slope(index: pd.DataFrame, mak
         assert low < 1 < high, region
 
 
+def test_the_true_frame_sets_the_error_of_the_eyes_apart(index: pd.DataFrame, make: Make) -> None:
+    """One eye displaced: the mouth is wrong in the prediction's own frame, and right in that of the true eyes."""
+    points = truth(index)
+    rng = np.random.default_rng(2)
+    moved = points.copy()
+    moved[:, 36:42, 1] += rng.normal(0, 3, (N, 1))
+    found = fidelity(make(moved), resamples=200, draws=99)
+    own, framed = (d["measures"]["commissure_height_deviation"] for d in (found, found["true_frame"]))
+    assert own["sd"] > 1 and framed["sd"] < 0.02  # percent; numbers are kept to 1/64
+    lids = found["true_frame"]["oriented"]["brow_mean_height_R-L"]  # heights over the pupils, which are the true ones
+    assert lids["sd"] < 0.02
+    moved = points.copy()
+    moved[:, 48, 1] += rng.normal(0, 3, N)
+    found = fidelity(make(moved), resamples=200, draws=99)
+    own, framed = (d["measures"]["commissure_height_deviation"] for d in (found, found["true_frame"]))
+    assert own["sd"] == pytest.approx(framed["sd"], rel=0.01)
+
+
+def test_what_is_kept_is_small_and_near_enough(index: pd.DataFrame, make: Make) -> None:
+    points = np.concatenate([truth(index)] * 9)[:1000]
+    frame = pd.DataFrame({"id": [f"test/{i:05d}" for i in range(1000)], "landmarks": list(points)})
+    frame.attrs["schema"] = "ibug68"
+    predicted = points + np.random.default_rng(0).normal(0, 2, points.shape)
+    kept = side_tables(frame, predicted)["measures.parquet"]
+    assert len(kept) < 300_000
+    table, whole = pd.read_parquet(io.BytesIO(kept)), measure_table(frame, predicted, everything=True)
+    assert whole is not None and set(table) < set(whole)
+    for name in set(table) - {"id"}:
+        assert np.nanmax(np.abs(table[name] - whole[name])) <= 1 / 128 + 1e-4, name
+
+
 def test_pairs_are_compared_as_pairs(index: pd.DataFrame, make: Make) -> None:
     frame = index[:80].copy()
     frame.attrs = dict(index.attrs)
@@ -185,7 +217,7 @@ def test_what_cannot_be_compared_is_refused(index: pd.DataFrame, make: Make) -> 
         ({"by": ["kind"], "metrics": ["GTE"]}, "no depth"),
         ({"by": ["kind"], "metrics": ["region:ears"]}, "no region"),
         ({"by": ["kind"], "metrics": ["side:lef"]}, "side 'lef'"),
-        ({"by": ["kind"], "metrics": ["measure:smile"]}, "no measure 'smile' was taken"),
+        ({"by": ["kind"], "metrics": ["measure:smile"]}, "no measure 'smile'"),
         ({"by": ["kind"], "reference": "I"}, "no value 'I'"),
         ({"by": ["kind"], "within": ["light"]}, "no tag 'light'"),
         ({"by": ["kind"], "metrics": ["side:affected"], "side_tag": "kind"}, "tells no side"),

@@ -13,11 +13,13 @@ from parface_bench.pages import curves, face_map
 from parface_bench.pages.shell import embedded, packed_plots
 from parface_bench.pages.writing import write_page
 from parface_bench.registry import UserError
+from parface_bench.report import confidence
 from parface_bench.report.faces import choose
 from parface_bench.report.report import MOST_RESULTS, report
 from parface_bench.results.record import write_result
 from parface_bench.results.result import Result, load_result
 from parface_bench.scoring import evaluate
+from parface_bench.scoring.metrics import resolve_metric
 
 HOSTILE = "</script><b>&x"
 
@@ -124,3 +126,77 @@ def test_only_our_own_file_is_replaced(tmp_path):
     write_page("Made by parface-bench 1", mine, force=True)
     write_page("Made by parface-bench 2", mine)
     assert mine.read_text().endswith("2")
+
+
+def with_confidence(result: Result, sure) -> Result:
+    """The result with a table of predictions beside it that has this confidence."""
+    table = pd.DataFrame(sure, columns=[f"c{i}" for i in range(sure.shape[1])])
+    table.insert(0, "id", result.errors()["id"].to_numpy())
+    table.to_parquet(result.folder / "predictions.parquet")
+    return result
+
+
+def errors_of(result: Result) -> np.ndarray:
+    table = result.errors()
+    return table[[c for c in table if c[:1] == "e" and c[1:].isdecimal()]].to_numpy()
+
+
+def test_a_method_that_knows_where_it_errs(pair, tmp_path):
+    """Confidence against error: a perfect order, a useless one, and none at all."""
+    rng = np.random.default_rng(0)
+    e = errors_of(pair[0])
+    noisy = e + rng.normal(0, 1, e.shape)
+    known = confidence.of(with_confidence(pair[0], -e))
+    assert known is not None
+    assert known["left"] == known["oracle"]
+    assert known["metrics"]["AUSE"]["value"] == pytest.approx(0, abs=1e-9)
+    assert known["metrics"]["rank_corr"]["value"] == pytest.approx(1)
+    means = [b["mean"] for b in known["bins"]]
+    assert means == sorted(means) and sum(b["n"] for b in known["bins"]) == e.size
+    constant = confidence.of(with_confidence(pair[0], np.ones_like(e)))
+    assert constant["left"] == [100.0] * confidence.POINTS and len(constant["bins"]) == 1
+    partly = confidence.of(with_confidence(pair[0], -noisy))
+    # the area between the drawn curves is the metric
+    gap = np.array(partly["left"]) - np.array(partly["oracle"])
+    assert np.trapezoid(gap, dx=1 / (confidence.POINTS - 1)) == pytest.approx(partly["metrics"]["AUSE"]["value"], abs=1)
+    spearman = pd.Series(noisy.ravel()).corr(pd.Series(e.ravel()), method="spearman")
+    entry = partly["metrics"]["rank_corr"]
+    assert entry["value"] == pytest.approx(spearman, abs=1e-9)
+    assert entry["ci95"][0] < entry["value"] < entry["ci95"][1]
+    assert confidence.of(pair[1]) is None
+
+
+def test_the_section_on_confidence_is_there_where_there_is_some(pair):
+    assert "Confidence against error" not in report(pair)
+    with_confidence(pair[0], -errors_of(pair[0]))
+    page = report(pair)
+    assert "Confidence against error" in page and "where it is least sure" in page
+    drawn = [m["confidence"] for m in data_of(page)["sections"][0]["methods"]]
+    assert len(drawn[0]["bins"]) == 10 and drawn[1] is None
+
+
+def test_an_interval_without_the_bootstrap(pair):
+    """The jackknife of a rank correlation covers the true value about as often as it says."""
+    rng = np.random.default_rng(1)
+    inside = 0
+    for _ in range(60):
+        x = rng.normal(size=(60, 4))
+        y = np.abs(x + rng.normal(size=x.shape))
+        found = confidence._estimate(resolve_metric("rank_corr"), confidence._as_faces(y, -np.abs(x)))
+        inside += found["ci95"][0] <= 0.3685 <= found["ci95"][1]
+    assert inside >= 50
+
+
+def test_failures_and_the_hardest_faces_in_words(tmp_path):
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(0, 100, (60, 68, 2))
+    shift = np.where(np.arange(60) < 30, 1.0, 9.0)[:, None, None] * [1.0, 0.0]
+    hard = {"mood=calm": np.arange(60) < 30, "mood=tense": np.arange(60) >= 30}
+    found = evaluate(truth, truth + shift, "300w", subsets=hard, resamples=50)
+    document = {**found.document, "method": "m", "dataset": "toy", "data_fingerprint": "f" * 16}
+    write_result(document, found.errors, tmp_path)
+    result = load_result(tmp_path)
+    page = report([result])
+    failed = int((result.errors()["nme"] > 8).sum())
+    assert f"{failed} of 60 faces" in page
+    assert "Hardest for m are faces with mood tense (30 faces)" in page

@@ -9,9 +9,9 @@ import pytest
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import BaseVisBackend
 
+from parface_bench.progress import Progress
 from parface_bench.registry import UserError
 from parface_bench.training.log_backends import LogBackends, backend_configs
-from parface_bench.training.progress import Progress
 
 # Stands in for the service's client: it notes what it is given.
 WANDB = """

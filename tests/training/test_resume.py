@@ -15,6 +15,7 @@ import torch
 from parface_bench.methods import checkpoint as checkpoints
 from parface_bench.methods.checkpoint import load_safely, save_atomic
 from parface_bench.registry import UserError, WorkError
+from parface_bench.runs import folder as folders
 from parface_bench.runs import pipeline
 from parface_bench.training import runner
 from tests.training.conftest import PLUGIN, QUICK
@@ -168,27 +169,49 @@ def test_a_run_killed_after_its_result_is_recorded_by_resume(run, tmp_path, monk
     assert len(list(tmp_path.glob("other/*/*/*/result.json"))) == 1
 
 
+# goes as far as the tenth step and says so; only a signal, or the second file, lets it go on
+STOPS = """
+import pathlib, sys, time
+from parface_bench.cli.main import main
+from parface_bench.training import runner
+
+waits, go = map(pathlib.Path, sys.argv[1:3])
+real, count = runner.StageLoop.run_iter, 0
+
+def stops(self, step, batch):
+    global count
+    count += 1
+    if count == 10:
+        waits.touch()
+        while not go.exists():
+            time.sleep(0.01)
+    return real(self, step, batch)
+
+runner.StageLoop.run_iter = stops
+sys.argv = ["pfbench", *sys.argv[3:]]
+main()
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_process(run, dots_root, tmp_path, number):
     """A real process, killed in the middle of its work; its successor ends in the weights of an undisturbed run."""
     sets = [*QUICK, "train.epochs=6", "log.every=1"]
     whole = weights(run("dot-net", *sets[len(QUICK) :], seed=3, out=tmp_path / "whole"))
-    words = [sys.executable, "-m", "parface_bench.cli.main", "run", "dot-net", "--dataset", "dots", "--seed", "3"]
+    waits, go = tmp_path / "waits", tmp_path / "go"
+    words = [sys.executable, "-c", STOPS, str(waits), str(go), "run", "dot-net", "--dataset", "dots", "--seed", "3"]
     words += ["--profile", "quick", "--device", "cpu", "--plugin", str(PLUGIN), "--data-root", str(dots_root)]
     words += ["--out", str(tmp_path / "runs"), "--store", str(tmp_path / "store")]
     words += [word for pair in sets for word in ("--set", pair)]
     slow = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=slow)
+    while not waits.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(number)
+    go.touch()
+    _, said = process.communicate()
+    assert process.returncode != 0 and waits.exists(), said
     log = tmp_path / "runs" / "dots" / "dot-net"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        lines = [len(f.read_text().splitlines()) for f in log.glob("*/log.jsonl")]
-        if lines and lines[0] >= 7:
-            process.send_signal(number)
-            break
-        time.sleep(0.005)
-    process.wait(timeout=60)
-    assert process.returncode != 0 or not lines
     result = run("dot-net", *sets[len(QUICK) :], seed=3, resume=True, out=tmp_path / "runs")
     assert len(list(log.iterdir())) == 1
     assert same(weights(result), whole)
@@ -215,3 +238,23 @@ def test_not_the_state_of_this_stage(tmp_path):
     stage_runner.stage = runner.Stage(name="main")
     with pytest.raises(UserError, match="not the state of stage 'main'"):
         stage_runner.load_or_resume()
+
+
+def test_a_folder_that_cannot_be_begun_is_let_go(tmp_path, monkeypatch):
+    """Whatever still holds the lock's object: the same process may try again."""
+    locks = []
+    real = folders._lock
+    monkeypatch.setattr(folders, "_lock", lambda folder: locks.append(real(folder)) or locks[-1])
+    monkeypatch.setattr(folders, "write_atomic", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(UserError, match="cannot make the run's folder"):
+        folders.claim(tmp_path, {"dataset": "dots", "method": "dot-net", "seed": 0}, resume=False)
+    assert len(locks) == 1 and not locks[0].is_locked
+
+
+def test_a_damaged_result_does_not_keep_its_folder(run, tmp_path):
+    folder = run("dot-net", *SETS, seed=1).folder
+    (folder / "result.json").write_text("[[[[")
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"result\.json"):
+            run("dot-net", *SETS, seed=1, resume=True)
+        assert not (folder / ".lock").exists()

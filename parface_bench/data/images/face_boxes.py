@@ -17,9 +17,9 @@ import pandas as pd
 from parface_bench.atomic import write_atomic
 from parface_bench.data import cache
 from parface_bench.data.images.reading import read_image
-from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.box_table import parse_boxes
 from parface_bench.home import home
+from parface_bench.progress import progress
 from parface_bench.registry.errors import UserError
 
 HEADING = ["image_path", "x1", "y1", "x2", "y2", "scale", "id"]

@@ -15,11 +15,11 @@ import pandas as pd
 
 from parface_bench.data.faults import tolerant
 from parface_bench.data.images.archive import read_bytes
-from parface_bench.data.progress_bar import progress
 from parface_bench.data.readers.beside import pairs
 from parface_bench.data.readers.lookup import Pictures
 from parface_bench.data.readers.mat import load_mat, variable
 from parface_bench.data.readers.tables import parse_json_table, points
+from parface_bench.progress import progress
 from parface_bench.registry.errors import UserError
 
 COLUMNS = ["image", "landmarks", "landmarks_2d", "bbox", "yaw"]

@@ -24,6 +24,7 @@ from parface_bench.plugins.datasets.palsy_twin.asset import load_head
 from parface_bench.plugins.datasets.palsy_twin.face import PAIRED, draw_face, draw_pair, render_face
 from parface_bench.plugins.datasets.palsy_twin.palsy import Palsy
 from parface_bench.plugins.datasets.palsy_twin.versions import LATEST, V1, VERSIONS, Version
+from parface_bench.progress import Progress
 from parface_bench.registry.errors import UserError, WorkError
 
 HEALTHY = "-healthy"  # ends the name of a split whose faces are those of another, every palsy taken away
@@ -175,14 +176,15 @@ def _make_split(root: Path, split: str, size: int, seed: int, image_size: int, w
     parts = sorted({p for p in _lost(root, done) if p < whole} | set(range(whole, last)))
     todo = [p for p in parts if not storage.part_file(root, split, p).exists()]
     workers = min(workers, len(todo))
-    with _progress(f"palsy-twin {split}", len(parts) * storage.PART) as advance:
-        advance((len(parts) - len(todo)) * storage.PART)
+    progress = Progress()
+    done_before = (len(parts) - len(todo)) * storage.PART
+    with progress.task(f"making palsy-twin {split}, faces", len(parts) * storage.PART, done_before):
         if workers <= 1:
             for part in todo:
                 make_part(root, split, part, seed, image_size, version)
-                advance(storage.PART)
+                progress.advance(storage.PART)
         else:
-            _in_parallel(root, split, todo, seed, image_size, workers, version, advance)
+            _in_parallel(root, split, todo, seed, image_size, workers, version, progress.advance)
     records = []
     for part in range(last):
         at = part * storage.PART
@@ -264,31 +266,6 @@ def _in_parallel(
 def compile_renderer() -> None:
     """Compile the renderer before the workers start, so that they find it in numba's cache."""
     render_face(draw_face(0, "compile", 0, 64))
-
-
-class _progress:
-    """A progress bar on stderr; calling it advances it."""
-
-    def __init__(self, title: str, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("faces"),
-            TimeRemainingColumn(),
-        )
-        self.bar = Progress(*columns, console=Console(stderr=True))
-        self.task = self.bar.add_task(title, total=total)
-
-    def __enter__(self) -> Callable[[int], None]:
-        self.bar.start()
-        return lambda n: self.bar.advance(self.task, n)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
 
 
 def main() -> int:
