@@ -30,8 +30,8 @@ from parface_bench.methods.inference import face_box, face_detector
 from parface_bench.methods.safetensors_file import write_safetensors
 from parface_bench.plugins.methods.twin68.method import WEIGHTS
 
-CARD = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "twin68.md"
-BEGIN, END = "<!-- scores -->\n", "<!-- /scores -->\n"
+CARD = Path(__file__).resolve().parents[1] / "docs" / "reference" / "methods" / "twin68.md"
+HEAD = "| faces | found | NME [%] | failures above 10 % [%] |\n"
 DROPPED = ("kept", "stages_done", "stages_left", "trained_parts", "stage", "labels")
 FACTS = {
     "name": "twin68",
@@ -133,13 +133,13 @@ def score(real: Path | None, wflw: Path | None) -> None:
                 photographs(real, folder), "300w", detected_boxes
             )
     if wflw:
-        scores["WFLW test, the 68 shared landmarks"] = scored(
-            load_index("wflw", "test", root=wflw), "wflw", annotated_boxes
-        )
+        faces = load_index("wflw", "test", root=wflw)
+        scores["WFLW test, the shared landmarks"] = scored(faces, "wflw", annotated_boxes)
     write_safetensors(content, WEIGHTS)
     text = CARD.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    CARD.write_text(f"{before}{BEGIN}{table(scores)}{END}{after}", encoding="utf-8")
+    before, after = text.split(HEAD)
+    after = after[after.index("\n\n") :]
+    CARD.write_text(f"{before}{table(scores)}{after}", encoding="utf-8")
     print(json.dumps(scores, indent=1))
 
 
@@ -149,10 +149,10 @@ def table(scores: dict[str, Any]) -> str:
     def cell(entry: dict[str, Any]) -> str:
         return f"{entry['value']:.2f} ({entry['ci95'][0]:.2f} to {entry['ci95'][1]:.2f})"
 
-    lines = ["| faces | found | NME [%] | failures above 10 % [%] |", "|---|---|---|---|"]
+    lines = [f"{HEAD}|---|---|---|---|"]
     for name, row in scores.items():
         lines.append(f"| {name} | {row['found']} of {row['faces']} | {cell(row['NME'])} | {cell(row['FR@10'])} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def main() -> None:

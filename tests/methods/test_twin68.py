@@ -18,7 +18,7 @@ from parface_bench.plugins.methods.twin68.method import WEIGHTS
 from parface_bench.registry import METHODS, UserError
 from parface_bench.scoring import evaluate, load_protocol
 
-CARD = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "twin68.md"
+CARD = Path(__file__).resolve().parents[2] / "docs" / "reference" / "methods" / "twin68.md"
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ WEIGHTS = Path(__file__).with_name("twin68.safetensors")
     "twin68",
     schema="ibug68",
     summary="the model in the package: soft-argmax of heatmaps, trained on rendered faces (palsy-twin) alone",
-    reference="docs/explanation/twin68.md",
+    reference="docs/reference/methods/twin68.md",
     licence="MIT, code and weights; trained on the palsy twin, on no photograph",
     trained_on=("palsy-twin:train", "palsy-twin-v1:train"),
     default=True,
