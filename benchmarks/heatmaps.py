@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 import torch
 
-from parface_bench.data.heatmaps.codecs import DECODERS, decode_parface, encode_gaussian, encode_parface
+from parface_bench.plugins.codecs.gaussian import decode_local_fit, encode_gaussian
+from parface_bench.plugins.codecs.parface import decode_parface, encode_parface
 
 FACES, LANDMARKS, SIZE, SIGMA = 32, 68, 128, 7.0
 
@@ -74,7 +75,7 @@ def main() -> None:
         "paste_loop": lambda: paste_loop(plain),
         "decode_smoothed": lambda: decode_parface(maps),
         "blur_loop": lambda: blur_loop(numbers),
-        "decode_local_fit": lambda: DECODERS["local-fit"](maps, sigma=SIGMA),
+        "decode_local_fit": lambda: decode_local_fit(maps, sigma=SIGMA),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     for work in ways.values():

@@ -135,8 +135,10 @@ def _printed(rows: list[dict[str, Any]]) -> str:
         cells = [row["values"].get(subset, {}).get(metric, "–") for subset, metric in columns]
         lines.append(f"| {row['method']} | {' | '.join(cells)} |")
         sources.setdefault(row["source"].partition("; figures from ")[2] or row["source"], []).append(row["method"])
-    told = [f"{source} ({', '.join(methods)})" if len(sources) > 1 else source for source, methods in sources.items()]
-    return "\n".join([*lines, "", f"Figures from: {'; '.join(told)}."])
+    if len(sources) == 1:
+        return "\n".join([*lines, "", f"Figures from {next(iter(sources))}."])
+    told = [f"- {', '.join(methods)}: {source}" for source, methods in sources.items()]
+    return "\n".join([*lines, "", "Figures from:", "", *told])
 
 
 def _settings(recipe: Mapping[str, Any]) -> dict[str, str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 Content = str | bytes | Callable[[IO[bytes]], Any]
 
+PATIENCE = 20.0  # seconds in which somebody must begin to read a pipe that is written to
 TEMPORARY = ".*.tmp"  # what a kill can leave behind; nothing reads it
 
 
@@ -33,7 +36,7 @@ def write_atomic(
     """
     path = Path(os.path.realpath(path))
     if _is_stream(path):
-        with path.open("wb") as file:
+        with os.fdopen(_open_stream(path), "wb") as file:
             _fill(file, content)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +54,21 @@ def write_atomic(
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _open_stream(path: Path) -> int:
+    """Open a pipe or device; a pipe that nobody begins to read is refused (ENXIO), not waited for without end."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            handle = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            os.set_blocking(handle, True)
+            return handle
 
 
 def _is_stream(path: Path) -> bool:

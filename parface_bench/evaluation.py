@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from parface_bench.faces import get_schema
 from parface_bench.registry import UserError
 from parface_bench.scoring.metrics import resolve_metrics
 from parface_bench.scoring.protocol import Protocol, load_protocol, protocol_names, protocol_of
+from parface_bench.scoring.row_file import Rows, taken
 from parface_bench.scoring.scorer import RESAMPLES, Evaluation, evaluate
 from parface_bench.scoring.subsets import index_subsets
 
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from parface_bench.data.tables import LandmarkTable
 
 
+PIECE = 65536  # faces of a large table that are looked at together
+
+
 def score_index(
     index: pd.DataFrame,
-    predictions: np.ndarray,
+    predictions: Rows,
     protocol: str | Path | Protocol,
     *,
-    confidence: np.ndarray | None = None,
+    confidence: Rows | None = None,
     metrics: Iterable[str] = (),
     only: Iterable[str] = (),
     with_intersections: bool = False,
@@ -140,7 +144,7 @@ def score_tables(
         "seed": seed,
     }
     sure = any(metric.spec.of == "confidence" for metric in wanted)
-    reading: dict[str, Any] = {"gaps": exclude_missing, "base": pred_base, "confidence": sure}
+    reading: dict[str, Any] = {"gaps": exclude_missing, "base": pred_base, "confidence": sure, "large": True}
     if dataset is not None:
         index, protocol = _dataset(dataset, split, data_root, protocol, base)
         predicted = read_table(pred, **reading)
@@ -151,14 +155,14 @@ def score_tables(
         there = _there(predicted, rows)
         options["confidence"] = _sure(predicted, rows[there])
         evaluation = score_index(_part(index, there), _ordered(predicted, rows[there]), protocol, **options)
-        evaluation.scored = lambda: (index, _whole(predicted, rows, there))
+        evaluation.scored = lambda: iter([(index, _whole(predicted, rows, there))])
         facts = {key: index.attrs[key] for key in ("dataset", "data_fingerprint", "split")}
     else:
         assert gt is not None
         if protocol is None:
             raise UserError(f"say how to score with --protocol NAME, one of: {', '.join(protocol_names())}")
         protocol = load_protocol(protocol)
-        truth = read_table(gt, truth=True, base=base)
+        truth = read_table(gt, truth=True, base=base, large=True)
         points = truth.points.shape[1]
         schema = protocol.schema_for(points) or find_layout(Path(gt), points)[0]
         predicted = read_table(pred, **reading)
@@ -183,7 +187,7 @@ def score_tables(
             **options,
         )
         layout = "" if schema is None else get_schema(schema).name
-        evaluation.scored = lambda: (truth.index(layout), _whole(predicted, rows, there))
+        evaluation.scored = lambda: _pieces(truth, layout, predicted, rows, there)
         facts = {"dataset": Path(gt).stem, "data_fingerprint": truth.fingerprint()}
     evaluation.document.update(facts)
     lost = [str(name) for name in ids[~there]]
@@ -248,7 +252,9 @@ def _check_fit(
 def _there(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray:
     """Which faces have a prediction: bool [N] of their rows in the table (-1: none)."""
     there = rows >= 0
-    there[there] = np.isfinite(predicted.points[rows[there]]).all(axis=(1, 2))
+    for start in range(0, len(rows), PIECE):
+        part = there[start : start + PIECE]  # a view
+        part[part] = np.isfinite(predicted.points[rows[start : start + PIECE][part]]).all(axis=(1, 2))
     if not there.any():
         raise UserError(f"{predicted.path}: no face has landmarks, so there is nothing to score")
     return there
@@ -261,6 +267,14 @@ def _whole(predicted: LandmarkTable, rows: np.ndarray, there: np.ndarray) -> np.
     return whole
 
 
+def _pieces(
+    truth: LandmarkTable, layout: str, predicted: LandmarkTable, rows: np.ndarray, there: np.ndarray
+) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    for start in range(0, len(rows), PIECE):
+        piece = slice(start, start + PIECE)
+        yield truth.index(layout, piece), _whole(predicted, rows[piece], there[piece])
+
+
 def _part(index: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
     if kept.all():
         return index
@@ -269,10 +283,10 @@ def _part(index: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
     return part
 
 
-def _sure(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray | None:
-    return None if predicted.confidence is None else predicted.confidence[rows]
+def _sure(predicted: LandmarkTable, rows: np.ndarray) -> Rows | None:
+    return None if predicted.confidence is None else taken(predicted.confidence, rows)
 
 
-def _ordered(predicted: LandmarkTable, rows: np.ndarray) -> np.ndarray:
+def _ordered(predicted: LandmarkTable, rows: np.ndarray) -> Rows:
     in_order = np.array_equal(rows, np.arange(len(predicted)))
-    return predicted.points if in_order else predicted.points[rows]
+    return predicted.points if in_order else taken(predicted.points, rows)

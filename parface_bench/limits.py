@@ -12,6 +12,8 @@ FILE = 4 << 30  # bytes of a file that is read whole
 SETTINGS, DEEPEST = 100_000, 40  # values in a YAML file, with aliases counted as often as they occur; nesting
 NAME = 1000  # characters of a face's id
 PIXELS = 500_000_000
+# of photographs that pfbench predicts on: pixels where all must be decoded, bytes
+WHOLE, PHOTOGRAPH = 100_000_000, 400 << 20
 # Beyond these sizes nothing real is that small: flat areas reach about 400 pixels a byte, constant columns less.
 PIXELS_A_BYTE, FEW_PIXELS = 1000, 25_000_000
 CELLS_A_BYTE, FEW_CELLS = 20, 20_000_000
@@ -103,6 +105,19 @@ def check_picture(width: int, height: int, size: int, where: str) -> None:
     if pixels > PIXELS or (pixels > FEW_PIXELS and pixels > PIXELS_A_BYTE * size):
         raise UserError(
             f"{where}: says that it has {width} x {height} pixels in {size} bytes; reduce it or remove the face"
+        )
+
+
+def check_whole(width: int, height: int, where: str) -> None:
+    """Refuse a photograph that is no JPEG and that would take more memory, decoded, than the rest of the work.
+
+    Raises:
+        UserError: so it would.
+    """
+    if width * height > WHOLE:
+        raise UserError(
+            f"{where}: has {width} x {height} pixels; only a JPEG is decoded at a part of its size, of others at most "
+            f"{WHOLE // 1_000_000} million pixels are taken: save it as a JPEG, or make it smaller"
         )
 
 

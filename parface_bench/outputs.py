@@ -25,9 +25,11 @@ def guard(paths: Iterable[Path], force: bool = False) -> None:
         force: write anyway (``--force``).
 
     Raises:
-        UserError: one exists, is not empty, and was not made by pfbench or was changed since.
+        UserError: one exists, is not empty, and was not made by pfbench or was changed since; or is a folder.
     """
     for path in paths:
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; name a file")
         if not force and path.is_file() and path.stat().st_size and not _ours(path):
             raise UserError(
                 f"{path}: exists already and was not made by pfbench (or was changed since); "

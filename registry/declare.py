@@ -93,6 +93,9 @@ def _decorator(kind: str) -> Callable[..., Callable[[T], T]]:
 
 dataset = _decorator("dataset")
 backbone = _decorator("backbone")
+encoder = _decorator("encoder")
+decoder = _decorator("decoder")
+codec = _decorator("codec")
 loss = _decorator("loss")
 norm = _decorator("norm")
 metric = _decorator("metric")

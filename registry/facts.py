@@ -49,7 +49,7 @@ def description(spec: Spec) -> dict[str, Any]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         said["doc"] = ast.get_docstring(node) or ""
         maker = node if isinstance(node, ast.FunctionDef) else _init(node)
-        if maker is not None and spec.kind in ("method", "backbone", "loss"):
+        if maker is not None and spec.kind in ("method", "backbone", "loss", "codec"):
             said["options"] = _options(maker)
     return said
 

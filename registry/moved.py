@@ -28,7 +28,13 @@ MOVED = {
 }
 
 
+# Modules whose parts became plugins, and where to look for a name that they lack now.
+PARTS = {"parface_bench.data.heatmaps.codecs": "parface_bench.plugins.codecs"}
+
+
 def hint(error: BaseException) -> str:
     """What to import instead, for an import of a module that has moved; '' for any other error."""
-    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    name = error.name if isinstance(error, ImportError) else None
+    if name in PARTS and not isinstance(error, ModuleNotFoundError):
+        return f"; its parts are plugins since version 0.2: see {PARTS[name]}, and 'pfbench list'"
     return f"; it moved in version 0.2: import {MOVED[name]}" if name in MOVED else ""

@@ -173,6 +173,60 @@ class BackboneSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EncoderSpec(Spec):
+    """From landmarks to what a network learns: a function, see :mod:`parface_bench.data.heatmaps.codecs`.
+
+    Attributes:
+        on: 'heatmaps' (``target(landmarks [B, L, 2], size, sigma) -> [B, L, size, size]``) or 'bins'
+            (``target(places [B, L, 2], bins, codec) -> labels [B, L, 2, bins], there [B, L]``; SimCC's).
+        rounded: its Gaussians are about the nearest pixel and not about the exact place.
+    """
+
+    kind: ClassVar[str] = "encoder"
+    on: str = "heatmaps"
+    rounded: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of(self, "on", ("heatmaps", "bins"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderSpec(Spec):
+    """From what a network gives to landmarks: a function, see :mod:`parface_bench.data.heatmaps.codecs`.
+
+    Attributes:
+        on: 'heatmaps' of Gaussians or 'logits' (``target(maps [B, L, H, W], sigma=...) -> [B, L, 2]``), or 'bins'
+            (``target(scores [B, L, 2, bins], codec) -> places [B, L, 2]`` in bins; SimCC's).
+    """
+
+    kind: ClassVar[str] = "decoder"
+    on: str = "heatmaps"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of(self, "on", ("heatmaps", "logits", "bins"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecSpec(Spec):
+    """An encoder, a decoder and coordinates that belong together.
+
+    Attributes:
+        on: 'heatmaps' (the target makes a :class:`parface_bench.data.heatmaps.codecs.HeatmapCodec`, or an object with
+            its methods, from ``size``, ``sigma`` and ``decoder``) or 'bins' (a
+            :class:`parface_bench.data.heatmaps.simcc.SimCC`).
+    """
+
+    kind: ClassVar[str] = "codec"
+    on: str = "heatmaps"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of(self, "on", ("heatmaps", "bins"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class LossSpec(Spec):
     """A loss: the target builds a callable ``(prediction, target, ...) -> scalar tensor``.
 
@@ -218,10 +272,8 @@ class MetricSpec(Spec):
         super().__post_init__()
         if self.name == "n":
             raise ValueError("metric name 'n': results count the faces under that name")
-        for field_name, known in (("over", ("face", "set", "weights", "quantile")), ("of", ("errors", "confidence"))):
-            value = getattr(self, field_name)
-            if value not in known:
-                raise ValueError(f"metric {self.name!r}: {field_name}={value!r}, but it is one of {', '.join(known)}")
+        _one_of(self, "over", ("face", "set", "weights", "quantile"))
+        _one_of(self, "of", ("errors", "confidence"))
 
     def provides(self, name: str) -> bool:
         """Whether the name is the family's with a number: 'FR@8' of 'FR@t'."""
@@ -283,7 +335,16 @@ class MethodSpec(Spec):
 
 # Facts that are code: in the decorator an object of the module, else "module:attr", imported when it is used.
 CODE = ("target", "make_root", "finish")
-_TYPES = (DatasetSpec, LayoutSpec, BackboneSpec, LossSpec, NormSpec, MetricSpec, MeasureSpec, MethodSpec)
+_TYPES = (
+    DatasetSpec, LayoutSpec, BackboneSpec, EncoderSpec, DecoderSpec, CodecSpec, LossSpec, NormSpec, MetricSpec,
+    MeasureSpec, MethodSpec,
+)  # fmt: skip
 SPEC_TYPES: dict[str, type[Spec]] = {s.kind: s for s in _TYPES}
 KINDS = tuple(SPEC_TYPES)
 PLURALS = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}
+
+
+def _one_of(spec: Spec, field_name: str, known: tuple[str, ...]) -> None:
+    value = getattr(spec, field_name)
+    if value not in known:
+        raise ValueError(f"{spec.kind} {spec.name!r}: {field_name}={value!r}, but it is one of {', '.join(known)}")

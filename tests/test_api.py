@@ -66,6 +66,18 @@ def test_decorators_catalogues_and_list_plugins() -> None:
             """A metric."""
             return 0.0
 
+        @pf.encoder("api-encoder")
+        def an_encoder(landmarks: object, size: int, sigma: float) -> None:
+            """An encoder."""
+
+        @pf.decoder("api-decoder", on="logits")
+        def a_decoder(heatmaps: object, sigma: float) -> None:
+            """A decoder."""
+
+        @pf.codec("api-codec")
+        def a_codec() -> None:
+            """A codec."""
+
         @pf.norm("api-norm")
         def a_norm(truth: object) -> np.ndarray:
             """A distance."""
@@ -83,6 +95,9 @@ def test_decorators_catalogues_and_list_plugins() -> None:
         kinds = {
             "dataset": pf.DATASETS,
             "backbone": pf.BACKBONES,
+            "encoder": pf.ENCODERS,
+            "decoder": pf.DECODERS,
+            "codec": pf.CODECS,
             "loss": pf.LOSSES,
             "metric": pf.METRICS,
             "method": pf.METHODS,

@@ -95,3 +95,14 @@ def test_readers_never_see_half(tmp_path: Path) -> None:
             seen = path.read_bytes()
             assert len(seen) == size and len(set(seen)) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_pipe_without_a_reader_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parface_bench.atomic.PATIENCE", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="No such device or address"):
+        write_atomic(tmp_path / "pipe", "x")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_atomic(tmp_path / "pipe", "read me")
+    assert os.read(reader, 99) == b"read me"
+    os.close(reader)

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from answers.entries import Entry, aligned
 from parface_bench.clinical.agreement import agreement
-from parface_bench.clinical.differences import compare_pairs
+from parface_bench.clinical.differences import compare_groups, compare_pairs
 from parface_bench.clinical.effects import holm
 from parface_bench.clinical.gap import FEWEST, confounders, gap
 from parface_bench.clinical.numbers import landmark_errors, sides
 from parface_bench.clinical.report import frontal
 from parface_bench.clinical.scored import Scored
 from parface_bench.registry import UserError
+from parface_bench.results.record import FACES
 
 EYE_DISTANCE = 90.0  # mm between the outer eye corners, nominal: only to put thresholds of perception into percent
 REGIONS = ("jaw", "brows", "nose", "eyes", "mouth")
@@ -211,6 +213,25 @@ def verdict(one: dict[str, Any], allowed: float) -> str:
     if max(map(abs, ends)) <= allowed:
         return "yes"
     return "no" if max(map(abs, one["loa"])) > allowed else "unclear"
+
+
+def missed(found: Sequence[Entry], settings: Settings) -> dict[str, tuple[float, float, Effect]]:
+    """Of methods that did not find all faces: percent not found without and with palsy, and the difference."""
+    table = {}
+    for entry in found:
+        file = entry.faces.result.folder / FACES
+        if not entry.faces.result.document["excluded"] or not file.is_file():
+            continue
+        faces = pd.read_csv(file, dtype={"id": str})
+        if "healthy" not in faces:
+            continue
+        values = 100.0 * ~faces["id"].isin(entry.faces.errors["id"].astype(str)).to_numpy()
+        palsy = ~faces["healthy"].to_numpy(dtype=bool)
+        person = faces["identity"].to_numpy() if "identity" in faces else None
+        one = compare_groups(values, palsy, person, **settings)
+        without = float(values[~palsy].mean())
+        table[entry.name] = (without, float(values[palsy].mean()), _effect(one, None, int(palsy.sum())))
+    return table
 
 
 def alike(found: Sequence[Entry], by: str, reference: str) -> list[dict[str, Any]]:

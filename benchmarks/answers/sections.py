@@ -21,6 +21,7 @@ from answers.numbers import (
     alike,
     costs,
     mended,
+    missed,
     slope_changes,
     slopes,
     survival,
@@ -89,6 +90,8 @@ def singles(found: Sequence[Entry], settings: Settings) -> Section:
     differ = alike(found, "healthy", "yes")
     said = words.listed([f"{one['tag']} (Cramér's V {one['cramers_v']:.2f})" for one in differ]) if differ else ""
     names = [e.name for e in found]
+    lost = missed(found, settings)
+    tests += adjust({(name, "not found"): effect for name, (_, _, effect) in lost.items()})
     lines = [
         "\n## What palsy costs: different faces\n",
         "Here the faces with palsy are other people than those without, so that pose and what covers the face differ "
@@ -98,6 +101,7 @@ def singles(found: Sequence[Entry], settings: Settings) -> Section:
         words.matrix(names, ["as they are", f"within {' and '.join(WITHIN)}"], both),
         "\nBy kind and grade, within the same groups:\n",
         words.matrix(names, [*KINDS, *GRADES], {**kinds, **grades}),
+        *words.not_found(lost),
         f"\n{words.many(tests, 'test')} in this section.\n",
     ]
     headline = words.on_costs(

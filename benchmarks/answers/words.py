@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from answers.entries import Entry
@@ -223,13 +223,27 @@ def survival_rows(found: Agreements, names: Sequence[str]) -> list[list[str]]:
     return rows
 
 
+def not_found(lost: Mapping[str, tuple[float, float, Effect]]) -> list[str]:
+    """Faces that a method did not find, which have no error and are in no other number of the page."""
+    if not lost:
+        return ["\nEvery method gave landmarks for every face."]
+    rows = [[name, f"{a:.1f}", f"{b:.1f}", cell(effect)] for name, (a, b, effect) in lost.items()]
+    return [
+        "\nFaces that a method did not find have no error and are in no other number here; percent of the faces "
+        "without and with palsy (as they are, p adjusted among these rows):\n",
+        table(["method", "not found, without palsy", "with palsy", "difference [95 %]"], rows),
+    ]
+
+
 def described(entry: Entry) -> list[str]:
     """The row of the table of results."""
     d, faces = entry.faces.result.document, entry.faces
     people = "?" if faces.person is None else str(len(set(faces.person)))
     low, high = min(entry.seeds), max(entry.seeds)
     nme = f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}"
-    seeds = [str(len(entry.seeds)), nme, str(len(faces)), people]
+    lost = len(d["excluded"])
+    count = f"{len(faces)}, {lost} not found" if lost else str(len(faces))
+    seeds = [str(len(entry.seeds)), nme, count, people]
     return [entry.method, entry.training, ", ".join(d["split"]), *seeds, d["protocol"], d["data_fingerprint"][:8]]
 
 

@@ -86,7 +86,7 @@ def label_counts(texts: list[str]) -> list[int | None]:
 
     counts: list[int | None] = []
     for word in (word.strip() for text in texts for word in text.split(",")):
-        if word != "all" and not (word.isdigit() and int(word) >= 2):
+        if word != "all" and not (word.isdecimal() and len(word) < 10 and int(word) >= 2):
             raise UserError(f"--labels {word}: write numbers from 2, or 'all', for example --labels 20,100,all")
         counts.append(None if word == "all" else int(word))
     return counts
@@ -101,5 +101,5 @@ def job_settings(pairs: list[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UserError(f"--job {pair}: write KEY=VALUE, for example --job slurm_partition=gpu")
-        settings[key] = int(value) if value.isdecimal() else value
+        settings[key] = int(value) if value.isdecimal() and len(value) < 19 else value
     return settings

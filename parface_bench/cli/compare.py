@@ -17,8 +17,8 @@ def register(app: typer.Typer) -> None:
     def compare(
         result_a: Path = typer.Argument(..., help="A recorded result, or a method's folder: all its seeds."),
         result_b: Path = typer.Argument(..., help="The other one: same data, same protocol."),
-        resamples: int = typer.Option(1000, "--resamples", min=1, help="Bootstrap resamples."),
-        seed: int = typer.Option(0, "--seed", min=0, help="Seed of the bootstrap."),
+        resamples: int = typer.Option(1000, "--resamples", min=1, max=100_000, help="Bootstrap resamples."),
+        seed: int = typer.Option(0, "--seed", min=0, max=2**53 - 1, help="Seed of the bootstrap."),
         everything: bool = typer.Option(False, "--all", help="On a terminal: all subsets, not the main ones only."),
         json: Json = False,
     ) -> None:

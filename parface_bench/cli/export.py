@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.options import Force, Json, Plugins
 from parface_bench.cli.screen import emit, emit_document
 
 
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
         flip: bool = typer.Option(
             True, "--flip/--no-flip", help="ONNX: also look at the mirrored face if the method is scored so."
         ),
+        force: Force = False,
         plugin: Plugins = None,
         json: Json = False,
     ) -> None:
@@ -30,7 +31,7 @@ def register(app: typer.Typer) -> None:
         from parface_bench.registry.faults import aside
 
         with aside():
-            done = export_model(source, out, form, int8=int8, flip=flip)
+            done = export_model(source, out, form, int8=int8, flip=flip, force=force)
         if json:
             emit_document(done)
             return

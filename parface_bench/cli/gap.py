@@ -31,9 +31,11 @@ def register(app: typer.Typer) -> None:
         fidelity: bool = typer.Option(
             False, "--fidelity", help="Also: do the clinical measures survive the method's error?"
         ),
-        permutations: int = typer.Option(10_000, "--permutations", min=99, help="Random permutations of a test."),
-        resamples: int = typer.Option(1000, "--resamples", min=100, help="Bootstrap resamples."),
-        seed: int = typer.Option(0, "--seed", min=0, help="Seed of permutations and bootstrap."),
+        permutations: int = typer.Option(
+            10_000, "--permutations", min=99, max=1_000_000, help="Random permutations of a test."
+        ),
+        resamples: int = typer.Option(1000, "--resamples", min=100, max=100_000, help="Bootstrap resamples."),
+        seed: int = typer.Option(0, "--seed", min=0, max=2**53 - 1, help="Seed of permutations and bootstrap."),
         data_root: Path | None = typer.Option(
             None, "--data-root", help="Folder of the data set, for tags that a result lacks."
         ),

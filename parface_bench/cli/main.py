@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 import traceback
 import warnings
@@ -107,11 +108,14 @@ def main() -> None:
             show(message, category, *rest, **named)
 
     warnings.showwarning = one_line
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell closed it: ``>&-``
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal or file that knows no arrows gets '?', not a failure
             stream.reconfigure(errors="replace")
     sys.stderr = _Clean(sys.stderr)
-    if sys.stdout is not None and sys.stdout.isatty():
+    if sys.stdout.isatty():
         sys.stdout = _Clean(sys.stdout)
     try:
         # typer builds every command that it is given: the one that was typed is enough where it is plainly ours

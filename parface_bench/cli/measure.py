@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from parface_bench.cli.options import Json, Plugins
+from parface_bench.cli.options import Force, Json, Plugins
 from parface_bench.cli.screen import emit, emit_document, say
 
 
@@ -28,10 +28,16 @@ def register(app: typer.Typer) -> None:
         frame: str = typer.Option(
             "canthi", "--frame", help="What lays the frame: canthi, lids, given (pupils) or head (3D)."
         ),
-        unit: str = typer.Option("eyes", "--unit", help="eyes (percent of the outer-eye distance) or px."),
+        unit: str = typer.Option(
+            "eyes", "--unit", help="eyes (percent of the outer-eye distance), px, or mm with --scale."
+        ),
+        scale: str = typer.Option(
+            "", "--scale", help="Of mm: pupils (63 mm, nominal), iris:RADIUS (px; 11.77 mm, nominal) or mm a pixel."
+        ),
         only: list[str] = typer.Option([], "--measure", help="This measure only (repeatable; 'pfbench list measure')."),
         out: Path | None = typer.Option(None, "--out", help="Folder for measures.csv and the drawings."),
         draw: bool = typer.Option(False, "--draw", help="Draw the measured lines on the photographs (measures/)."),
+        force: Force = False,
         plugin: Plugins = None,
         json: Json = False,
     ) -> None:
@@ -47,9 +53,11 @@ def register(app: typer.Typer) -> None:
                 detector=detector,
                 frame=frame,
                 unit=unit,
+                scale=scale,
                 names=only,
                 out=out,
                 drawn=draw,
+                force=force,
             )
         for remark in outcome.remarks:
             say(remark)

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
         ),
         form: str = typer.Option("csv", "--format", help="csv, pts or json."),
         draw: bool = typer.Option(False, "--draw", help="Also draw the landmarks: OUT/overlays/."),
+        numbers: bool = typer.Option(False, "--numbers", help="Write landmark numbers beside them (with --draw)."),
         detector: str = typer.Option(
             "", "--detector", help="Face detector ('pfbench list method'); none: each picture is one face."
         ),
@@ -45,11 +46,14 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Find faces and their landmarks in photographs of any size and in videos."""
         from parface_bench.predicting.job import Wish, run
+        from parface_bench.registry.errors import UserError
         from parface_bench.registry.faults import aside
 
+        if numbers and not draw:
+            raise UserError("--numbers needs --draw: it writes the landmarks' numbers on what that draws")
         if out is None and (draw or form == "pts"):
             out = Path("predictions")
         with aside():
-            wish = Wish(model, out, form, draw, detector, faces, smoothing, device, keyed(setting), force)
+            wish = Wish(model, out, form, draw, detector, faces, smoothing, device, keyed(setting), force, numbers)
             outcome = run(images, wish)
         emit(str(outcome.table)) if outcome.table else emit_document(outcome.text(form))

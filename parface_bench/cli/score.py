@@ -64,14 +64,14 @@ def register(app: typer.Typer) -> None:
         from parface_bench.registry import METHODS, UserError
         from parface_bench.registry.faults import aside
         from parface_bench.results.contamination import contaminated
-        from parface_bench.results.record import after_score
+        from parface_bench.results.record import ERRORS, FACES, MEASURES, RESULT, after_score
         from parface_bench.scoring.report import remarks, subset_grid, subset_table
 
         if name is not None and (wrong := bad_name(name)):
             raise UserError(f"--name {wrong}; give another")
         if out is not None and out.exists() and not out.is_dir():
             raise UserError(f"--out {out} is a file: name a folder")
-        results = [] if out is None else [out / "result.json", out / "errors.parquet"]
+        results = [] if out is None else [out / name for name in (RESULT, ERRORS, FACES, MEASURES)]
         outputs.guard(results, force)
         with aside():
             evaluation = score_tables(
@@ -105,9 +105,9 @@ def register(app: typer.Typer) -> None:
             say(line)
         tables: dict[str, bytes] = {}
         if evaluation.scored is not None and (record or out is not None):
-            from parface_bench.clinical.beside import side_tables
+            from parface_bench.clinical.beside import side_tables_of
 
-            tables = side_tables(*evaluation.scored())
+            tables = side_tables_of(evaluation.scored())
         if out is not None:
             from parface_bench.results.record import write_result
 

@@ -9,6 +9,7 @@ measured again from the run's predictions) and numbers are rounded to 1/64 perce
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,9 +95,20 @@ def _sided(spec: MeasureSpec) -> bool:
 
 def side_tables(index: pd.DataFrame, predictions: np.ndarray, schema: str | Schema = "") -> dict[str, bytes]:
     """The files that are kept beside the errors of scored predictions, by name."""
-    tables = {FACES: face_table(index).to_csv(index=False, lineterminator="\n").encode()}
-    measured = measure_table(index, predictions, schema)
-    if measured is not None:
+    return side_tables_of([(index, predictions)], schema)
+
+
+def side_tables_of(pieces: Iterable[tuple[pd.DataFrame, np.ndarray]], schema: str | Schema = "") -> dict[str, bytes]:
+    """The same of faces that come in pieces."""
+    import pandas as pd
+
+    faces, measures = [], []
+    for index, predictions in pieces:
+        faces.append(face_table(index))
+        measures.append(measure_table(index, predictions, schema))
+    tables = {FACES: pd.concat(faces, ignore_index=True).to_csv(index=False, lineterminator="\n").encode()}
+    if all(table is not None for table in measures):
+        measured = pd.concat(measures, ignore_index=True)
         numbers = [name for name in measured if name != "id"]
         tables[MEASURES] = measured.to_parquet(
             index=False, compression="zstd", use_dictionary=["id"], use_byte_stream_split=numbers

@@ -1,8 +1,6 @@
-"""Sizes of differences between two groups, and the correction of p-values for their number."""
+"""Sizes of differences between two groups."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -51,13 +49,3 @@ def cliff_delta(a: np.ndarray, b: np.ndarray) -> float:
     n, m = len(a), len(b)
     above = ranks[:n].sum() - n * (n + 1) / 2
     return float(2 * above / (n * m) - 1)
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """p-values adjusted for their number (Holm, 1979), in the order given."""
-    values = np.asarray(p, dtype=np.float64)
-    order = np.argsort(values, kind="stable")
-    factors = len(values) - np.arange(len(values))
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0)
-    return [float(v) for v in adjusted]

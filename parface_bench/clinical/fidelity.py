@@ -15,6 +15,7 @@ from parface_bench.clinical.scored import Scored
 from parface_bench.registry import MEASURES, MeasureSpec, UserError
 
 REGIONS = ("brows", "eyes", "nose", "mouth", "inner")
+NAMED = 5  # faces of those for which a measure is undefined
 LEAST = 3  # faces below which there is no agreement to speak of
 
 
@@ -82,7 +83,9 @@ def _agreements(
     affected = side if side is not None and (side != 0).sum() >= LEAST else None
     for key, (spec, signed) in keys.items():
         true, predicted = faces.measured(key, true_frame=true_frame)
-        facts = {"unit": spec.unit, "detail": spec.detail}
+        gone = np.flatnonzero(~(np.isfinite(true) & np.isfinite(predicted)))
+        named = [str(face) for face in faces.errors["id"].iloc[gone[:NAMED]]]
+        facts = {"unit": spec.unit, "detail": spec.detail, "undefined_faces": named}
         found["measures"][key] = {**agree(true, predicted, everybody), "signed": signed, **facts}
         if affected is not None and signed:
             found["oriented"][key] = {**agree(affected * true, affected * predicted, affected != 0), **facts}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parface_bench.clinical.beside import FACES, FRAME, FRAMED, MEASURES, PREDICTED, TRUE, face_table, measure_table
-from parface_bench.clinical.measuring import REGIONS, SIDES, chosen
+from parface_bench.clinical.measuring import check_key
 from parface_bench.faces import Schema, get_schema, schemas_with
-from parface_bench.registry import DATASETS, UserError, check_known, nearest
+from parface_bench.registry import DATASETS, UserError, nearest
 from parface_bench.results.result import Result
 from parface_bench.results.worst import PREDICTIONS
 from parface_bench.scoring.protocol import load_protocol
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 YAW_BIN = "yaw_bin"
 PERSON, PAIR = ("identity", "person", "subject"), ("pair",)  # columns, the first that is there
+SIDE_VALUES = {"left", "right", "none", "both", None}
 MOST_VALUES = 30  # a column of more kinds than this is no tag
 
 
@@ -91,6 +92,8 @@ class Scored:
                 raise UserError(f"tag {name!r} tells no side: its values are {', '.join(map(str, kinds(values)))}")
         else:
             found = [tag for tag, v in self.tags.items() if {"left", "right"} <= set(v)]
+            # of chosen faces perhaps one side only is left
+            found += [tag for tag, v in self.tags.items() if {"left", "right"} & set(v) and set(v) <= SIDE_VALUES]
             if not found:
                 return None
             values = self.tags[found[0]]
@@ -165,7 +168,7 @@ class Scored:
         table = self.measures
         other = FRAMED if true_frame else PREDICTED
         if other + key not in table:
-            check_known([key], _measure_keys(), "no measure")
+            check_key(key, FRAME)
             table = self._everything
         if other + key not in table:
             raise UserError(f"{self.result.folder}: measure {key!r} was not taken in this frame")
@@ -251,12 +254,6 @@ def data_set(result: Result, data_root: str | Path | None = None) -> pd.DataFram
             f"{data_root}: these are not the faces that were scored (data hash {d['data_fingerprint'][:8]})"
         )
     return index
-
-
-def _measure_keys() -> list[str]:
-    """All keys of measures that need not be asked for."""
-    parts = {"side": SIDES, "region": REGIONS}
-    return [f"{s.name}_{part}" if part else s.name for s in chosen((), FRAME) for part in parts.get(s.per, ("",))]
 
 
 def kinds(values: np.ndarray) -> list[str]:

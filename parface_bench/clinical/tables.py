@@ -146,6 +146,12 @@ def fidelity_table(document: Mapping[str, Any], title: str) -> str:
         f"{title}: fidelity, predicted less true, {kind}; percent of the true outer-eye distance (angles: degrees)"
     ]
     lines.append(tabulate(rows, headers=heads, disable_numparse=True, colalign=("left", *["right"] * 9)))
+    lines += [
+        f"{key} is undefined for {one['undefined']} faces, left out of both: {', '.join(one['undefined_faces'])}"
+        + (", ..." if one["undefined"] > len(one["undefined_faces"]) else "")
+        for key, one in document["measures"].items()
+        if one["undefined"] and not one["detail"] and not key.endswith("_left")
+    ]
     framed = document["true_frame"]
     if framed:
         lines += _true_frame(source, framed["oriented"] or framed["measures"])

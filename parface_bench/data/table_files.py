@@ -173,7 +173,7 @@ class ParquetTable:
         """Ids [n] and checked numbers [n, columns that are wanted], batch by batch."""
         try:
             first = 0
-            for batch in self.file.iter_batches(batch_size=65536, columns=[wanted.id, *wanted.columns]):
+            for batch in self.file.iter_batches(batch_size=16384, columns=[wanted.id, *wanted.columns]):
                 if batch.num_rows:
                     yield _arrays(self.path, batch, wanted, None, first)
                 first += batch.num_rows
@@ -229,7 +229,8 @@ def open_table(path: Path) -> CsvTable | ParquetTable:
         raise UserError(f"{path} is empty")
     if head == b"PAR1" or path.suffix.lower() in (".parquet", ".pq"):
         try:
-            parquet = pa.parquet.ParquetFile(path)
+            # otherwise a row group, mostly the whole file, is read at once
+            parquet = pa.parquet.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False)
         except (pa.ArrowException, OSError, ValueError) as error:  # a name that is no UTF-8 is a ValueError
             raise UserError(f"{path} is not a readable Parquet file: {_line(error)}") from error
         check_parquet(parquet.metadata.num_rows, len(parquet.schema_arrow.names), path.stat().st_size, str(path))

@@ -12,15 +12,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from parface_bench.data.readers.landmark_table import ids_of_images
 from parface_bench.data.table_files import BOX, IMAGE, NUMBERS, SUBSET, TableColumns, open_table
 from parface_bench.registry import UserError
+from parface_bench.scoring.row_file import RowFile, Rows, taken
 
 SHOWN = 5
+MEMORY = 256 << 20  # bytes of coordinates beyond which a table that is read to be scored goes into a file
 
 
 @dataclass
@@ -30,22 +34,22 @@ class LandmarkTable:
     Attributes:
         path: where it was read.
         ids: [N] names, unique text.
-        points: float64 [N, L, 2|3], pixels.
+        points: float64 [N, L, 2|3], pixels; of a large table that is read to be scored, a file of such rows.
         visible: bool [N, L] or None.
         bbox: float64 [N, 4] or None.
         numbers: the columns ``box_size``, ``image_size`` and ``yaw`` that there are, float64 [N].
         subsets: name -> bool [N].
-        confidence: float64 [N, L] of predictions, NaN where a cell is empty; None where it was not asked for.
+        confidence: the same kind of array [N, L] of predictions, NaN where a cell is empty; None where not asked for.
     """
 
     path: Path
     ids: np.ndarray
-    points: np.ndarray
+    points: Rows
     visible: np.ndarray | None = None
     bbox: np.ndarray | None = None
     numbers: dict[str, np.ndarray] = field(default_factory=dict)
     subsets: dict[str, np.ndarray] = field(default_factory=dict)
-    confidence: np.ndarray | None = None
+    confidence: Rows | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -57,18 +61,18 @@ class LandmarkTable:
         return replace(
             self,
             ids=self.ids[kept],
-            points=self.points[kept],
+            points=taken(self.points, kept),
             visible=None if self.visible is None else self.visible[kept],
             bbox=None if self.bbox is None else self.bbox[kept],
             numbers={name: values[kept] for name, values in self.numbers.items()},
             subsets={name: mask[kept] for name, mask in self.subsets.items()},
         )
 
-    def index(self, schema: str) -> pd.DataFrame:
-        """The faces as an index table (see :mod:`parface_bench.data.index`) without pictures."""
-        frame = pd.DataFrame({"id": self.ids, "landmarks": list(self.points)})
+    def index(self, schema: str, rows: slice = slice(None)) -> pd.DataFrame:
+        """The faces, or some, as an index table (see :mod:`parface_bench.data.index`) without pictures."""
+        frame = pd.DataFrame({"id": self.ids[rows], "landmarks": list(self.points[rows])})
         for name, values in {**self.numbers, **self.subsets}.items():
-            frame[name] = values
+            frame[name] = values[rows]
         frame.attrs.update(schema=schema, tags=list(self.subsets))
         return frame
 
@@ -86,8 +90,39 @@ class LandmarkTable:
         return digest.hexdigest()[:16]
 
 
+class Growing:
+    """An array that grows by blocks of rows; one of float64 goes into a file beyond ``most`` bytes."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most, self._bytes = most, 0
+        self._blocks: list[np.ndarray] = []
+        self._file: RowFile | None = None
+
+    def add(self, block: np.ndarray) -> None:
+        """Add rows at the end."""
+        self._bytes += block.nbytes
+        self._blocks.append(block)
+        if self._most is not None and self._bytes > self._most and block.ndim > 1 and block.dtype == np.float64:
+            self._file = self._file or RowFile(block.shape[1:])
+            for one in self._blocks:
+                self._file.append(one)
+            self._blocks = []
+
+    def whole(self) -> Any:
+        """All rows."""
+        if self._file is not None:
+            return self._file
+        return self._blocks[0] if len(self._blocks) == 1 else np.concatenate(self._blocks)
+
+
 def read_table(
-    path: str | Path, *, truth: bool = False, gaps: bool = False, base: float = 0, confidence: bool = False
+    path: str | Path,
+    *,
+    truth: bool = False,
+    gaps: bool = False,
+    base: float = 0,
+    confidence: bool = False,
+    large: bool = False,
 ) -> LandmarkTable:
     """Read a landmark table.
 
@@ -97,6 +132,7 @@ def read_table(
         confidence: also read c0, c1, ..., how sure each prediction is, where a table of predictions has them.
         gaps: a row whose coordinates are all empty is a face without landmarks (NaN), not a fault.
         base: what the table calls the first pixel; it is taken off x, y and boxes.
+        large: coordinates and confidences beyond :data:`MEMORY` bytes go into a temporary file.
 
     Raises:
         UserError: the file cannot be read or a cell is wrong; the sentence names file, row and column.
@@ -105,23 +141,31 @@ def read_table(
     source = open_table(path)
     wanted = replace(TableColumns.of(path, source.names, truth, confidence), gaps=gaps)
     ids: list[np.ndarray] = []
-    blocks: list[np.ndarray] = []
-    for batch in source.batches(wanted):
-        ids.append(batch[0])
-        blocks.append(batch[1])
+    blocks: dict[str, Growing] = {}
+    for names, values in source.batches(wanted):
+        ids.append(names)
+        for name, part in _parts(wanted, values, base).items():
+            blocks.setdefault(name, Growing(MEMORY if large else None)).add(part)
     if not ids:
         raise UserError(f"{path} holds a header and no faces")
-    names = np.concatenate(ids)
+    pa.default_memory_pool().release_unused()
+    every = np.concatenate(ids)
     if wanted.id == IMAGE:
-        names = np.array(ids_of_images(names), dtype=object)
-    values = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-    twice = pd.Index(names).duplicated()
+        every = np.array(ids_of_images(every), dtype=object)
+    twice = pd.Index(every).duplicated()
     if twice.any():
-        raise UserError(f"{path}: {_count(names[twice], 'id')} more than once; every face needs one row of its own")
-    table = _table(path, wanted, names, values)
-    if base:
-        table.points[..., :2] -= base
-        table.bbox = None if table.bbox is None else table.bbox - base
+        raise UserError(f"{path}: {_count(every[twice], 'id')} more than once; every face needs one row of its own")
+    found = {name: growing.whole() for name, growing in blocks.items()}
+    table = LandmarkTable(
+        path,
+        every,
+        found["points"],
+        found.get("visible"),
+        found.get("bbox"),
+        {name: found[name] for name in NUMBERS if name in found},
+        {name.removeprefix(SUBSET): mask for name, mask in found.items() if name.startswith(SUBSET)},
+        found.get("confidence"),
+    )
     for name, mask in table.subsets.items():
         if not mask.any():
             raise UserError(f"{path}: subset {name!r} is empty: remove the column {SUBSET + name!r} or mark its faces")
@@ -158,24 +202,27 @@ def align(predictions: LandmarkTable, ids: np.ndarray, truth: str, gaps: bool = 
     return rows
 
 
-def _table(path: Path, wanted: TableColumns, ids: np.ndarray, values: np.ndarray) -> LandmarkTable:
+def _parts(wanted: TableColumns, values: np.ndarray, base: float) -> dict[str, np.ndarray]:
+    """The attributes of a table, of some rows of it."""
     size = wanted.points * wanted.dims
     points = np.ascontiguousarray(values[:, :size]).reshape(len(values), wanted.points, wanted.dims)
     rest = {name: values[:, k] for k, name in enumerate(wanted.columns) if k >= size}
-    visible = None
+    parts = {}
     if wanted.visible:
         visible = np.stack([rest[f"v{i}"] != 0 for i in range(wanted.points)], axis=1)
         points = np.where(visible[..., None] | np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)
-    return LandmarkTable(
-        path,
-        ids,
-        points,
-        visible,
-        np.stack([rest[c] for c in BOX], axis=1) if BOX[0] in rest else None,
-        {c: rest[c].copy() for c in NUMBERS if c in rest},
-        {c.removeprefix(SUBSET): v != 0 for c, v in rest.items() if c.startswith(SUBSET)},
-        np.stack([rest[f"c{i}"] for i in range(wanted.points)], axis=1) if wanted.confidence else None,
-    )
+        parts["visible"] = visible
+    if BOX[0] in rest:
+        parts["bbox"] = np.stack([rest[c] for c in BOX], axis=1)
+    parts |= {c: rest[c].copy() for c in NUMBERS if c in rest}
+    parts |= {c: v != 0 for c, v in rest.items() if c.startswith(SUBSET)}
+    if wanted.confidence:
+        parts["confidence"] = np.stack([rest[f"c{i}"] for i in range(wanted.points)], axis=1)
+    if base:
+        points[..., :2] -= base
+        if "bbox" in parts:
+            parts["bbox"] = parts["bbox"] - base
+    return {"points": points, **parts}
 
 
 def _first(names: np.ndarray) -> str:

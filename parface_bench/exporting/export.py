@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parface_bench.atomic import write_atomic
+from parface_bench import outputs
 from parface_bench.exporting.onnx_file import METADATA, open_onnx
 from parface_bench.methods.checkpoint import load_method
 from parface_bench.methods.inference import find_tensor
@@ -54,23 +54,30 @@ class Graph(nn.Module):
 
 
 def export_model(
-    source: str | Path, out: str | Path, form: str = "onnx", *, int8: bool = False, flip: bool = True
+    source: str | Path,
+    out: str | Path,
+    form: str = "onnx",
+    *,
+    int8: bool = False,
+    flip: bool = True,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Write a trained method for use elsewhere.
 
     Args:
         source: a run's folder or a checkpoint.
-        out: the file to write; must not exist.
+        out: the file to write.
         form: ``onnx`` or ``safetensors``.
         int8: weights as 8-bit integers with a scale for each channel (ONNX; the network still computes in float32).
         flip: where the method is scored with the mean of a face and its mirror image, the graph looks at both, too.
+        force: write over a file that pfbench did not make.
 
     Returns:
         ``method``, ``schema``, ``format``, ``bytes``, ``out``; for ONNX also ``largest_difference_px`` to torch on
         made-up crops, and ``inputs`` and ``outputs`` in words.
 
     Raises:
-        UserError: nothing to export, the file exists, a combination that means nothing.
+        UserError: nothing to export, the file exists and is not ours, a combination that means nothing.
         WorkError: the method cannot be written as a graph, or the file cannot be written.
     """
     if form not in FORMATS:
@@ -80,17 +87,17 @@ def export_model(
     path, out = Path(source), Path(out)
     if str(source) in METHODS and not path.exists():
         raise UserError(f"{source}: a method's name; give the run's folder or checkpoint that holds its weights")
-    if out.exists():
-        raise UserError(f"--out {out}: exists already; choose another name or move it away")
+    outputs.guard([out], force)
     method, content = load_method(path / CHECKPOINT if path.is_dir() else path)
     done: dict[str, Any] = {"method": content["method"], "schema": content["schema"], "format": form}
     if form == "safetensors":
         write_safetensors(content, out)
+        outputs.note([out])
         return {**done, "bytes": out.stat().st_size, "out": str(out)}
     flip = flip and method.flip_test
     data = as_onnx(method, flip=flip, int8=int8, facts=facts_of(method, content, flip=flip, int8=int8))
     try:
-        write_atomic(out, data)
+        outputs.write(out, data)
     except OSError as error:
         raise WorkError(f"cannot write {out} ({error.strerror}); name another file with --out") from error
     return {

@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, SupportsFloat
 
 from parface_bench.leaderboard.table import COST, Cell, Column, Group, Row, Selection, Table
+from parface_bench.leaderboard.uncertain import Uncertain
+from parface_bench.progress import progress
 from parface_bench.registry import DATASETS, UserError, catalogue, nearest
 from parface_bench.results.contamination import contaminated
 from parface_bench.results.digest import Digest, faults, values_of
 from parface_bench.results.result import Result
+from parface_bench.results.store_index import Memory
 from parface_bench.scoring.protocol import load_protocol
 from parface_bench.scoring.report import main_subsets
 
 Extra = tuple[str, Callable[[dict[str, Any]], Any]]
+_LONG = 100  # rows before a bar is shown
 
 
 def group_of(document: Mapping[str, Any]) -> Group:
@@ -56,18 +60,21 @@ def _crop_of(document: Mapping[str, Any]) -> str:
         return ""
 
 
-def build_tables(results: Iterable[Result], selection: Selection, extra: Sequence[Extra] = ()) -> list[Table]:
+def build_tables(
+    results: Iterable[Result], selection: Selection, extra: Sequence[Extra] = (), memory: Memory | None = None
+) -> list[Table]:
     """One table per data set, protocol, protocol version, data fingerprint, set of scored landmarks and crop.
 
     Args:
         results: recorded results, oldest first.
         selection: what to show.
         extra: further columns: heading and a function of the result document.
+        memory: intervals and ties that were worked out before.
 
     Raises:
         UserError: a selected name is nowhere in the results.
     """
-    results = list(results)
+    results, memory = list(results), memory or Memory()
     _check_names([r.document for r in results], selection)
     groups: dict[Group, list[Result]] = {}
     for result in results:
@@ -78,12 +85,12 @@ def build_tables(results: Iterable[Result], selection: Selection, extra: Sequenc
         groups,
         key=lambda k: (*k[:2], [-p for p in _version(k[2])], -_faces(groups[k]), k.fingerprint, k.crop, k.unscored),
     )
-    tables = [_table(key, groups[key], selection, extra) for key in order]
+    tables = [_table(key, groups[key], selection, extra, memory) for key in order]
     return [table for table in tables if table.columns]
 
 
-def rank(table: Table) -> None:
-    """Sort rows by the main metric, number them, and mark the best of each column and what lies in its interval.
+def rank(table: Table, uncertain: Uncertain | None = None) -> None:
+    """Sort rows by the main metric, number them, and mark the best of each column and, with ``uncertain``, its ties.
 
     Contaminated, reported and impossible rows keep their place in the order of their kind but have no rank and no mark.
     """
@@ -99,25 +106,30 @@ def rank(table: Table) -> None:
     if main.higher_is_better is not None:
         for number, row in enumerate((r for r in ranked if _value(r, main) is not None), start=1):
             row.rank = number
+    bests: dict[tuple[str, str], Row] = {}
     for column in table.columns:
-        cells = [r.cells[column.subset, column.metric] for r in ranked if _value(r, column) is not None]
-        if column.higher_is_better is None or not cells:
+        rows = [r for r in ranked if _value(r, column) is not None]
+        if column.higher_is_better is None or not rows:
             continue
+        key = column.subset, column.metric
         pick = max if column.higher_is_better else min
-        best = pick(cells, key=lambda c: c.value if c.value is not None else 0.0)
-        low, high = best.interval or (best.value, best.value)
-        for cell in cells:
-            cell.best = cell.value == best.value
-            cell.tied = not cell.best and low <= cell.value <= high  # type: ignore[operator]
+        best = bests[key] = pick(rows, key=lambda r: r.cells[key].value or 0.0)
+        for row in rows:
+            row.cells[key].best = row.cells[key].value == best.cells[key].value
+    if uncertain is not None:
+        uncertain.tie(ranked, bests)
 
 
-def _table(key: Group, results: list[Result], selection: Selection, extra: Sequence[Extra]) -> Table:
+def _table(key: Group, results: list[Result], selection: Selection, extra: Sequence[Extra], memory: Memory) -> Table:
     columns = choose_columns([r.document for r in results], selection)
+    uncertain = Uncertain(columns, memory)
     runs: dict[tuple[str, str], dict[int | None, Result]] = {}
     for result in results:  # oldest first, so that the newest run of a seed stays
         d = result.document
         runs.setdefault((d["method"], d["config_hash"]), {})[d["seed"]] = result
     rows = [_row(list(by_seed.values()), columns, extra) for by_seed in runs.values()]
+    for row in progress(rows, f"intervals of {len(rows)} rows", long=_LONG):
+        uncertain.fill(row)
     _name_configs(rows)
     full = max(results, key=lambda r: r.document["n"]).document
     asked = [name for name in selection.subsets if name in full["subsets"]]
@@ -127,7 +139,7 @@ def _table(key: Group, results: list[Result], selection: Selection, extra: Seque
     table = Table(*key[:4], columns, rows, counts, cost_columns, [h for h, _ in extra], len(results) - shown)
     table.group, table.whole, table.apart = key, _whole(full), _apart(key, full)
     if columns:
-        rank(table)
+        rank(table, uncertain)
     return table
 
 
@@ -213,10 +225,10 @@ def _check_names(documents: Sequence[Mapping[str, Any]], selection: Selection) -
 
 def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -> Row:
     """One method and configuration; several results differ by seed only."""
-    documents = [r.document for r in results]
-    newest, runs = documents[-1], [d["run_id"] for d in documents]
-    if _equal(results):
-        documents = [newest]  # nothing is random here: a deviation of nought over seeds would look like certainty
+    runs = [r.document["run_id"] for r in results]
+    counted = results[-1:] if _equal(results) else results  # equal runs: nothing is random here, and no seed counts
+    documents = [r.document for r in counted]
+    newest = documents[-1]
     row = Row(
         method=newest["method"],
         config=", ".join(filter(None, [newest.get("profile"), _few_labels(newest)])),
@@ -228,10 +240,11 @@ def _row(results: list[Result], columns: list[Column], extra: Sequence[Extra]) -
         command=newest["command"],
         created=newest["created"],
         results=results,
+        counted=counted,
     )
     for column in columns:
         entries = [d["subsets"].get(column.subset, {}).get(column.metric, {}) for d in documents]
-        row.cells[column.subset, column.metric] = _cell(entries)
+        row.cells[column.subset, column.metric] = Cell(_mean([e.get("value") for e in entries]))
     for name in COST:
         row.cost[name] = _mean([d.get("cost", {}).get(name) for d in documents])
     last = results[-1]
@@ -259,21 +272,6 @@ def _has_seen(document: Mapping[str, Any]) -> bool:
     splits = document.get("split") or []
     splits = [splits] if isinstance(splits, str) else splits
     return bool(document["contaminated"]) or contaminated(document["trained_on"], document["dataset"], splits)
-
-
-def _cell(entries: list[dict[str, Any]]) -> Cell:
-    values = [e["value"] for e in entries if e.get("value") is not None]
-    if not values:
-        return Cell()
-    intervals = [e["ci95"] for e in entries if e.get("ci95")]
-    interval = None
-    if intervals:
-        interval = (statistics.fmean(i[0] for i in intervals), statistics.fmean(i[1] for i in intervals))
-    if len(values) > 1:
-        spread: float | None = statistics.stdev(values)
-    else:
-        spread = (interval[1] - interval[0]) / 2 if interval else None
-    return Cell(statistics.fmean(values), spread, interval)
 
 
 def _extra(heading: str, function: Callable[[dict[str, Any]], Any], documents: list[dict[str, Any]]) -> Any:

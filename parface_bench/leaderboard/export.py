@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from parface_bench.leaderboard.table import Cell, Row, Table
+from parface_bench.leaderboard.table import PLUS_MINUS, TIE, Cell, Row, Table
 from parface_bench.results.provenance import plain
 
 
@@ -68,6 +68,8 @@ def _table(table: Table) -> dict[str, Any]:
         "faces": table.counts,
         "faces_of_the_whole_set": table.whole,
         "columns": [vars(c) for c in table.columns],
+        "spread": PLUS_MINUS,
+        "tied": TIE,
         "older_runs_not_shown": table.older,
         "rows": [
             {
@@ -77,6 +79,7 @@ def _table(table: Table) -> dict[str, Any]:
                 "kind": "reported" if row.source else "measured",
                 "source": row.reference,
                 "impossible": row.impossible,
+                "no_errors": row.no_errors,
                 "n": row.n,
                 "excluded": row.excluded,
                 "seeds": row.seeds,

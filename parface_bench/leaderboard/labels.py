@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parface_bench.leaderboard.table import Cell, Column, Row, Table
+from parface_bench.leaderboard.table import PLUS_MINUS, Cell, Column, Row, Table
 from parface_bench.registry import DATASETS, UserError
 from parface_bench.results.provenance import config_hash
 
@@ -98,7 +98,7 @@ def render_labels(tables: Sequence[LabelTable], form: str) -> str:
         heads = ["Method", *(_count(count, table) for count in table.counts)]
         body = [[name, *(_text(points.get(count)) for count in table.counts)] for name, points in _best(table)]
         grid = tabulate(body, headers=heads, tablefmt=FORMATS[form], disable_numparse=True)
-        title = f"{table.column.metric} [{table.column.unit or '1'}] against labelled training faces"
+        title = f"{table.column.metric} [{table.column.unit or '1'}] against labelled training faces; ±: {PLUS_MINUS}"
         lead = {"md": f"## {table.heading}\n\n{title}\n\n", "html": f"<h2>{table.heading}</h2><p>{title}</p>\n"}
         blocks.append(lead.get(form, f"% {table.heading}: {title}\n") + str(grid) + "\n")
     return "\n".join(blocks)
@@ -135,7 +135,7 @@ def plot_labels(table: LabelTable) -> Figure:
     return drawn
 
 
-def save_plots(tables: Sequence[LabelTable], folder: Path) -> list[Path]:
+def save_plots(tables: Sequence[LabelTable], folder: Path, *, force: bool = True) -> list[Path]:
     """``FOLDER/labels-HEADING.{png,svg}`` for each table."""
     from parface_bench.leaderboard.plots import save_figure
     from parface_bench.results.record import folder_name
@@ -143,7 +143,7 @@ def save_plots(tables: Sequence[LabelTable], folder: Path) -> list[Path]:
     made = []
     for table in tables:
         name = f"labels {table.heading}".replace(" · ", " ").replace(" ", "-")
-        made += save_figure(plot_labels(table), folder / folder_name(name))
+        made += save_figure(plot_labels(table), folder / folder_name(name), force=force)
     return made
 
 

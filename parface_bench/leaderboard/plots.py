@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from parface_bench import outputs
 from parface_bench.atomic import write_atomic
 from parface_bench.figures import INK, error_curves, error_limit
 from parface_bench.leaderboard.table import Row, Table
@@ -47,7 +48,12 @@ def plot_ced(results: Sequence[Result], subset: str, path: str | Path, *, limit:
 
 
 def plot_tables(
-    tables: Iterable[Table], folder: str | Path, subsets: Sequence[str], warn: Callable[[str], None]
+    tables: Iterable[Table],
+    folder: str | Path,
+    subsets: Sequence[str],
+    warn: Callable[[str], None],
+    *,
+    force: bool = True,
 ) -> list[Path]:
     """CED plots of every table and subset, ``FOLDER/DATASET-PROTOCOL-vN-DATA-SUBSET.{png,svg}``."""
     folder = Path(folder)
@@ -60,7 +66,7 @@ def plot_tables(
             if figure is not None:
                 data = table.fingerprint[:8]
                 name = [table.dataset, table.protocol, f"v{table.protocol_version}", data, table.apart, subset]
-                made += save_figure(figure, folder / folder_name("-".join(filter(None, name))))
+                made += save_figure(figure, folder / folder_name("-".join(filter(None, name))), force=force)
     return made
 
 
@@ -118,17 +124,19 @@ def _ambiguous(row: Row, table: Table) -> bool:
     return sum(other.method == row.method for other in table.rows) > 1
 
 
-def save_figure(figure: Figure, path: Path) -> list[Path]:
+def save_figure(figure: Figure, path: Path, *, force: bool = True) -> list[Path]:
     """Write a figure as PNG and SVG; returns the two files.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or (unless ``force``) a file is there and not ours.
     """
     stem = path.with_suffix("") if path.suffix in (".png", ".svg") else path
     png, svg = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
+    outputs.guard([png, svg], force)
     try:
         write_atomic(png, lambda out: figure.savefig(out, format="png", dpi=160, facecolor="white"))
         write_atomic(svg, _svg(figure))
+        outputs.note([png, svg])
     except OSError as error:
         raise UserError(f"cannot write the plot {png} ({error.strerror or error}); name another folder") from error
     return [png, svg]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parface_bench.leaderboard.export import as_csv, as_json
-from parface_bench.leaderboard.table import COST, Cell, Column, Row, Table
+from parface_bench.leaderboard.table import COST, PLUS_MINUS, TIE, Cell, Column, Row, Table
 
 FORMATS = ("md", "csv", "html", "latex", "json")
 DIGITS = {"%": 3, "px": 3, "fraction": 4}
@@ -21,6 +21,8 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "±": r"\ensuremath{\pm}",
+    "≈": r"\ensuremath{\approx}",
 }
 
 
@@ -116,16 +118,13 @@ def notes(table: Table) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     if table.counts:
         lines.append(("", f"Faces per subset: {subset_counts(table)}."))
-    if any(r.seeds > 1 for r in rows):
-        lines.append(
-            ("plus_minus", "half the 95 % bootstrap interval over faces; over several seeds their standard deviation.")
-        )
-    elif any(c.spread is not None for r in rows for c in r.cells.values()):
-        lines.append(("plus_minus", "half the 95 % bootstrap interval over faces."))
+    if any(c.spread is not None for r in rows for c in r.cells.values()):
+        lines.append(("plus_minus", PLUS_MINUS))
+    lines += [("", sentence) for sentence in _without_errors(table)]
     if any(c.best for r in rows for c in r.cells.values()):
         lines.append(("", "Bold: best of the measured rows."))
     if any(c.tied for r in rows for c in r.cells.values()):
-        lines.append(("tie", "within the best one's 95 % interval."))
+        lines.append(("tie", TIE))
     if any(r.contaminated for r in rows):
         lines.append(("seen", "has seen these faces in training: not ranked."))
     fewer = [r for r in rows if r.n is not None and r.n < table.counts.get("full", 0)]
@@ -146,6 +145,25 @@ def notes(table: Table) -> list[tuple[str, str]]:
     if table.older:
         runs = "1 older run" if table.older == 1 else f"{table.older} older runs"
         lines.append(("", f"Not shown: {runs} of the same method, configuration and seed."))
+    return lines
+
+
+def _without_errors(table: Table) -> list[str]:
+    """For which rows and columns the per-face errors could not be used, and what that means."""
+    rows = [r for r in table.rows if r.no_errors]
+    lines = [f"{r.method}: not compared with the best, so no ≈: {r.no_errors}." for r in rows if len(r.counted) == 1]
+    lines += [
+        f"{r.method}: ± from each run's recorded interval and the spread of the seeds, and no ≈: {r.no_errors}."
+        for r in rows
+        if len(r.counted) > 1
+    ]
+    rough = {key for r in table.rows if not r.no_errors for key in r.rough}
+    names = [column_title(c) for c in table.columns if (c.subset, c.metric) in rough]
+    if names:
+        lines.append(
+            f"{', '.join(names)}: no function of the recorded errors, so ± over several seeds is somewhat too wide, "
+            "and no ties are marked."
+        )
     return lines
 
 

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from parface_bench.results.result import Result
 
+# What ± and ≈ mean, in every table.
+PLUS_MINUS = "half the 95 % interval over faces and seeds; where there is one seed or no randomness, over faces."
+TIE = "no clear difference from the best: the 95 % interval of the paired difference (same faces) holds 0."
 # Cost entry -> heading, unit, factor to that unit.
 COST = {
     "parameters": ("parameters", "M", 1e-6),
@@ -30,9 +33,10 @@ class Column:
 
 @dataclass
 class Cell:
-    """A value and its spread: half the 95 % interval over faces or, over several seeds, the standard deviation.
+    """A value and its spread, half the 95 % interval over faces and seeds (of one run: over faces).
 
-    ``printed`` is the value as its source prints it, where it was not measured here.
+    ``tied`` is set where the paired difference from the best row is not clear, ``printed`` is the value as its source
+    prints it, where it was not measured here.
     """
 
     value: float | None = None
@@ -45,7 +49,12 @@ class Cell:
 
 @dataclass
 class Row:
-    """A method's line. ``source`` marks numbers reported elsewhere, ``impossible`` what the audit found in them."""
+    """A method's line. ``source`` marks numbers reported elsewhere, ``impossible`` what the audit found in them.
+
+    ``results`` are all its runs, ``counted`` those that differ in their numbers. ``key`` names them with their files.
+    ``no_errors`` says why the per-face errors cannot be used, ``rough`` names the columns whose
+    interval over several runs was made without them.
+    """
 
     method: str
     config: str = ""
@@ -64,6 +73,10 @@ class Row:
     command: str = ""
     created: str = ""
     results: list[Result] = field(default_factory=list)
+    counted: list[Result] = field(default_factory=list)
+    key: str = ""
+    no_errors: str = ""
+    rough: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def reference(self) -> str:

@@ -17,6 +17,7 @@ from parface_bench.results.digest import whole_needed
 from parface_bench.results.record import record
 from parface_bench.results.result import load_result
 from parface_bench.results.store import read_digests, read_store
+from parface_bench.results.store_index import Memory
 
 Warn = Callable[[str], None]
 
@@ -41,7 +42,7 @@ def show(
         form: one of ``FORMATS``.
         out: write there instead.
         reported: add published numbers.
-        force: write ``out`` even over a file that pfbench did not make.
+        force: write even over files that pfbench did not make.
         plots: draw error curves into this folder, and into the page where the format is html.
         by: 'labels': the main metric against the number of labelled training faces, in table and plots.
         warn: takes a sentence for the user: what was left out, what was written.
@@ -57,7 +58,7 @@ def show(
     if by and reported:
         raise UserError("--reported: papers do not say how their errors depend on the number of labels; leave it out")
     tables = tables_of(store, selection, reported=reported, whole=plots is not None, warn=warn)
-    text = (_by_labels if by else _board)(tables, selection, form, plots, warn)
+    text = (_by_labels if by else _board)(tables, selection, form, plots, warn, force)
     if out is None:
         return text
     write(text, out, force=force)
@@ -65,11 +66,13 @@ def show(
     return ""
 
 
-def _board(tables: Sequence[Table], selection: Selection, form: str, plots: Path | None, warn: Warn) -> str:
+def _board(
+    tables: Sequence[Table], selection: Selection, form: str, plots: Path | None, warn: Warn, force: bool
+) -> str:
     if plots is not None:
         from parface_bench.leaderboard.plots import plot_tables
 
-        made = plot_tables(tables, plots, selection.subsets, warn)
+        made = plot_tables(tables, plots, selection.subsets, warn, force=force)
         warn(f"{len(made) // 2} plots in {plots}" if made else "no plots: no result has per-face errors")
     if form == "latex":
         return as_latex(tables, chosen=bool(selection.subsets or selection.metrics))
@@ -78,12 +81,14 @@ def _board(tables: Sequence[Table], selection: Selection, form: str, plots: Path
     return page_of(tables, selection.subsets, warn) if plots is not None else render_page(tables)
 
 
-def _by_labels(tables: Sequence[Table], selection: Selection, form: str, plots: Path | None, warn: Warn) -> str:
+def _by_labels(
+    tables: Sequence[Table], selection: Selection, form: str, plots: Path | None, warn: Warn, force: bool
+) -> str:
     from parface_bench.leaderboard.labels import label_tables, render_labels, save_plots
 
     curves = label_tables(tables, selection.subsets)
     if plots is not None:
-        warn(f"{len(save_plots(curves, plots)) // 2} plots in {plots}")
+        warn(f"{len(save_plots(curves, plots, force=force)) // 2} plots in {plots}")
     return render_labels(curves, form)
 
 
@@ -113,7 +118,13 @@ def tables_of(
     results = list(contents.results)
     if reported:  # a name may be known to the reported numbers alone
         results = [r for r in results if selection.takes(scored_data(r.document), r.document["protocol"])]
-    tables = build_tables(results, selection, extra) if results else []
+    memory = Memory(store)
+    try:
+        tables = build_tables(results, selection, extra, memory) if results else []
+    finally:  # what an interrupted call has worked out is kept
+        memory.save()
+    if selection == Selection():
+        memory.save(whole=True)
     if reported:
         from parface_bench.leaderboard.reported import add_reported, load_reported
 

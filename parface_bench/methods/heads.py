@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from parface_bench.data.heatmaps.codecs import decode_local_fit
-from parface_bench.registry import UserError
+from parface_bench.registry import DECODERS, UserError
 
 if TYPE_CHECKING:
     from parface_bench.data.batches.batch import Batch
@@ -186,12 +185,13 @@ def heatmap_loss(loss_fn: Callable[[Tensor, Tensor], Tensor], maps: Tensor, batc
     return loss_fn(maps * counts, target)
 
 
-def subpixel_argmax(heatmaps: Tensor, stride: int = 4, sigma: float = 2.0) -> Tensor:
-    """Sub-pixel peaks of heatmaps [B, L, H, W] in crop pixels [B, L, 2], by a local fit of a Gaussian.
+def subpixel_argmax(heatmaps: Tensor, stride: int = 4, sigma: float = 2.0, decoder: str = "local-fit") -> Tensor:
+    """Sub-pixel peaks of heatmaps [B, L, H, W] in crop pixels [B, L, 2], as the codecs' usual decoder finds them.
 
     Args:
         heatmaps: as ``batch.heatmaps``, a quarter of the crop's side unless ``stride`` says otherwise.
         stride: crop pixels a heatmap pixel.
         sigma: of the Gaussians that the maps were trained on, heatmap pixels.
+        decoder: what reads the maps (``pfbench list decoder``).
     """
-    return (decode_local_fit(heatmaps, sigma) + 0.5) * stride - 0.5
+    return (DECODERS.get(decoder)(heatmaps, sigma=sigma) + 0.5) * stride - 0.5

@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
+from parface_bench import outputs
 from parface_bench.atomic import write_atomic
 from parface_bench.limits import read_file, read_json
 from parface_bench.methods.checkpoint import describe, load_method, load_safely, method_of, save_atomic
@@ -52,47 +53,48 @@ def read_foreign(source: str | Path, schema: str = "") -> tuple[dict[str, Any], 
     raise UserError(f"checkpoint {path}: no method here knows such weights (its first tensor is {next(iter(state))!r})")
 
 
-def import_foreign(source: str | Path, out: str | Path, schema: str = "") -> dict[str, Any]:
+def import_foreign(source: str | Path, out: str | Path, schema: str = "", *, force: bool = False) -> dict[str, Any]:
     """Turn another program's checkpoint into one of this toolkit.
 
     Args:
         source, schema: see :func:`read_foreign`.
-        out: the checkpoint to write; must not exist.
+        out: the checkpoint to write.
+        force: write over a file that pfbench did not make.
 
     Returns:
         ``method``, ``schema``, ``dims``, ``image_size``, ``parameters``, ``notes`` and ``out``.
 
     Raises:
-        UserError: see :func:`read_foreign`; or ``out`` exists.
+        UserError: see :func:`read_foreign`; or ``out`` exists and is not ours.
     """
     out = Path(out)
-    if out.exists():
-        raise UserError(f"--out {out}: exists already; choose another name or move it away")
+    outputs.guard([out], force)
     content, notes = read_foreign(source, schema)
     save_atomic(content, out)
+    outputs.note([out])
     told = {key: content[key] for key in ("method", "schema", "dims", "image_size")}
     method = method_of(content, out)
     return {**told, "parameters": sum(p.numel() for p in method.parameters()), "notes": notes, "out": str(out)}
 
 
-def export_foreign(path: str | Path, out: str | Path, form: str) -> dict[str, Any]:
+def export_foreign(path: str | Path, out: str | Path, form: str, *, force: bool = False) -> dict[str, Any]:
     """Write a trained method as another program reads it: ``OUT/saae.mdl`` and ``OUT/meta.json``.
 
     Args:
         path: a checkpoint of this toolkit.
-        out: a folder; neither file may exist in it.
+        out: a folder.
         form: which program's.
+        force: write over files that pfbench did not make.
 
     Returns:
         ``method``, ``tensors`` (their number) and ``files``.
 
     Raises:
-        UserError: the method has no such form, or a file exists.
+        UserError: the method has no such form, or a file exists and is not ours.
     """
     out = Path(out)
-    for file in (out / SNAPSHOT, out / META):
-        if file.exists():
-            raise UserError(f"--out {out}: holds a {file.name} already; choose another folder or move it away")
+    files = [out / SNAPSHOT, out / META]
+    outputs.guard(files, force)
     method, content = load_method(path)
     writer = getattr(method, "as_foreign", None)
     if writer is None:
@@ -103,9 +105,10 @@ def export_foreign(path: str | Path, out: str | Path, form: str) -> dict[str, An
     meta = {"epoch": 0, "total_iter": 0, "best_score": 0.0} | {
         key: own[key] for key in ("epoch", "total_iter", "best_score") if key in own
     }
-    save_atomic({**facts, "state_dict": state}, out / SNAPSHOT)
-    write_atomic(out / META, json.dumps(meta, indent=1) + "\n")
-    return {"method": content["method"], "tensors": len(state), "files": [str(out / SNAPSHOT), str(out / META)]}
+    save_atomic({**facts, "state_dict": state}, files[0])
+    write_atomic(files[1], json.dumps(meta, indent=1) + "\n")
+    outputs.note(files)
+    return {"method": content["method"], "tensors": len(state), "files": list(map(str, files))}
 
 
 def _meta(path: Path) -> dict[str, Any]:

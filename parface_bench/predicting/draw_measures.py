@@ -170,7 +170,7 @@ def _legend(figure: Figure, measured: Measured, row: int, title: str) -> None:
         value = measured.values[key][row] if key in measured.values else np.nan
         return _digits(float(value), signed=key.endswith("deviation"))
 
-    unit = "% of the outer-eye distance" if measured.unit == "eyes" else "pixels"
+    unit = {"eyes": "% of the outer-eye distance", "px": "pixels", "mm": "mm at an assumed scale"}[measured.unit]
     ink: dict[str, Any] = {"color": "#e8e8e8", "family": "DejaVu Sans"}
     figure.text(0.675, 0.955, title[-40:].replace("$", r"\$"), fontsize=16, weight="bold", **ink)
     figure.text(0.675, 0.925, f"frame {measured.frame}; {unit} (angles: degrees)", fontsize=10.5, **ink)

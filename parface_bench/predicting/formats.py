@@ -65,7 +65,7 @@ def table(faces: Sequence[Face], landmarks: int, dims: int) -> str:
 def document(faces: Sequence[Face], model: str, schema: str) -> dict[str, Any]:
     """The same as plain values for JSON; None where there is nothing."""
     return {
-        "model": model,
+        "model": Path(model).name if Path(model).is_absolute() else model,
         "schema": schema,
         "coordinates": "pixels of the stored image, 0-based pixel centres, x right, y down",
         "faces": [

@@ -39,7 +39,7 @@ class Wish:
         model: checkpoint, run folder or method; '' = the model in the package.
         out: folder of the results; None: nothing is written.
         form: csv, pts or json.
-        draw: also overlays.
+        draw: also overlays; numbers: with the landmarks' numbers.
         detector: of faces; '' = the first that is installed, ``none`` = each picture is one face.
         faces: at most so many a picture; 0 = all.
         smoothing: over so many frames of a video (standard deviation); 0 = none.
@@ -58,6 +58,7 @@ class Wish:
     device: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
+    numbers: bool = False
 
     def of(self, whom: str) -> dict[str, Any]:
         """The options of the ``method`` or the ``detector``."""
@@ -197,7 +198,7 @@ def _settings(wish: Wish, predictor: Predictor) -> dict[str, Any]:
         },
         "faces": wish.faces,
         "smoothing": wish.smoothing,
-        "draw": wish.draw,
+        "draw": [wish.draw, wish.numbers],
     }
 
 
@@ -229,7 +230,7 @@ def _each(
     photographs = (shot for source in sources if not source.video for shot in shots(source))
     for shot, faces in predictor.faces(photographs):
         if wish.draw and wish.out is not None and shot.image is not None:
-            picture = overlay(shot.image, _drawn(faces), predictor.schema)
+            picture = overlay(shot.image, _drawn(faces), predictor.schema, wish.numbers)
             formats.put(wish.out / "overlays" / f"{formats.below(shot.name)}.png", _png(picture))
         progress.advance()
         yield shot.source, faces
@@ -240,7 +241,7 @@ def _each(
             progress.advance()
         frames = smooth(track(frames), wish.smoothing)
         if wish.draw and wish.out is not None:
-            _draw_video(source, frames, predictor, wish.out)
+            _draw_video(source, frames, predictor, wish.out, wish.numbers)
         yield source, [face for faces in frames for face in faces]
 
 
@@ -255,7 +256,7 @@ def _png(picture: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def _draw_video(source: Source, frames: list[list[Face]], predictor: Predictor, out: Path) -> None:
+def _draw_video(source: Source, frames: list[list[Face]], predictor: Predictor, out: Path, numbers: bool) -> None:
     """The video once more, with what was found drawn over it."""
     path = out / "overlays" / f"{formats.below(source.name)}.mp4"
     unfinished = path.with_name(f".{path.stem}.part.mp4")
@@ -265,7 +266,7 @@ def _draw_video(source: Source, frames: list[list[Face]], predictor: Predictor, 
         for shot, faces in zip(shots(source), frames, strict=False):
             if shot.image is None:
                 continue
-            picture = overlay(shot.image, _drawn(faces), predictor.schema)
+            picture = overlay(shot.image, _drawn(faces), predictor.schema, numbers)
             if writer is None:
                 rate = cv2.VideoCapture(str(source.path)).get(cv2.CAP_PROP_FPS) or 25.0
                 size = (picture.shape[1], picture.shape[0])

@@ -120,12 +120,13 @@ def _pts(path: Path, schema: str, name: str) -> Landmarks:
 
 def _table(path: Path, schema: str) -> Landmarks:
     table = read_table(path, gaps=True)
-    found = Landmarks(layout_of(table.points.shape[1], schema, str(path)), [str(i) for i in table.ids], table.points)
+    every = np.asarray(table.points)
+    found = Landmarks(layout_of(every.shape[1], schema, str(path)), [str(i) for i in table.ids], every)
     more = _columns(path)
     names: list[Any] = list(more["image"]) if "image" in more else [None] * len(table)
     found.images = [_photograph(name, path) for name in names]
     reasons = list(more["reason"]) if "reason" in more else [None] * len(table)
-    for name, points, reason in zip(found.ids, table.points, reasons, strict=True):
+    for name, points, reason in zip(found.ids, every, reasons, strict=True):
         if not np.isfinite(points).all():
             found.reasons[name] = str(reason) if isinstance(reason, str) and reason else "no landmarks in its row"
     return found

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from parface_bench import outputs
 from parface_bench.clinical.anatomy import measurable
 from parface_bench.clinical.frames import lay
 from parface_bench.clinical.measuring import SCALES, Measured, measure, unit_name
@@ -79,23 +80,27 @@ def measure_files(
     detector: str = "",
     frame: str = "canthi",
     unit: str = "eyes",
+    scale: str = "",
     names: Sequence[str] = (),
     out: Path | None = None,
     drawn: bool = False,
+    force: bool = False,
 ) -> Outcome:
     """Measure the faces of files.
 
     Args:
         given, schema, model, detector: see :func:`parface_bench.predicting.landmark_files.read_landmarks`.
-        frame, unit, names: see :func:`parface_bench.clinical.measuring.measure`.
+        frame, unit, names: see :func:`parface_bench.clinical.measuring.measure`; ``scale`` is its ``mm``.
         out: folder for ``measures.csv`` and the drawings.
         drawn: draw the measured lines on the photographs.
+        force: write over files that pfbench did not make.
 
     Raises:
-        UserError: what cannot be read or measured, or a drawing without photograph.
+        UserError: what cannot be read or measured, or a drawing without photograph, or files in ``out``
+            that are not ours.
     """
     faces = read_landmarks(given, schema, model, detector)
-    measured = measure(faces.points, faces.schema, frame=frame, unit=unit, names=names)
+    measured = measure(faces.points, faces.schema, frame=frame, unit=unit, names=names, mm=scale)
     outcome = Outcome(faces, measured, _remarks(faces, measured), [])
     if drawn and frame == "head":
         raise UserError("--draw shows lines in the picture, and frame 'head' has none there: take frame 'canthi'")
@@ -108,15 +113,21 @@ def measure_files(
                 f"--draw: the photograph of {missing[0]!r} is not known: give photographs with --model, a table with "
                 "a column 'image', or .pts files beside their photographs"
             )
+    there = [row for row in range(len(faces.ids)) if _there(faces, row)] if drawn else []
     if out is not None:
+        outputs.guard([out / TABLE, *(_drawing(faces, row, out) for row in there)], force)
         outcome.files.append(put(out / TABLE, outcome.csv()))
     if drawn and out is not None:
-        outcome.files += [_draw(outcome, row, out) for row in range(len(faces.ids)) if _there(faces, row)]
+        outcome.files += [_draw(outcome, row, out) for row in there]
     return outcome
 
 
 def _there(faces: Landmarks, row: int) -> bool:
     return bool(np.isfinite(faces.points[row]).all())
+
+
+def _drawing(faces: Landmarks, row: int, out: Path) -> Path:
+    return out / f"{below(faces.ids[row])}.png"
 
 
 def _draw(outcome: Outcome, row: int, out: Path) -> Path:
@@ -134,7 +145,7 @@ def _draw(outcome: Outcome, row: int, out: Path) -> Path:
     figure = draw(pixels, shapes, points[0], outcome.measured, row, faces.ids[row])
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, facecolor=figure.get_facecolor())
-    return put(out / f"{below(faces.ids[row])}.png", buffer.getvalue())
+    return put(_drawing(faces, row, out), buffer.getvalue())
 
 
 def _face(measured: Measured, row: int, name: str) -> str:
@@ -169,7 +180,18 @@ def _face(measured: Measured, row: int, name: str) -> str:
 def _remarks(faces: Landmarks, measured: Measured) -> list[str]:
     """Every gap by name, so that no empty cell is a riddle."""
     remarks = [f"{face}: no landmarks ({reason})" for face, reason in faces.reasons.items()]
+    if measured.caution:
+        remarks.append(measured.caution)
+    without = np.array([face in faces.reasons for face in faces.ids], dtype=bool)
+    if (rows := np.flatnonzero(measured.frameless() & ~without)).size:
+        remarks.append(f"not measured, since the corners of the eyes are missing or coincide: {_named(faces, rows)}")
+    if (rows := np.flatnonzero(measured.mirrored)).size:
+        remarks.append(
+            f"right and left seem to be exchanged (a mirrored image, or landmarks in another order), which makes all "
+            f"numbers wrong: {_named(faces, rows)}"
+        )
     for side, rows in measured.closed().items():
+        rows = rows[~measured.mirrored[rows]]
         if len(rows):
             remarks.append(f"closed {side} eye, so no ratio: {_named(faces, rows)}")
     gaps: dict[tuple[int, ...], list[str]] = {}

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 
 from parface_bench.data.images.archive import PICTURES
-from parface_bench.data.images.reading import decode_reduced
-from parface_bench.limits import read_file
+from parface_bench.data.images.reading import read_photograph
 from parface_bench.registry.errors import UserError
 
 # our one sentence about a bad video replaces FFmpeg's lines
@@ -158,8 +157,7 @@ def shots(source: Source) -> Iterator[Shot]:
         yield from _frames(source)
         return
     try:
-        data = read_file(source.path)
-        stored, scale = decode_reduced(data, str(source.path), LARGE)
+        stored, scale = read_photograph(source.path, LARGE)
     except (UserError, OSError) as error:
         yield Shot(source.name, source, None, plain(str(error)))
         return

@@ -72,8 +72,20 @@ def new_run_id(seed: int | None = None) -> str:
 
 
 def command() -> str:
-    """The ``pfbench`` command that this process is, as it was typed; '' in a notebook."""
-    return shlex.join(["pfbench", *sys.argv[1:]]) if Path(sys.argv[0]).stem == "pfbench" else ""
+    """The ``pfbench`` command that this process is, as typed but without places of this machine; '' in a notebook."""
+    return shlex.join(["pfbench", *without_places(sys.argv[1:])]) if Path(sys.argv[0]).stem == "pfbench" else ""
+
+
+def without_places(words: Iterable[str]) -> list[str]:
+    """The words of a command, absolute paths (also those after ``KEY=``) shortened to their last part."""
+    found = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or key.startswith(("/", "~")):
+            key, equals, value = "", "", word
+        path = Path(value)
+        found.append(f"{key}{equals}{path.name or '.'}" if path.is_absolute() or value.startswith("~") else word)
+    return found
 
 
 def now() -> str:

@@ -51,37 +51,48 @@ class Worst:
         """Draw each face with its true landmarks (green) and, where the run's predictions are at hand, those (orange).
 
         Above a face stand its id, its error and its tags. Saved at 100 dots per inch or more, a face has over 512 px.
+        Beside a face whose landmarks and predictions have depth stand two views of them, front and side, with depth in
+        colour; the mean depths are made equal.
 
         Args:
             data_root: the data set's folder, where it is not set otherwise (see docs/reference/datasets.md).
-            columns: faces in a row.
+            columns: faces in a row; with depth half as many.
             numbers: write each true landmark's number beside it.
 
         Raises:
             UserError: the data set is not at hand, or it is not the one that was scored.
         """
+        from parface_bench.data.images.depth_views import depth_views, level
         from parface_bench.data.images.reading import read_image
 
         index = self._index(data_root)
         found = self._predictions()
         schema = get_schema(index.attrs["schema"])
-        columns = max(min(columns, len(self.ids)), 1)
+        solid = any(np.shape(p)[1] == 3 for p in found.values()) and np.shape(index["landmarks"].iloc[0])[1] == 3
+        columns = max(min(-(-columns // 2) if solid else columns, len(self.ids)), 1)
         rows = -(-len(self.ids) // columns)
-        drawn = figure(_INCHES * columns, (_INCHES + 1.0) * rows + 0.4)
-        grid = drawn.subplots(rows, columns, squeeze=False).ravel()
+        widths = [1, 2] if solid else [1]
+        drawn = figure(_INCHES * columns * sum(widths), (_INCHES + 1.0) * rows + 0.4)
+        grid = drawn.subplots(rows, columns * len(widths), squeeze=False, width_ratios=widths * columns).ravel()
         for axes in grid:
             axes.axis("off")
             axes.set_anchor("S")  # the layout gives the captions of such axes no room of their own
-        for axes, face, nme in zip(grid, self.ids, self.table["nme"], strict=False):
+        beside = grid[1::2] if solid else [None] * len(grid)
+        grid = grid[:: len(widths)]
+        for axes, views, face, nme in zip(grid, beside, self.ids, self.table["nme"], strict=False):
             row = index.loc[face]
             axes.imshow(read_image(row["root"], row["image"]))
             _wireframe(axes, row["landmarks"], schema, TRUE)
             if face in found:
                 _wireframe(axes, found[face], schema, FOUND)
+            if views is not None:
+                both = level(row["landmarks"], found.get(face))
+                shown = [(p, _rgb(c)) for p, c in zip(both, (TRUE, FOUND), strict=True) if p is not None]
+                views.imshow(depth_views(shown, schema.edges, numbers=numbers))
             if numbers:
                 _number(axes, row["landmarks"])
             _zoom(axes, row["landmarks"], found.get(face))
-            said = [face[-50:], f"{nme:.1f} %", *_tags(row, index.attrs["tags"])]
+            said = [face[-50:], f"{nme:.1f} %", *tags_of(row, index.attrs["tags"])]
             axes.set_title("\n".join(said).replace("$", r"\$"), fontsize=9)
         _legend(drawn, bool(found))
         return drawn
@@ -125,7 +136,7 @@ class Worst:
         return index.set_index("id")
 
     def _predictions(self) -> dict[str, np.ndarray]:
-        """Face id -> [L, 2], from the run's own folder; empty where that is gone."""
+        """Face id -> [L, 2|3], from the run's own folder; empty where that is gone."""
         import pandas as pd
 
         folders = [self.folder, Path(self.document.get("run_dir") or self.folder)]
@@ -134,9 +145,15 @@ class Worst:
             return {}
         table = pd.read_parquet(file)
         points = sum(1 for name in table.columns if name[:1] == "x" and name[1:].isdecimal())
-        names = [f"{axis}{i}" for i in range(points) for axis in "xy"]
-        values = table[names].to_numpy(dtype=np.float64).reshape(-1, points, 2)
+        axes = "xyz" if "z0" in table else "xy"
+        names = [f"{axis}{i}" for i in range(points) for axis in axes]
+        values = table[names].to_numpy(dtype=np.float64).reshape(-1, points, len(axes))
         return dict(zip(table["id"].astype(str), values, strict=True))
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return red, green, blue
 
 
 def _wireframe(axes: Axes, points: np.ndarray, schema: Schema, colour: str) -> None:
@@ -147,7 +164,7 @@ def _wireframe(axes: Axes, points: np.ndarray, schema: Schema, colour: str) -> N
     axes.scatter(xy[:, 0], xy[:, 1], s=4, lw=0, color=colour, zorder=3)
 
 
-def _tags(row: pd.Series, tags: Sequence[str]) -> list[str]:
+def tags_of(row: pd.Series, tags: Sequence[str]) -> list[str]:
     """What a face is said to be, in at most two lines: ``expression=frown, mask``; what it is not is left out."""
     said = []
     for tag in tags:

@@ -262,7 +262,8 @@ def _draw(folder: Path, plan: Plan, predictions: np.ndarray, progress: Progress)
     crop = replace(plan.crop or Crop(mode=plan.protocol.crop), margin=0)
     try:
         for name, rows in (("best", ranked[:count]), ("worst", ranked[: -count - 1 : -1]), ("random", chosen)):
-            overlays.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png")
+            shown = [errors[face] for face in plan.test["id"].iloc[rows]]
+            overlays.overlays(plan.test, predictions, rows, crop, folder / "figures" / f"{name}.png", shown)
         plot_ced([result], "full", folder / "figures" / "ced")
     except (OSError, PfError) as error:
         progress.say(f"the result is complete, but its figures are not: {error}")

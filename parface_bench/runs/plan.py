@@ -18,7 +18,7 @@ from parface_bench.faces import get_schema
 from parface_bench.methods.inference import SOURCES
 from parface_bench.methods.recipe import compose, named_data
 from parface_bench.registry import METHODS, MethodSpec, UserError, nearest
-from parface_bench.results.provenance import config_hash
+from parface_bench.results.provenance import config_hash, without_places
 from parface_bench.runs.options import RunOptions, chosen_stages, owners_files
 from parface_bench.runs.trained import Trained, start_of
 from parface_bench.scoring import Protocol, load_protocol, protocol_of
@@ -212,7 +212,7 @@ class Plan:
             words += ["--plugin", file]
         if distributed.world() > 1:
             words[:1] = ["torchrun", "--nproc-per-node", str(distributed.world()), "-m", "parface_bench.cli.main"]
-        return f"OMP_NUM_THREADS={torch.get_num_threads()} {shlex.join(words)}"
+        return f"OMP_NUM_THREADS={torch.get_num_threads()} {shlex.join(without_places(words))}"
 
     @property
     def _precision(self) -> str:

@@ -13,6 +13,7 @@ from parface_bench.scoring.face_errors import Faces, landmark_mean
 from parface_bench.scoring.metrics import Metric
 from parface_bench.scoring.norms import normalising_distance
 from parface_bench.scoring.protocol import Protocol
+from parface_bench.scoring.row_file import Rows
 
 CHUNK = 4096
 FARTHEST = 1e9  # pixels; beyond it squares lose all meaning, so that such a coordinate is no number either
@@ -24,8 +25,8 @@ class Inputs:
     """What is scored: truth and predictions of N faces, row by row. See :func:`parface_bench.scoring.evaluate`."""
 
     ids: np.ndarray
-    landmarks: np.ndarray
-    predicted: np.ndarray
+    landmarks: Rows
+    predicted: Rows
     protocol: Protocol
     schema: Schema | None
     with_depth: bool
@@ -33,7 +34,7 @@ class Inputs:
     bbox: np.ndarray | None = None
     box_size: np.ndarray | None = None
     image_size: np.ndarray | float | None = None
-    confidence: np.ndarray | None = None
+    confidence: Rows | None = None
 
     def faces(self, rows: slice | np.ndarray) -> tuple[Faces, np.ndarray, list[str]]:
         """Scorable faces of some rows, a mask of them, and why each of the others is not.

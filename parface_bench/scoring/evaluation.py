@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +23,13 @@ class Evaluation:
         document: the result document (see docs/explanation/architecture.md); plain numbers, never NaN.
         columns: per-face errors of the scored faces: ``id``, ``nme``, ``norm``, with depth ``gte``, ``e0``, ``e1``, ...
             (percent of the normalising distance) and one boolean ``subset:NAME`` for each subset.
-        scored: gives the index table of all faces and their predictions [N, L, 2|3] (NaN: none); set for tables.
+        scored: gives the index table of all faces and their predictions [N, L, 2|3] (NaN: none), of a large table in
+            pieces; set for tables.
     """
 
     document: dict[str, Any]
     columns: dict[str, np.ndarray]
-    scored: Callable[[], tuple[pd.DataFrame, np.ndarray]] | None = None
+    scored: Callable[[], Iterator[tuple[pd.DataFrame, np.ndarray]]] | None = None
 
     @property
     def errors(self) -> pd.DataFrame:

@@ -72,7 +72,7 @@ def subset_grid(document: Mapping[str, Any], *, everything: bool = False) -> Gri
         cells = [_cell(row, name, facts.get(name, {}), counted=False) for name in names]
         grid.rows.append([Cell(subset, "best" if subset == "full" else "plain"), str(row["n"]), *cells])
     if any("±" in str(cell) for row in grid.rows for cell in row):
-        grid.notes.append("±: half the 95 % bootstrap interval over faces.")
+        grid.notes.append("±: half the 95 % interval over faces (one seed).")
     hidden = len(subsets) - len(shown)
     if hidden:
         grid.notes.append(f"{hidden} more subsets by attribute are in result.json.")

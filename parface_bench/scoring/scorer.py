@@ -16,20 +16,21 @@ from parface_bench.scoring.columns import Columns, Inputs, compute_columns
 from parface_bench.scoring.evaluation import Evaluation
 from parface_bench.scoring.metrics import Metric, metrics_of_users, resolve_metrics
 from parface_bench.scoring.protocol import Protocol, load_protocol
+from parface_bench.scoring.row_file import Rows
 from parface_bench.scoring.subsets import check_subsets, choose, intersections, yaw_subsets
 
 RESAMPLES = 1000
 
 
 def evaluate(
-    landmarks: np.ndarray,
-    predictions: np.ndarray,
+    landmarks: Rows,
+    predictions: Rows,
     protocol: str | Path | Protocol,
     *,
     ids: Sequence[str] | np.ndarray | None = None,
     schema: str | Schema | None = None,
     visible: np.ndarray | None = None,
-    confidence: np.ndarray | None = None,
+    confidence: Rows | None = None,
     bbox: np.ndarray | None = None,
     box_size: np.ndarray | None = None,
     image_size: np.ndarray | float | None = None,
@@ -70,9 +71,10 @@ def evaluate(
     """
     protocol = load_protocol(protocol)
     n = _check_shapes(landmarks, predictions)
-    face_ids = np.arange(n).astype(str) if ids is None else np.asarray(ids, dtype=object).astype(str)
-    if face_ids.shape != (n,) or len(np.unique(face_ids)) != n:
-        raise UserError(f"{n} faces need {n} unique ids, found {len(np.unique(face_ids))}")
+    # objects: fixed-width text would take the longest id's room for each
+    face_ids = np.array([str(i) for i in (range(n) if ids is None else ids)], dtype=object)
+    if (unique := len(set(face_ids))) != n or len(face_ids) != n:
+        raise UserError(f"{n} faces need {n} unique ids, found {unique}")
     schema = schema or protocol.schema_for(landmarks.shape[1])
     schema = None if schema is None else get_schema(schema)
     if schema is not None and len(schema) != landmarks.shape[1]:
@@ -260,7 +262,7 @@ def assert_bounds(row: Mapping[str, Any], where: str) -> None:
             raise WorkError(f"{where}: {name} = {auc} is below 100 (1 - NME/{t:g}) = {100 * (1 - nme['value'] / t)}")
 
 
-def _check_shapes(landmarks: np.ndarray, predictions: np.ndarray) -> int:
+def _check_shapes(landmarks: Rows, predictions: Rows) -> int:
     for what, array in (("true landmarks", landmarks), ("predictions", predictions)):
         if np.ndim(array) != 3 or np.shape(array)[2] not in (2, 3):
             raise UserError(f"{what} must have the shape [faces, landmarks, 2 or 3], found {np.shape(array)}")

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from mmengine.optim import ConstantLR, CosineAnnealingLR, LinearLR, MultiStepLR, OptimWrapper, OptimWrapperDict
 from mmengine.optim.scheduler import _ParamScheduler
+from mmengine.registry import OPTIMIZERS, PARAM_SCHEDULERS
 from torch import Tensor, nn
 
 from parface_bench.methods.stage import Stage
 from parface_bench.registry import UserError, check_known
 from parface_bench.training.distributed import average_gradients
 
-OPTIMIZERS = {name: getattr(torch.optim, name) for name in ("Adam", "AdamW", "SGD", "RMSprop", "NAdam", "RAdam")}
+UNFIT = {"LBFGS", "SparseAdam"}  # they need a closure, or sparse gradients
 SCHEDULES = ("constant", "cosine", "multistep")
 _DTYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -117,6 +118,7 @@ def set_modes(method: nn.Module, stage: Stage) -> None:
 def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> dict[str, SharedOptimizer]:
     """The stage's optimizers by name, from ``{type, lr, weight_decay, modules, rates: {part: lr}, ...}`` each.
 
+    ``type`` is a name in mmengine's registry ``OPTIMIZERS``: torch's, and what a plugin registers there.
     ``rates`` gives parts of an optimizer their own learning rate: ``{lr: 1e-4, rates: {encoder: 2e-5}}``.
 
     Raises:
@@ -128,7 +130,8 @@ def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> d
         own = dict(settings)
         kind, names = own.pop("type", "Adam"), own.pop("modules", stage.trains)
         where = f"stage {stage.name!r}, optimizer {name!r}"
-        check_known([kind], OPTIMIZERS, f"{where}: unknown type")
+        check_known([kind], OPTIMIZERS.module_dict.keys() - UNFIT, f"{where}: unknown type")
+        maker = OPTIMIZERS.module_dict[kind]
         parts = modules(method, [names] if isinstance(names, str) else names, where)
         parameters = list({id(p): p for part in parts for p in part.parameters() if p.requires_grad}.values())
         if not parameters:
@@ -136,10 +139,10 @@ def build_optimizers(method: nn.Module, stage: Stage, device: torch.device) -> d
         groups = _groups(method, parameters, float(own.pop("weight_decay", 0.0)), own.pop("rates", None) or {}, where)
         if "betas" in own:
             own["betas"] = tuple(own["betas"])
-        known = [*list(inspect.signature(OPTIMIZERS[kind]).parameters)[1:], "type", "modules", "rates"]
+        known = [*list(inspect.signature(maker).parameters)[1:], "type", "modules", "rates"]
         check_known(own, known, f"{where}: {kind} has no setting")
         try:
-            optimizer = OPTIMIZERS[kind](groups, **own)
+            optimizer = maker(groups, **own)
         except (TypeError, ValueError) as error:
             raise UserError(f"{where}: {error}") from None
         out[name] = SharedOptimizer(
@@ -172,20 +175,34 @@ def build_schedules(stage: Stage, optimizers: Mapping[str, SharedOptimizer], ste
     """Schedulers by step over ``steps`` steps: ``constant``, ``cosine`` (to ``end`` of the rate), ``multistep``.
 
     ``warmup`` is the share of the steps over which the rate first grows from nought; ``milestones`` of multistep are
-    shares of the steps too.
+    shares of the steps too. Any other type is a name in mmengine's registry ``PARAM_SCHEDULERS`` (PolyLR, ..., and what
+    a plugin registers there), built with its own settings for the steps after the warm-up.
+
+    Raises:
+        UserError: an unknown type or setting.
     """
     settings = dict(stage.schedule)
     kind = settings.pop("type", "constant")
     where = f"stage {stage.name!r}, schedule"
-    check_known([kind], SCHEDULES, f"{where}: unknown type")
+    check_known([kind], [*SCHEDULES, *PARAM_SCHEDULERS.module_dict], f"{where}: unknown type")
     known = {"warmup", "end", "milestones", "gamma"}
+    if kind not in SCHEDULES:
+        bases = PARAM_SCHEDULERS.module_dict[kind].__mro__[:-1]  # mmengine's pass what is not theirs to the next
+        known = {"warmup", *(name for base in bases for name in inspect.signature(base.__init__).parameters)}
+        known -= {"self", "optimizer", "args", "kwargs", "param_name"}
     check_known(settings, known, f"{where}: no setting")
-    warm = round(float(settings.get("warmup", 0.0)) * steps)
+    warm = round(float(settings.pop("warmup", 0.0)) * steps)
     out: list[_ParamScheduler] = []
     for wrapper in optimizers.values():
         if warm:
             out.append(LinearLR(wrapper, start_factor=1e-3, begin=0, end=warm, by_epoch=False))
-        if kind == "cosine" and steps > warm:
+        if kind not in SCHEDULES:
+            own = {"begin": warm, "end": steps, "by_epoch": False, **settings}
+            try:
+                out.append(PARAM_SCHEDULERS.module_dict[kind](wrapper, **own))
+            except (TypeError, ValueError, AssertionError) as error:
+                raise UserError(f"{where}: {kind}: {error}") from None
+        elif kind == "cosine" and steps > warm:
             ratio = float(settings.get("end", 0.0))
             out.append(CosineAnnealingLR(wrapper, T_max=steps - warm, eta_min_ratio=ratio, begin=warm, by_epoch=False))
         elif kind == "multistep":

@@ -11,19 +11,29 @@ import pandas as pd
 
 from parface_bench.atomic import write_atomic
 from parface_bench.data.images.crop import Crop, apply
+from parface_bench.data.images.depth_views import depth_views, level
 from parface_bench.data.images.reading import read_image
 from parface_bench.faces import get_schema
+from parface_bench.results.worst import tags_of
 
 TRUE, FOUND = (60, 220, 100), (255, 140, 20)  # RGB: green, orange
 _SIDE, _COLUMNS, _SHIFT = 512, 4, 4
 _SMALL, _SAMPLES = 128, 6  # least side of a sample's tile, and how many stand in a row
-_LINE = 22  # height of a line of text, pixels
+_LINE, _LINES = 22, 4  # height of a line of text, pixels; lines of a caption
 
 
-def overlays(frame: pd.DataFrame, found: np.ndarray, rows: Sequence[int] | np.ndarray, crop: Crop, path: Path) -> None:
+def overlays(
+    frame: pd.DataFrame,
+    found: np.ndarray,
+    rows: Sequence[int] | np.ndarray,
+    crop: Crop,
+    path: Path,
+    errors: Sequence[float] | None = None,
+) -> None:
     """Draw faces in their crops, 512 px each, with true landmarks (green) and found ones (orange, white error lines).
 
-    Thin lines join the landmarks along the layout's edges; under a face stand its id and mean error in crop pixels.
+    Thin lines join the landmarks along the layout's edges; under a face stand its id, its error and its tags.
+    3D landmarks also get two views of their own, front and side, with depth in colour and the mean depths made equal.
 
     Args:
         frame: index table.
@@ -31,18 +41,29 @@ def overlays(frame: pd.DataFrame, found: np.ndarray, rows: Sequence[int] | np.nd
         rows: which rows to draw.
         crop: how to cut them out.
         path: a PNG file, replaced whole.
+        errors: the drawn faces' errors, percent, for the captions; without them mean errors in crop pixels stand there.
     """
+    tags = [tag for tag in frame.attrs.get("tags", ()) if tag in frame]
     view = Crop.from_config(crop, size=_SIDE, margin=0)
     edges = get_schema(frame.attrs["schema"]).edges if "schema" in frame.attrs else ()
-    tiles = []
-    for row, points in zip(frame.iloc[list(rows)].itertuples(index=False), found[list(rows)], strict=True):
+    tiles, solid = [], False
+    part = frame.iloc[list(rows)]
+    for number, (row, points) in enumerate(zip(part.itertuples(index=False), found[list(rows)], strict=True)):
         tile = view.pixels(read_image(frame.attrs["root"], row.image), row)
         matrix = view.matrix(row)
         true = None if row.landmarks is None else apply(row.landmarks, matrix)[:, :2]
         place = apply(points, matrix)[:, :2]
         _draw(tile, true, place, edges)
-        tiles.append(np.vstack([tile, _caption(str(row.id), true, place)]))
-    faces = sheet(tiles, _COLUMNS)
+        error = _pixels(true, place) if errors is None else f"NME {errors[number]:.2f} %"
+        caption = _caption([str(row.id)[-60:], error, *tags_of(part.iloc[number], tags)])
+        both = zip(level(row.landmarks, points), (TRUE, FOUND), strict=True)
+        if points.shape[1] == 3:
+            solid = True
+            views = depth_views([(p, colour) for p, colour in both if p is not None], edges, side=_SIDE)
+            tile = np.hstack([tile, views])
+            caption = np.hstack([caption, np.zeros_like(caption), np.zeros_like(caption)])
+        tiles.append(np.vstack([tile, caption]))
+    faces = sheet(tiles, 2 if solid else _COLUMNS)
     save(np.vstack([_legend(faces.shape[1]), faces]), path)
 
 
@@ -90,13 +111,17 @@ def _at(point: np.ndarray) -> tuple[int, int]:
     return round(float(point[0]) * (1 << _SHIFT)), round(float(point[1]) * (1 << _SHIFT))
 
 
-def _caption(face: str, true: np.ndarray | None, found: np.ndarray) -> np.ndarray:
-    strip = np.zeros((2 * _LINE, _SIDE, 3), np.uint8)
-    _write(strip, face[-60:], (4, _LINE - 6))
-    if true is not None and len(true) == len(found):
-        error = np.linalg.norm(found - true, axis=1)
-        if np.isfinite(error).any():
-            _write(strip, f"mean error {np.nanmean(error):.1f} of {_SIDE} px", (4, 2 * _LINE - 6))
+def _pixels(true: np.ndarray | None, found: np.ndarray) -> str:
+    if true is None or len(true) != len(found):
+        return ""
+    error = np.linalg.norm(found - true, axis=1)
+    return f"mean error {np.nanmean(error):.1f} of {_SIDE} px" if np.isfinite(error).any() else ""
+
+
+def _caption(lines: Sequence[str]) -> np.ndarray:
+    strip = np.zeros((_LINES * _LINE, _SIDE, 3), np.uint8)
+    for number, text in enumerate(lines[:_LINES], 1):
+        _write(strip, text, (4, number * _LINE - 6))
     return strip
 
 

@@ -111,6 +111,10 @@ class StackedHourglass(nn.Module):
 class FAN(TrainableMethod):
     """Every stack gives heatmaps and is trained towards Gaussians; the last one's are read.
 
+    An hourglass goes down to a few pixels, where it sees the whole face, and back up to where it began, so that each
+    place knows of all others. The next one sees the heatmaps of the one before beside the features, and corrects
+    them. All are held to the same target, which also brings the gradient straight into the first stacks.
+
     Args:
         schema: landmarks to find.
         image_size: side of the crop in pixels.

@@ -24,6 +24,11 @@ from parface_bench.registry import BACKBONES, LOSSES
 class Heatmap(TrainableMethod):
     """Heatmaps from fused features, trained towards Gaussians (Bulat & Tzimiropoulos, ICCV 2017).
 
+    The network gives one map a landmark, the target is a Gaussian at the landmark's exact place. Most of a map is
+    background, which a squared error would fit at the cost of the peak. Adaptive wing (Wang et al., ICCV 2019) bends
+    its slope by the target, and its weight map counts places near a landmark ten times. A map's pixel is ``stride``
+    crop pixels wide, so the highest pixel alone is off by up to half of that: decoders look at its neighbours too.
+
     Args:
         schema: landmarks to find.
         image_size: side of the crop in pixels.
@@ -33,10 +38,10 @@ class Heatmap(TrainableMethod):
         sigma: of the target Gaussians, in heatmap pixels.
         loss, loss_options: 'adaptive_wing' (with its weight map by ``{weight: 10}``), 'heatmap_mse', ...
         codec: how landmarks become heatmaps and come back, a name of
-            `parface_bench.data.heatmaps.codecs.CODECS` ('msra',
+            `pfbench list codec` ('msra',
             'dark', 'udp', and 'msra-mmpose', ... with the flaws of published code).
         decoder: how peaks are read, where not as the codec does, a name of
-            `parface_bench.data.heatmaps.codecs.DECODERS`
+            `pfbench list decoder`
             (argmax, local-fit, dark, ...).
     """
 

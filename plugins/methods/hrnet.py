@@ -29,6 +29,11 @@ BRANCHES = {"feature_location": ""}
 class HRNet(TrainableMethod):
     """HRNetV2 for faces: the branches of timm's HRNet, brought to one size and aggregated by two 1x1 convolutions.
 
+    Most networks halve the resolution step by step and win it back at the end. This one keeps a branch of stride 4
+    all the way and adds branches of strides 8, 16 and 32 beside it; after each module every branch receives all
+    others, resized. The head puts the four branches at stride 4 one behind the other and mixes them place by place
+    into one heatmap a landmark, trained as those of the method 'heatmap'.
+
     Args:
         schema: landmarks to find.
         image_size: side of the crop in pixels.

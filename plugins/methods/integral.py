@@ -24,6 +24,11 @@ from parface_bench.registry import BACKBONES, LOSSES
 class Integral(TrainableMethod):
     """Soft-argmax (Sun et al., ECCV 2018) with the spread of each heatmap held near a target (Nibali et al., 2018).
 
+    A softmax makes each map a probability of where its landmark is; the mean of that is the answer. The mean has a
+    gradient, so the loss is on coordinates and no target heatmap is drawn, and it may lie between pixels. It does not
+    tell one sharp peak from two far apart, though: hence the second term, which holds the map's standard deviation
+    near ``sigma``.
+
     Args:
         schema: landmarks to find.
         backbone, backbone_options: any registered backbone (every timm name) and its own arguments.

@@ -1,4 +1,4 @@
-"""The floor: every face gets the mean of the training landmarks, whatever the picture shows."""
+"""The naive baseline: every face gets the mean of the training landmarks, whatever the image shows."""
 
 from __future__ import annotations
 

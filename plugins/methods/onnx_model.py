@@ -29,7 +29,7 @@ UNITS = ("pixels", "share", "symmetric")
 class OnnxModel(Method):
     """Crops each face box, runs the network on the CPU and maps its landmarks back.
 
-    Exports of ``pfbench export`` bring all that is asked here in their metadata; of other files say it.
+    Exports of ``pfbench export`` have all that is asked here in their metadata; for other files give it as options.
     """
 
     def __init__(

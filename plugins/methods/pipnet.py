@@ -38,6 +38,10 @@ class Maps(NamedTuple):
 class PIPNet(TrainableMethod):
     """Pixel-in-pixel regression: classification over coarse cells, regression within, help of the neighbours.
 
+    A score map says in which of G x G cells a landmark is, two offset maps where in it; offsets are trained in the
+    true cell alone and mean nothing elsewhere. One wrong cell would be a gross error. So each landmark also predicts,
+    from its own cell, its nearest neighbours, and is itself the mean of all that was said about it (:meth:`decode`).
+
     Args:
         schema: landmarks to find.
         image_size: side of the crop in pixels.
@@ -85,12 +89,8 @@ class PIPNet(TrainableMethod):
             layer = nn.Conv2d(channels, landmarks * maps, 1)
             nn.init.normal_(layer.weight, std=0.001)
             self.add_module(f"{name}_layer", layer)
-        self.image_size, self.grid, self.merging, self.offset_loss = (
-            image_size,
-            image_size // stride,
-            merging,
-            offset_loss,
-        )
+        self.image_size, self.grid = image_size, image_size // stride
+        self.merging, self.offset_loss = merging, offset_loss
         self.mean_face: Tensor
         self.neighbours: Tensor
         self.mean_face = nn.Buffer(torch.full((landmarks, 2), torch.nan))

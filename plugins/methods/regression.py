@@ -23,6 +23,11 @@ from parface_bench.registry import BACKBONES, LOSSES
 class Regression(TrainableMethod):
     """Coordinates from the backbone's pooled last features (Feng et al., CVPR 2018).
 
+    The last feature map is averaged over its places, which leaves one vector a face, and one linear layer turns it
+    into all coordinates at once. So the shape is never torn apart, but seldom exact: averaging drops where a feature
+    was seen, and places have to be told by which channels respond. Wing loss is steep near zero, so that small
+    errors, which most are, go on counting.
+
     Args:
         schema: landmarks to find.
         backbone, backbone_options: any registered backbone (every timm name) and its own arguments.

@@ -55,6 +55,11 @@ class MmposeHead(nn.Linear):
 class RLE(TrainableMethod):
     """Direct regression that knows how sure it is (Li et al., Human Pose Regression with RLE, ICCV 2021).
 
+    L1 is the likelihood of Laplacian errors of one spread, L2 that of normal ones. Here the network gives each
+    coordinate a spread of its own, and a flow learns what shape the errors have once they are divided by it; the
+    negative log-likelihood of both is the loss (plugins/losses/likelihood.py). A landmark that is hard to see may
+    have a large sigma, at the price of log sigma. The flow belongs to the loss: in use the linear layer is all.
+
     Args:
         schema: landmarks to find.
         backbone, backbone_options: any registered backbone (every timm name) and its own arguments.

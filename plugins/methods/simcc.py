@@ -93,6 +93,10 @@ class SimCCHead(nn.Module):
 class SimCCMethod(TrainableMethod):
     """Coordinates by classification (Li et al., SimCC, ECCV 2022), with the head and loss of RTMPose.
 
+    In place of a map of W x H places a landmark has two rows of bins, for x and for y: two classifications. Bins are
+    finer than pixels, and labels are soft (a Gaussian over the bins), so that a bin beside the right one is better
+    than one far away. The loss is the divergence of the two distributions; the highest bins are the landmark.
+
     Args:
         schema: landmarks to find.
         image_size: side of the crop in pixels.

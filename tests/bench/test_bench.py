@@ -189,3 +189,17 @@ def test_settings_of_jobs(make_bench):
     pytest.importorskip("submitit")
     with pytest.raises(UserError, match="--executor debug"):
         make_bench("bench-near", executor="debug", parameters={"no_such": 1}).run(lambda s: None)
+
+
+@pytest.mark.parametrize("text", ["²", "9" * 5000, "-1", "1", "2,x", ""])
+def test_counts_that_are_none(text):
+    from parface_bench.cli.bench import label_counts
+
+    with pytest.raises(UserError, match="write numbers from 2"):
+        label_counts([text])
+
+
+def test_settings_of_jobs_of_any_length():
+    from parface_bench.cli.bench import job_settings
+
+    assert job_settings(["a=60", "b=²", f"c={'9' * 5000}"]) == {"a": 60, "b": "²", "c": "9" * 5000}

@@ -173,3 +173,10 @@ def test_what_plugins_print_is_no_result(tmp_path: Path) -> None:
     assert json.loads(ranked.stdout)[0]["rows"][0]["extra"] == {"twice": 4}
     assert all(word in ranked.stderr for word in ("imported", "columns", "filled"))
     assert isinstance(json.loads(pfbench("list", "--json", cwd=tmp_path).stdout), list)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams(closed: str, tmp_path: Path) -> None:
+    command = f'"{sys.executable}" -m parface_bench.cli.main list metric {closed}'
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -76,6 +76,16 @@ def test_faces_without_landmarks_are_named(pfbench: Any, faces: np.ndarray, tmp_
     assert set(json.loads(done.out)["faces"]["f1"].values()) == {None}
 
 
+def test_faces_that_cannot_be_measured_are_named(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
+    faces[0] = 40
+    faces[1, :, 0] *= -1
+    faces[2] = 50
+    done = pfbench("measure", table(tmp_path / "a.csv", faces), "--json")
+    assert done.code == 0 and "RuntimeWarning" not in done.err and "closed" not in done.err
+    assert "corners of the eyes are missing or coincide: f0, f2" in done.err
+    assert "right and left seem to be exchanged" in done.err and "numbers wrong: f1" in done.err
+
+
 def test_text_and_files(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
     file = table(tmp_path / "a.csv", faces[:1])
     done = pfbench("measure", file, "--measure", "fai", "--measure", "opening", "--out", tmp_path / "out")
@@ -115,8 +125,11 @@ def test_lines_end_where_the_landmarks_are(faces: np.ndarray) -> None:
         (("--frame", "given"), "no pupils"),
         (("--frame", "head"), "no depth"),
         (("--schema", "wflw98"), "'wflw98' has 98"),
-        (("--unit", "mm"), "unknown unit"),
+        (("--unit", "cm"), "unknown unit"),
         (("--measure", "browheight"), "unknown measure"),
+        (("--unit", "mm"), "name the scale with --scale"),
+        (("--scale", "pupils"), "unit 'mm' and a scale go together"),
+        (("--unit", "mm", "--scale", "iris:7"), "that of one face"),
         (("--measure", "depth_asymmetry"), "needs 3D landmarks"),
         (("--draw",), "photograph of 'f0' is not known"),
     ],
@@ -137,3 +150,14 @@ def test_bad_files(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
     both = (tmp_path / "c.csv", tmp_path / "d.csv")
     table(both[0], faces), table(both[1], np.random.default_rng(0).uniform(0, 200, (2, 98, 2)))
     assert "different layouts" in pfbench("measure", *both).err
+
+
+def test_what_is_not_ours_is_kept(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
+    mine = tmp_path / "out" / "measures.csv"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    words = ("measure", table(tmp_path / "a.csv", faces), "--out", tmp_path / "out")
+    done = pfbench(*words)
+    assert done.code == 2 and "--force" in done.err and mine.read_text() == "mine"
+    assert pfbench(*words, "--force").code == 0 and mine.read_text().startswith("id,")
+    assert pfbench(*words).code == 0  # now it is ours

@@ -193,3 +193,30 @@ def test_tables_that_call_the_first_pixel_1(pfbench: Any, tmp_path: Path) -> Non
     assert nme("--pred", zero, "--gt", one, "--base", 1) == pytest.approx(0, abs=1e-9)
     assert nme("--pred", one, "--gt", zero, "--pred-base", 1) == pytest.approx(0, abs=1e-9)
     assert nme("--pred", zero, "--gt", one) > 1  # what forgetting it costs
+
+
+@pytest.mark.parametrize("name", ["result.json", "errors.parquet", "faces.csv", "measures.parquet"])
+def test_what_is_not_ours_is_kept(pfbench: Any, tables: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "out" / name
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    words = ("score", "--pred", tables[0], "--gt", tables[1], "--protocol", "parface", "--resamples", "1")
+    done = pfbench(*words, "--out", mine.parent)
+    assert done.code == 2 and "--force" in done.err and mine.read_text() == "mine"
+    assert list(mine.parent.iterdir()) == [mine]
+    assert pfbench(*words, "--out", mine.parent, "--force").code == 0
+    assert pfbench(*words, "--out", mine.parent).code == 0  # now it is ours
+
+
+def test_the_recorded_command_names_no_place(
+    pfbench: Any, tables: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = pfbench(
+        "score", "--pred", tables[0].name, "--gt", tables[1], "--protocol=parface", f"--store={tmp_path / 'store'}",
+        "--record", "--resamples", "1",
+    )  # fmt: skip
+    assert done.code == 0
+    [file] = tmp_path.glob("store/*/*/*/result.json")
+    command = json.loads(file.read_text())["command"]
+    assert command.startswith("pfbench score --pred mine.csv --gt truth.csv --protocol=parface --store=store")

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 from parface_bench.clinical.beside import side_tables
-from parface_bench.evaluation import score_index
 from parface_bench.results.record import record
+from parface_bench.scoring import load_protocol
 from parface_bench.testing import sample_shapes
+from parface_bench.training.predictions import score_faces
 
 N = 80
 
@@ -45,13 +46,17 @@ def add(tmp_path: Path) -> Callable[..., None]:
     frame["pair"] = np.arange(N) // 2
     frame.attrs.update(tags=["healthy", "palsy_grade", "palsy_kind", "palsy_side"], schema="ibug68")
 
-    def one(name: str, paired: bool, beside: bool = True, palsy: bool = True, worse: float = 1.5, **more: Any) -> None:
+    def one(
+        name: str, paired: bool, beside: bool = True, palsy: bool = True, worse: float = 1.5, lost: int = 0, **more: Any
+    ) -> None:
         index = frame if paired else frame.drop(columns="pair")
         index.attrs = frame.attrs
         size = np.where(frame["healthy"], 1.0, worse)[:, None, None]
         noise = np.random.default_rng(more.get("seed", 0)).normal(0, 1.5, points.shape)
         predicted = points + size * noise
-        evaluation = score_index(index, predicted, "300w", resamples=10)
+        if lost:
+            predicted[1 : 2 * lost : 2] = np.nan  # faces with palsy
+        evaluation = score_faces(index, predicted, load_protocol("300w"), resamples=10)
         facts = {"method": name, "dataset": "palsy-twin", "data_fingerprint": "0" * 16, "seed": 0}
         trained = {
             "trained_on": ["palsy-twin:train"],
@@ -69,6 +74,7 @@ def test_page(findings: Any, add: Callable[..., None], tmp_path: Path) -> None:
     add("star", paired=True)
     add("star", paired=True, palsy=False, worse=3.0)
     add("still", paired=True, worse=1.0, trained_on=[])
+    add("half", paired=False, lost=10, trained_on=[])
     add("old", paired=False, beside=False)
     text = findings.page(tmp_path, "palsy-twin", tmp_path / "findings.md", draws=999, resamples=100)
     titles = ("## In short", "same picture", "different faces", "Where on", "Symmetrisation", "survive", "mend it")
@@ -89,6 +95,7 @@ def test_page(findings: Any, add: Callable[..., None], tmp_path: Path) -> None:
     assert float(row.split("|")[2].split()[-2]) == pytest.approx(200, abs=30)
     assert "| star | healthy faces only | test |" in text
     assert "- old, single faces: " in text
+    assert "| half | 0.0 | 25.0 | **+25.00** [" in text and "70, 10 not found" in text
     assert "nan" not in text.lower().replace("nominal", "")
     for name in ("palsy", "symmetrisation"):
         assert (tmp_path / f"findings-{name}.svg").stat().st_size < 100_000

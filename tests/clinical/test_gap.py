@@ -17,7 +17,7 @@ from parface_bench.clinical.gap import gap
 from parface_bench.clinical.numbers import numbers
 from parface_bench.clinical.report import gap_report
 from parface_bench.clinical.scored import Scored, scored
-from parface_bench.clinical.tables import gap_grids
+from parface_bench.clinical.tables import fidelity_table, gap_grids
 from parface_bench.evaluation import score_index
 from parface_bench.faces import get_schema
 from parface_bench.grid import Cell
@@ -218,6 +218,8 @@ def test_what_cannot_be_compared_is_refused(index: pd.DataFrame, make: Make) -> 
         ({"by": ["kind"], "metrics": ["region:ears"]}, "no region"),
         ({"by": ["kind"], "metrics": ["side:lef"]}, "side 'lef'"),
         ({"by": ["kind"], "metrics": ["measure:smile"]}, "no measure 'smile'"),
+        ({"by": ["kind"], "metrics": ["measure:depth_asymmetry_mouth"]}, "needs 3D landmarks"),
+        ({"by": ["kind"], "metrics": ["measure:mrd1_left"]}, "needs landmarks of the pupils"),
         ({"by": ["kind"], "reference": "I"}, "no value 'I'"),
         ({"by": ["kind"], "within": ["light"]}, "no tag 'light'"),
         ({"by": ["kind"], "metrics": ["side:affected"], "side_tag": "kind"}, "tells no side"),
@@ -226,6 +228,25 @@ def test_what_cannot_be_compared_is_refused(index: pd.DataFrame, make: Make) -> 
             gap([faces], draws=99, **arguments)
     with pytest.raises(UserError, match="no value 'mask'"):
         faces.where({"occlusion": "mask"})
+
+
+def test_faces_of_one_side_are_still_oriented(index: pd.DataFrame, make: Make) -> None:
+    whole = make(mirrored_mean(truth(index)))
+    left = whole.where({"palsy_side": "left"})
+    side = left.side()
+    assert side is not None and set(side) == {-1.0}
+    found = fidelity(left, resamples=100, draws=99)
+    assert found["oriented"]["commissure_height_deviation"]["mean_true"] > 4
+    assert whole.where({"palsy_side": "none"}).side() is None
+
+
+def test_undefined_faces_are_left_out_counted_and_named(index: pd.DataFrame, make: Make) -> None:
+    moved = truth(index)
+    moved[3, IBUG.region("mouth"), 0] += 200  # beside the midline
+    found = fidelity(make(moved), resamples=100, draws=99)
+    one = found["measures"]["commissure_position_right"]
+    assert one["undefined"] == 1 and one["undefined_faces"] == ["f3"] and one["n"] == N - 1
+    assert "commissure_position_right is undefined for 1 faces, left out of both: f3" in fidelity_table(found, "star")
 
 
 def test_one_value_is_nothing_to_compare(index: pd.DataFrame, make: Make) -> None:

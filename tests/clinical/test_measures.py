@@ -84,6 +84,69 @@ def test_dynaface_without_its_rounding(clinical: dict[str, Any]) -> None:
     assert compared == 24
 
 
+@pytest.mark.parametrize("given", ["crop_x4", "nocrop"])
+def test_dynaface_dental_areas_within_its_rounding(clinical: dict[str, Any], given: str) -> None:
+    """It rounds landmarks to whole pixels, of pictures four times as large in ``crop_x4``: 16 mm^2, and a quarter."""
+    tolerance = {"nocrop": 16.0, "crop_x4": 4.0}[given]
+    compared = 0
+    for name, one in clinical["sets"].items():
+        tool = one["tool"].get("dynaface", {}).get(given)
+        if tool is None:
+            continue
+        found = measure(*points(one), frame="given", names=["dynaface_dental", "dynaface_brow_difference"]).values
+        for side in ("right", "left"):
+            assert found[f"dynaface_dental_{side}"][0] == pytest.approx(tool[f"dental_{side}"], abs=tolerance), name
+        assert found["dynaface_brow_difference"][0] == pytest.approx(tool["brow.d"], abs=1.4), name
+        compared += 1
+    assert compared == 4
+
+
+def test_emotrics_plus_and_auto_eface_within_their_grid(clinical: dict[str, Any]) -> None:
+    """Both search on whole pixels of landmarks times 10: a pixel down, and one across on a lip that rises by 0.3."""
+    compared = 0
+    names = {
+        "EyeArea": "emotrics_plus_eye_area",
+        "CommissureHeight": "emotrics_plus_commissure_height",
+        "UpperLipSlope": "emotrics_plus_lip_slope",
+        "LoweLipActivation": "auto_eface_lower_lip_activation",
+    }
+    for name, one in clinical["sets"].items():
+        frame = "lids" if one["points"] == 68 else "given"
+        scale = f"iris:{one['emotrics_iris_radius_px']}"
+        found = measure(*points(one), frame=frame, unit="mm", mm=scale, names=names.values()).values
+        grid = 1.3 * 0.1 * 11.77 / (2 * one["emotrics_iris_radius_px"])
+        for key, value in {**one["tool"]["emotrics_plus_x10"], **one["tool"]["auto_eface_x10"]}.items():
+            side, _, what = key.partition(".")
+            if what in names and side in ("right", "left"):
+                allowed = {"EyeArea": 0.04, "UpperLipSlope": 0.36}.get(what, grid)
+                assert found[f"{names[what]}_{side}"][0] == pytest.approx(value, abs=allowed), (name, key)
+                compared += 1
+    assert compared > 100
+
+
+def test_millimetres_at_an_assumed_scale(clinical: dict[str, Any]) -> None:
+    p, schema = points(clinical["sets"]["wflw_smile"])
+    px, mm = (measure(p, schema, frame="given", unit=u, mm=m) for u, m in (("px", ""), ("mm", "pupils")))
+    factor = 63 / np.linalg.norm(p[0, 97] - p[0, 96])
+    for name, power in (("commissure_height_deviation", 1), ("eye_area_left", 2), ("smile_angle_left", 0), ("fai", 1)):
+        assert mm.values[name][0] == pytest.approx(px.values[name][0] * factor**power), name
+    assert "50 to 75 mm" in mm.caution and not px.caution
+    given = measure(p, schema, unit="mm", mm="0.5")
+    assert given.values["fai"][0] == pytest.approx(px.values["fai"][0] / 2)
+    assert [len(r) for r in given.closed().values()] == [0, 0]
+    for unit, scale, words in (
+        ("mm", "", "go together"),
+        ("px", "pupils", "go together"),
+        ("mm", "iris:", "a number of millimetres"),
+        ("mm", "-1", "a number of millimetres"),
+        ("mm", "pupils:60", "a number of millimetres"),
+    ):
+        with pytest.raises(UserError, match=words):
+            measure(p, schema, unit=unit, mm=scale)
+    with pytest.raises(UserError, match="that of one face, and there are 2"):
+        measure(np.concatenate([p, p]), schema, unit="mm", mm="iris:7")
+
+
 def test_mirror_swaps_sides(clinical: dict[str, Any]) -> None:
     for one in clinical["sets"].values():
         p, schema = points(one)
@@ -194,7 +257,7 @@ def test_a_mouth_beside_the_midline_is_undefined_and_named(clinical: dict[str, A
         ("wflw98", (98, 2), {"names": ["mrd1"]}, "--frame given"),
         ("ibug68", (68, 2), {"names": ["browheight"]}, "unknown measure"),
         ("ibug68", (68, 2), {"frame": "pupils"}, "unknown frame"),
-        ("ibug68", (68, 2), {"unit": "mm"}, "unknown unit"),
+        ("ibug68", (68, 2), {"unit": "cm"}, "unknown unit"),
         ("cofw29", (29, 2), {}, "can be taken from ibug68"),
         ("menpo39", (39, 2), {}, "one side of the face only"),
     ],

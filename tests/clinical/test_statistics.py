@@ -11,8 +11,9 @@ import pytest
 
 from parface_bench.clinical.agreement import agreement, bland_altman, icc, line
 from parface_bench.clinical.differences import compare_groups, compare_pairs, difference
-from parface_bench.clinical.effects import cliff_delta, hedges_g, holm
+from parface_bench.clinical.effects import cliff_delta, hedges_g
 from parface_bench.clinical.permutation import paired, two_groups
+from parface_bench.scoring.crossed import holm
 
 
 def rng() -> np.random.Generator:

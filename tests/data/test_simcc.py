@@ -87,9 +87,9 @@ def test_expectation_reads_between_the_bins():
 
 
 def test_wrong_settings():
-    with pytest.raises(UserError, match="simcc setting 'splitt' does not exist; did you mean 'split'"):
+    with pytest.raises(UserError, match="codec 'simcc' takes no option 'splitt'; did you mean 'split'"):
         SimCC.from_config({"splitt": 2})
-    with pytest.raises(UserError, match="simcc decoder 'max' does not exist"):
+    with pytest.raises(UserError, match="unknown decoder 'max'"):
         SimCC(decoder="max")
     with pytest.raises(UserError, match="must be above 0"):
         SimCC(split=0)

@@ -59,3 +59,23 @@ def errors() -> pd.DataFrame:
     table["subset:full"] = True
     table["subset:hard"] = np.arange(10) < 4
     return table
+
+
+@pytest.fixture
+def honest(make) -> Callable[..., tuple[dict[str, Any], pd.DataFrame]]:
+    """A document and its per-face errors, which belong together: ``honest("star", nme [N], seed=1)``."""
+
+    def both(method: str, nme: np.ndarray, **more: Any) -> tuple[dict[str, Any], pd.DataFrame]:
+        nme = np.asarray(nme, dtype=float)
+        hard = np.arange(len(nme)) % 2 == 0
+        table = pd.DataFrame({"id": [f"face{i}" for i in range(len(nme))], "nme": nme, "e0": nme, "e1": nme})
+        table["subset:full"], table["subset:hard"] = True, hard
+
+        def row(errors: np.ndarray) -> dict[str, Any]:
+            metrics = {"NME": errors, "FR@10": 100.0 * (errors > 10), "AUC@10": 100 * np.maximum(0, 1 - errors / 10)}
+            half = {name: 1.96 * v.std(ddof=1) / np.sqrt(len(v)) for name, v in metrics.items()}
+            return {"n": len(errors)} | {name: estimate(float(v.mean()), half[name]) for name, v in metrics.items()}
+
+        return make(method, **{"n": len(nme), "subsets": {"full": row(nme), "hard": row(nme[hard])}, **more}), table
+
+    return both

@@ -27,13 +27,11 @@ def cell(table, method, metric="NME", subset="full"):
     return next(r for r in table.rows if r.method == method).cells[subset, metric]
 
 
-def test_order_best_and_ties_follow_direction_and_interval(make):
+def test_order_and_best_follow_the_direction(make):
     [table] = tables(make("c", 4.0), make("a", 3.0, half=0.1), make("b", 3.05))
     assert [(r.rank, r.method) for r in table.rows] == [(1, "a"), (2, "b"), (3, "c")]
     assert [cell(table, m).best for m in "abc"] == [True, False, False]
-    assert [cell(table, m).tied for m in "abc"] == [False, True, False]
     assert cell(table, "a", "AUC@10").best and not cell(table, "c", "AUC@10").best
-    assert not cell(table, "b", "AUC@10").tied  # 69.5 lies outside of 70 ± 0.1
     assert cell(table, "a").spread == pytest.approx(0.1)
 
 
@@ -46,14 +44,13 @@ def test_rows_of_different_truth_are_never_ranked_together(make, key):
     assert found[0].heading != found[1].heading
 
 
-def test_seeds_give_mean_and_deviation_and_the_newest_run_of_a_seed_counts(make):
+def test_seeds_give_their_mean_and_the_newest_run_of_a_seed_counts(make):
     values = [3.0, 3.1, 3.5]
     documents = [make("a", v, seed=s, config={"lr": 1, "seed": s}) for s, v in enumerate(values)]
     stale = make("a", 9.0, seed=0, config={"lr": 1})
     [table] = tables(stale, *documents)
     assert len(table.rows) == 1 and table.rows[0].seeds == 3 and table.older == 1
     assert cell(table, "a").value == pytest.approx(statistics.mean(values))
-    assert cell(table, "a").spread == pytest.approx(statistics.stdev(values))
 
 
 def test_seeds_that_change_nothing_count_as_one_run(make):
@@ -174,7 +171,7 @@ def test_ranks_best_and_ties_hold_for_any_results(values):
     for row in table.rows:
         c = row.cells["full", "NME"]
         assert c.best == (not row.contaminated and c.value == clean[0])
-        assert c.tied == (not row.contaminated and clean[0] < c.value <= clean[0] * 1.1)
+        assert not c.tied  # there are no per-face errors to tell
 
 
 def test_rows_on_other_landmarks_or_crops_are_ranked_apart(make):

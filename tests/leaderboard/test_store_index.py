@@ -62,9 +62,9 @@ def no_reading(path: Path) -> dict:
 
 def test_the_board_is_the_same_with_and_without_the_index(store, monkeypatch):
     truth = plain_boards(store, monkeypatch)
-    assert not StoreIndex(store).file.exists()
+    assert not StoreIndex(store).read()
     assert boards(store) == truth
-    assert StoreIndex(store).file.is_file()
+    assert StoreIndex(store).read()
     monkeypatch.setattr(store_module, "read_document", no_reading)
     monkeypatch.setattr(views, "read_store", no_reading)
     assert boards(store) == truth

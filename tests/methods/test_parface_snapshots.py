@@ -170,7 +170,9 @@ def test_export_and_import_give_the_same_bytes(golden, state, tmp_path):
     import_foreign(tmp_path / "back", tmp_path / "two.pt")
     one, two = (load_safely(tmp_path / f"{n}.pt")["state_dict"] for n in ("one", "two"))
     assert all(torch.equal(one[name], two[name]) for name in one)
-    with pytest.raises(UserError, match="holds a saae.mdl already"):
+    export_foreign(tmp_path / "one.pt", tmp_path / "back", "parface")  # over its own
+    (tmp_path / "back" / "meta.json").write_text("{}")
+    with pytest.raises(UserError, match=r"meta\.json: exists already and was not made by pfbench"):
         export_foreign(tmp_path / "one.pt", tmp_path / "back", "parface")
 
 

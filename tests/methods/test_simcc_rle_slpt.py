@@ -14,7 +14,7 @@ from parface_bench.methods.build import build_method
 from parface_bench.methods.recipe import compose
 from parface_bench.plugins.methods.rle import RLE, OriginalHead
 from parface_bench.plugins.methods.simcc import SimCCHead
-from parface_bench.plugins.methods.slpt import SparsePatches
+from parface_bench.plugins.methods.slpt.method import SparsePatches
 from parface_bench.registry import UserError
 from parface_bench.training.face_arrays import FaceArrays
 from tests.methods.golden_methods import Golden, close, fill, wave

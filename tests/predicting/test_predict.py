@@ -19,7 +19,7 @@ from parface_bench.methods.build import build_method
 from parface_bench.methods.inference import face_detector
 from parface_bench.methods.recipe import compose
 from parface_bench.predicting import formats, job
-from parface_bench.predicting.draw import heat, overlay, view
+from parface_bench.predicting.draw import heat, overlay
 from parface_bench.predicting.job import Wish
 from parface_bench.predicting.predict import Face, Predictor
 from parface_bench.predicting.shots import find, shots
@@ -163,11 +163,6 @@ def test_overlay_marks_the_landmarks():
         assert np.abs(near - np.array(heat(i / 67))).sum(axis=1).min() < 120
     assert heat(0)[0] > 200 > heat(0)[1] and heat(1)[1] > 200 > heat(1)[0]
     assert overlay(np.zeros((9000, 40, 3), np.uint8), [], SCHEMA).shape[0] == 1600
-
-
-def test_side_view_turns_about_the_vertical():
-    points = np.random.default_rng(0).normal(size=(68, 3)) * 50
-    assert view(points, None, SCHEMA, 0.0).shape == view(points, np.ones(68), SCHEMA, 90.0).shape == (320, 320, 3)
 
 
 def test_interruption_keeps_what_was_found(folder, tmp_path, monkeypatch):

@@ -113,3 +113,30 @@ def test_large_photographs_are_decoded_reduced_and_give_stored_pixels(tmp_path, 
     rows, columns = np.mgrid[:height, :width]
     centre = np.array([[(dark * columns).sum(), (dark * rows).sum()]]) / dark.sum()
     np.testing.assert_allclose(shot.stored(centre), [[200, 80]], atol=max(0.3, times / 12))
+
+
+@pytest.mark.parametrize("kind", ["png", "bmp", "tiff", "webp"])
+def test_what_can_only_be_decoded_whole_is_refused_by_its_header(tmp_path, monkeypatch, kind):
+    """Before the file is read: JPEGs of that size are taken."""
+    from parface_bench.data.images import reading
+
+    for name in (f"a.{kind}", "a.jpg"):
+        cv2.imwrite(str(tmp_path / name), np.full((100, 110, 3), 200, np.uint8))
+    monkeypatch.setattr("parface_bench.predicting.shots.LARGE", 4000)
+    monkeypatch.setattr("parface_bench.limits.WHOLE", 10_000)
+    real = reading.read_file
+    monkeypatch.setattr(reading, "read_file", lambda path, most: real(path, most if path.suffix == ".jpg" else 0))
+    [refused] = shots(find([str(tmp_path / f"a.{kind}")])[0])
+    assert refused.image is None and "has 110 x 100 pixels; only a JPEG" in refused.reason
+    [taken] = shots(find([str(tmp_path / "a.jpg")])[0])
+    assert taken.image is not None and taken.image.shape == (50, 55, 3)
+
+
+def test_pillow_s_own_limit_hides_no_size(tmp_path, monkeypatch):
+    from PIL import Image
+
+    cv2.imwrite(str(tmp_path / "a.tiff"), np.zeros((100, 110, 3), np.uint8))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    monkeypatch.setattr("parface_bench.limits.WHOLE", 10_000)
+    [shot] = shots(find([str(tmp_path / "a.tiff")])[0])
+    assert "has 110 x 100 pixels" in shot.reason and Image.MAX_IMAGE_PIXELS == 10

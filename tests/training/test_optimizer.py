@@ -163,3 +163,37 @@ def test_automatic_precision_is_what_the_device_computes_in():
     assert precision("fp16", torch.device("cuda")) == "fp16"
     with pytest.raises(UserError, match="'fp16' needs a GPU: use bf16"):
         precision("fp16", CPU)
+
+
+def test_types_of_mmengines_registries_and_of_plugins():
+    """What anybody registers with mmengine is an optimizer or schedule by name; what does not fit is one sentence."""
+    from mmengine.registry import OPTIMIZERS
+
+    @OPTIMIZERS.register_module(name="halving", force=True)
+    class Halving(torch.optim.SGD):
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.data *= 0.5
+
+    net = network()
+    stage = Stage(optimizers={"main": {"type": "halving", "lr": 1.0}}, schedule={"type": "PolyLR", "power": 2.0})
+    before = net["head"][0].weight.clone()
+    optimizers = build_optimizers(net, stage, CPU)
+    (schedule,) = build_schedules(stage, optimizers, 10)
+    rates = []
+    for _ in range(5):
+        rates.append(optimizers["main"].get_lr()["lr"][0])
+        optimizers["main"].update_params(forward(net, torch.randn(8, 3)).square().sum())
+        schedule.step()
+    torch.testing.assert_close(net["head"][0].weight, before / 2**5)
+    assert rates == pytest.approx([(1 - k / 9) ** 2 for k in range(5)])  # nought at the last of ten steps
+    for settings, words in (
+        ({"optimizers": {"main": {"type": "halvin"}}}, "unknown type 'halvin'; did you mean 'halving'"),
+        ({"optimizers": {"main": {"type": "LBFGS"}}}, "unknown type 'LBFGS'"),
+        ({"schedule": {"type": "PolyLr"}}, "unknown type 'PolyLr'; did you mean 'PolyLR'"),
+        ({"schedule": {"type": "PolyLR", "powr": 2}}, "no setting 'powr'; did you mean 'power'"),
+        ({"schedule": {"type": "StepLR"}}, "schedule: StepLR: .*step_size"),
+    ):
+        with pytest.raises(UserError, match=words):
+            build_schedules(Stage(**settings), build_optimizers(net, Stage(**settings), CPU), 10)

@@ -9,6 +9,11 @@ from torch import Tensor
 _TINY = 1e-10
 
 
+def real(heatmaps: Tensor) -> torch.dtype:
+    """The type of places found in such maps: that of the maps, at least single precision."""
+    return heatmaps.dtype if heatmaps.dtype in (torch.float32, torch.float64) else torch.float32
+
+
 def unravel(flat: Tensor, width: int) -> Tensor:
     """Flat indices [B, L] -> (x, y), int64 [B, L, 2]."""
     return torch.stack([flat % width, flat // width], dim=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import threading
 import warnings
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import numpy as np
 
 from parface_bench.data.images.archive import locate, read_bytes
 from parface_bench.data.readers import hdf
-from parface_bench.limits import check_picture
+from parface_bench.limits import PHOTOGRAPH, check_picture, check_whole, read_file
 from parface_bench.registry.errors import UserError
 
 _FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 # shares of the side that libjpeg decodes at
 _REDUCED = {1: _FLAGS, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+_PNG = b"\x89PNG\r\n\x1a\n"
+_pillow = threading.Lock()  # its limit is one for the process
 # our one sentence about a bad picture replaces OpenCV's pages
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -74,8 +77,26 @@ def decode_image(data: bytes, where: str) -> np.ndarray:
     return image
 
 
+def read_photograph(path: Path, most: int) -> tuple[np.ndarray, tuple[float, float]]:
+    """As :func:`decode_reduced`, from a file; one that is too large is refused by its header, before it is read.
+
+    Raises:
+        UserError: as :func:`decode_image`.
+        OSError: the file cannot be read.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(32)
+        if head[:2] != b"\xff\xd8":
+            size = declared_size(head) if head[:8] == _PNG else _size_by_pillow(path)
+            check_whole(*size, str(path))
+    return decode_reduced(read_file(path, PHOTOGRAPH), str(path), most)
+
+
 def decode_reduced(data: bytes, where: str, most: int) -> tuple[np.ndarray, tuple[float, float]]:
     """A picture of at most about ``most`` pixels: a larger JPEG is decoded at a half, quarter or eighth of its side.
+
+    What can only be decoded whole is refused beyond :data:`parface_bench.limits.WHOLE` pixels.
 
     Returns:
         The picture as of :func:`decode_image`, and how many stored pixels one of its pixels is wide and high.
@@ -86,6 +107,7 @@ def decode_reduced(data: bytes, where: str, most: int) -> tuple[np.ndarray, tupl
     width, height = declared_size(data)
     times = next((n for n in _REDUCED if width * height <= most * n * n), 8)
     if times == 1 or data[:2] != b"\xff\xd8" or not _ends_well(data):
+        check_whole(width, height, where)
         return decode_image(data, where), (1.0, 1.0)
     check_picture(width, height, len(data), where)
     flags = _REDUCED[times] | cv2.IMREAD_IGNORE_ORIENTATION
@@ -98,19 +120,24 @@ def decode_reduced(data: bytes, where: str, most: int) -> tuple[np.ndarray, tupl
 
 def declared_size(data: bytes) -> tuple[int, int]:
     """Width and height that the header of a picture tells of; (0, 0) where it tells of none."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
+    if data[:8] == _PNG:
         return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     frame = _frame(data) if data[:2] == b"\xff\xd8" else 0
     if frame:
         return int.from_bytes(data[frame + 7 : frame + 9], "big"), int.from_bytes(data[frame + 5 : frame + 7], "big")
+    return _size_by_pillow(io.BytesIO(data))
+
+
+def _size_by_pillow(source: Path | io.BytesIO) -> tuple[int, int]:
     from PIL import Image
 
-    with (
-        contextlib.suppress(Exception),
-        warnings.catch_warnings(action="ignore"),
-        Image.open(io.BytesIO(data)) as found,
-    ):
-        return found.size
+    with _pillow, contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
+        most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # ours tell more, and are asked with the answer
+        try:
+            with Image.open(source) as found:
+                return found.size
+        finally:
+            Image.MAX_IMAGE_PIXELS = most
     return 0, 0
 
 
@@ -129,7 +156,7 @@ def _ends_well(data: bytes) -> bool:
     """False where OpenCV must not be trusted: it returns the upper part of a cut-off JPEG or PNG without a word."""
     if data[:2] == b"\xff\xd8":
         return data[-2:] == b"\xff\xd9" and not _is_cmyk(data)
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
+    if data[:8] == _PNG:
         return data[-8:-4] == b"IEND"
     return data[:2] != b"BM"
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from parface_bench import method
-from parface_bench.data.heatmaps.codecs import PARFACE_CODEC, HeatmapCodec, confidence
+from parface_bench.data.heatmaps.codecs import HeatmapCodec, confidence
 from parface_bench.faces import Schema
 from parface_bench.methods.build import build_method
 from parface_bench.methods.recipe import compose, merge
@@ -82,11 +82,11 @@ class ParFace(TrainableMethod):
             start_from_imagenet(
                 [part for part in (self.network.Q, self.network.LMH_3D) if part is not None], pretrained
             )
-        if codec == "parface":
-            self.codec = PARFACE_CODEC
+        standard: dict[str, Any] = {"size": heatmap_size, "sigma": 7.0 * heatmap_size / 128}
+        if isinstance(codec, str):
+            self.codec = HeatmapCodec.named(codec, **standard)
         else:
-            standard = {"size": heatmap_size, "sigma": 7.0 * heatmap_size / 128}
-            self.codec = HeatmapCodec.from_config({**standard, **(codec if isinstance(codec, Mapping) else {})})
+            self.codec = HeatmapCodec.from_config({**standard, **(codec or {})})
         self.predicts_depth = depth
         self.mean = tuple(mean)
         self._steps: dict[str, Any] = {}

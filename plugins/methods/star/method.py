@@ -28,8 +28,10 @@ from parface_bench.registry import LOSSES, UserError
 class STAR(TrainableMethod):
     """Heatmaps, gated by maps of the landmarks and of the edges they lie on; the mean of what is left is the landmark.
 
-    Every stack learns all three: where the mean should be (loss 'star'), and how both kinds of maps should look
-    (adaptive wing). A stack counts half as much as the one after it.
+    Who labels a point of the jaw knows well how far out it is, and hardly how far along. The loss 'star' reads this
+    off the heatmap, which is long in the ambiguous direction, and counts errors in that direction less. Every stack
+    learns all three: where the mean should be ('star'), and how both kinds of maps should look (adaptive wing). A
+    stack counts half as much as the one after it.
 
     Args:
         schema: landmarks to find; the lines drawn through them are the edges.

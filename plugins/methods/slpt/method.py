@@ -17,52 +17,13 @@ from parface_bench.faces import Schema
 from parface_bench.methods.heads import PyramidHead, annotated
 from parface_bench.methods.stage import Stage
 from parface_bench.methods.trainable import TrainableMethod
+from parface_bench.plugins.methods.slpt.attention import InherentRelationLayer
 from parface_bench.registry import BACKBONES, UserError
 from parface_bench.training.face_arrays import FaceArrays
 
 # The shares that the losses of the three steps have, and how far a sigma shrinks the next patch (times 12, clamped).
 STEP_WEIGHTS = (0.2, 0.3, 0.5)
 SHRINK, LEAST, MOST = 12.0, 0.5, 0.7
-
-
-class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al., NeurIPS 2017) among landmarks."""
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.query, self.key, self.value, self.leave = (nn.Linear(width, width) for _ in range(4))
-        for layer in (self.query, self.key, self.value):
-            nn.init.xavier_uniform_(layer.weight)
-        self.heads, self.dropout = heads, nn.Dropout(dropout)
-
-    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """[B, L, width] each -> the same shape."""
-        q, k, v = self.query(query), self.key(key), self.value(value)
-        q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (q, k, v))
-        weights = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(dim=-1)
-        return self.leave((self.dropout(weights) @ v).transpose(1, 2).flatten(2))
-
-
-class InherentRelationLayer(nn.Module):
-    """Landmark queries attend to one another (their relation), then to the patches (their looks). Norms come first."""
-
-    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
-        super().__init__()
-        self.relation = Attention(width, heads, dropout)
-        self.looks = Attention(width, heads, dropout)
-        self.mix = nn.Sequential(
-            nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, width), nn.Dropout(dropout)
-        )
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor, patches: Tensor, query: Tensor, structure: Tensor) -> Tensor:
-        """State x, patches, landmark queries and structure encoding, all [B, L, width] -> the next state."""
-        y = self.norms[0](x)
-        x = x + self.dropout(self.relation(y + query, y + query, y))
-        y = self.norms[1](x)
-        x = x + self.dropout(self.looks(y + query, patches + structure, patches))
-        return x + self.mix(self.norms[2](x))
 
 
 @method(
@@ -73,8 +34,10 @@ class InherentRelationLayer(nn.Module):
 class SparsePatches(TrainableMethod):
     """Dynamic sparse local patch transformer (Xia et al., TPAMI 2023; SLPT, CVPR 2022).
 
-    From the mean face, a patch about each landmark is cut from one feature map; attention turns the patches into the
-    mean and variance of each landmark's place within its patch. Twice more, about what was found, in smaller patches.
+    From the mean face, a patch about each landmark is cut from one feature map (:meth:`cut`); attention turns the
+    patches into the mean and variance of each landmark's place within its patch (:meth:`look`). Twice more, about what
+    was found, in smaller patches: the surer a landmark, the smaller. Attention lets landmarks that are well seen say
+    where the hidden ones must be, which no convolution over a patch could.
 
     Args:
         schema: landmarks to find.
