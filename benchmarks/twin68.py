@@ -24,11 +24,13 @@ import torch
 from parface_bench import load_model, run
 from parface_bench.data.images.reading import read_image
 from parface_bench.data.source import load_index
-from parface_bench.evaluation import score_index
+from parface_bench.faces import get_schema
 from parface_bench.methods.checkpoint import read_checkpoint
 from parface_bench.methods.inference import face_box, face_detector
 from parface_bench.methods.safetensors_file import write_safetensors
 from parface_bench.plugins.methods.twin68.method import WEIGHTS
+from parface_bench.scoring import load_protocol
+from parface_bench.training.predictions import score_faces
 
 CARD = Path(__file__).resolve().parents[1] / "docs" / "reference" / "methods" / "twin68.md"
 HEAD = "| faces | found | NME [%] | failures above 10 % [%] |\n"
@@ -75,20 +77,19 @@ def detected_boxes(frame: pd.DataFrame, images: list[np.ndarray]) -> np.ndarray:
     return out
 
 
-def scored(
-    frame: pd.DataFrame, protocol: str, boxes: Callable[[pd.DataFrame, list[np.ndarray]], np.ndarray]
-) -> dict[str, Any]:
-    """NME and failure rate of the whole table, each with its interval, and how many faces count."""
-    model, found = load_model(), []
+def predicted(frame: pd.DataFrame, boxes: Callable[[pd.DataFrame, list[np.ndarray]], np.ndarray]) -> np.ndarray:
+    """Landmarks [N, 68, 2] of the faces of a table, NaN where there is no box."""
     images = [read_image(frame.attrs["root"], ref) for ref in frame["image"]]
-    given = boxes(frame, images)
-    for at in range(0, len(images), 64):
-        found.append(model.predict(images[at : at + 64], given[at : at + 64]))
-    points = np.concatenate(found)
+    given, model = boxes(frame, images), load_model()
+    return np.concatenate([model.predict(images[i : i + 64], given[i : i + 64]) for i in range(0, len(images), 64)])
+
+
+def scored(frame: pd.DataFrame, points: np.ndarray, protocol: str = "300w") -> dict[str, Any]:
+    """NME and failure rate of the whole table, each with its interval, and how many faces count."""
     seen = np.isfinite(points).all(axis=(1, 2))
     part = frame[seen].reset_index(drop=True)
-    part.attrs = frame.attrs
-    full = score_index(part, points[seen], protocol).document["subsets"]["full"]
+    part.attrs = {**frame.attrs, "tags": []}
+    full = score_faces(part, points[seen], load_protocol(protocol), get_schema("ibug68")).document["subsets"]["full"]
     return {
         "faces": len(frame),
         "found": int(seen.sum()),
@@ -97,12 +98,11 @@ def scored(
     }  # fmt: skip
 
 
-def twin(rows: Callable[[pd.DataFrame], Any]) -> pd.DataFrame:
-    """Faces of the twin's test set with the truth that the model was trained towards, the 2D annotators'."""
+def twin() -> pd.DataFrame:
+    """The twin's test set with the truth that the model was trained towards, the 2D annotators'."""
     frame = load_index("palsy-twin", "test")
-    part = frame[rows(frame)].reset_index(drop=True)
-    part = part.drop(columns=["landmarks", "visible"]).rename(columns={"landmarks_2d": "landmarks"})
-    part.attrs = {**frame.attrs, "tags": []}
+    part = frame.drop(columns=["landmarks", "visible"]).rename(columns={"landmarks_2d": "landmarks"})
+    part.attrs = dict(frame.attrs)
     return part
 
 
@@ -110,7 +110,7 @@ def photographs(root: Path, folder: str) -> pd.DataFrame:
     """Faces of one folder of 300W."""
     frame = load_index("300w", "train" if folder in ("afw", "helen/trainset", "lfpw/trainset") else "full", root=root)
     part = frame[frame["source"] == folder].reset_index(drop=True)
-    part.attrs = {**frame.attrs, "tags": []}
+    part.attrs = dict(frame.attrs)
     return part
 
 
@@ -119,22 +119,26 @@ def score(real: Path | None, wflw: Path | None) -> None:
     content = read_checkpoint(WEIGHTS)
     card = content["card"]
     scores: dict[str, Any] = card.setdefault("scores", {})
-    for name, rows in (
-        ("palsy-twin test", lambda f: f["id"].notna()),
-        ("palsy-twin test, healthy", lambda f: f["healthy"]),
-        ("palsy-twin test, severe palsy", lambda f: f["severe"]),
-        ("palsy-twin test, clinic", lambda f: f["clinic"]),
+    faces = twin()
+    points = predicted(faces, annotated_boxes)
+    for name, chosen in (
+        ("", faces["id"].notna()),
+        (", healthy", faces["healthy"]),
+        (", severe palsy", faces["severe"]),
+        (", clinic", faces["clinic"]),
+        (", occluded", faces["occluded"]),
+        (", yaw beyond 60 degrees", faces["yaw"].abs() > 60),
     ):
-        scores[name] = scored(twin(rows), "300w", annotated_boxes)
+        rows = chosen.to_numpy(dtype=bool)
+        scores[f"palsy-twin test{name}"] = scored(faces[rows], points[rows])
     for folder in ("afw", "lfpw/trainset", "helen/trainset", "helen/testset") if real else ():
-        scores[f"300W {folder}"] = scored(photographs(real, folder), "300w", annotated_boxes)
+        faces = photographs(real, folder)
+        scores[f"300W {folder}"] = scored(faces, predicted(faces, annotated_boxes))
         if folder == "helen/testset":
-            scores[f"300W {folder}, boxes of the face detector"] = scored(
-                photographs(real, folder), "300w", detected_boxes
-            )
+            scores[f"300W {folder}, boxes of the face detector"] = scored(faces, predicted(faces, detected_boxes))
     if wflw:
         faces = load_index("wflw", "test", root=wflw)
-        scores["WFLW test, the shared landmarks"] = scored(faces, "wflw", annotated_boxes)
+        scores["WFLW test, the shared landmarks"] = scored(faces, predicted(faces, annotated_boxes), "wflw")
     write_safetensors(content, WEIGHTS)
     text = CARD.read_text(encoding="utf-8")
     before, after = text.split(HEAD)
