@@ -20,7 +20,7 @@ from parface_bench.registry.errors import UserError
 
 SIDE, MEAN = 112, (122.782, 117.001, 104.298)
 # Shares of the face box's side that put the square where the networks do best on every 25th of 300W's training faces.
-SCALE, SHIFT = 1.0, 0.0
+SCALE, SHIFT = 1.1, 0.05
 GET = (
     "npm pack @vladmandic/face-api, unpack it and give model/face_landmark_68_model-weights_manifest.json (or the tiny "
     "one's): --set method.weights=PATH"
