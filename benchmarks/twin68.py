@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,7 +130,9 @@ def score(real: Path | None, wflw: Path | None) -> None:
     ):
         rows = chosen.to_numpy(dtype=bool)
         scores[f"palsy-twin test{name}"] = scored(faces[rows], points[rows])
-    for folder in ("afw", "lfpw/trainset", "helen/trainset", "helen/testset") if real else ():
+    for folder in ("afw", "lfpw/trainset", "helen/trainset", "helen/testset"):
+        if real is None:
+            break
         faces = photographs(real, folder)
         scores[f"300W {folder}"] = scored(faces, predicted(faces, annotated_boxes))
         if folder == "helen/testset":
@@ -177,4 +178,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

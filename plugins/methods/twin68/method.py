@@ -54,7 +54,7 @@ class Twin68(Method):
         """See :meth:`Method.predict`; without boxes the largest face of each photograph, NaN where there is none."""
         boxes = largest_faces(images) if boxes is None else np.asarray(boxes, dtype=np.float64)
         found, sure = np.full((len(images), 68, 2), np.nan), np.zeros((len(images), 68))
-        known = np.flatnonzero(np.isfinite(boxes).all(axis=1))
+        known = np.flatnonzero(np.isfinite(boxes).all(axis=1)).tolist()
         shown = [np.ascontiguousarray(images[i]) for i in known]
         maps = [self._boxes.matrix({"id": f"picture {i + 1}", "bbox": boxes[i]}) for i in known]
         for turn in range(self._passes if len(known) else 0):
