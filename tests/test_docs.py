@@ -113,3 +113,28 @@ def test_method_pages_are_filled_from_code_recipes_and_boards() -> None:
             lines = [line for line in filled.splitlines() if line.startswith(f"| {row['method']} |")]
             cells = [value for metrics in row["values"].values() for value in metrics.values()]
             assert any(all(f" {cell} " in line for cell in cells) for line in lines), row
+
+
+def test_the_notebook_is_executed_and_small() -> None:
+    """Every cell has run in order, without an error; the file holds no photographs."""
+    (path,) = (ROOT / "docs").rglob("*.ipynb")
+    assert path.stat().st_size < 300_000
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert {output["output_type"] for output in outputs} == {"execute_result"}
+    assert sum("image/png" in output["data"] for output in outputs) == 3  # two curves, and differences
+    assert "image/jpeg" not in path.read_text(encoding="utf-8")
+
+
+def test_the_board_becomes_a_page(tmp_path: Path) -> None:
+    """The hook of mkdocs writes the repository's recorded results as one page."""
+    spec = importlib.util.spec_from_file_location("board", ROOT / "docs" / "board.py")
+    assert spec is not None and spec.loader is not None
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    hook.on_post_build({"config_file_path": str(ROOT / "mkdocs.yml"), "site_dir": str(tmp_path)})
+    page = (tmp_path / "board.html").read_text(encoding="utf-8")
+    for method in ("integral", "parface", "mean-shape"):
+        assert method in page

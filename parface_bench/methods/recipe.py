@@ -82,7 +82,7 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
 
     Later wins: ``profiles/PROFILE.yaml``, ``datasets/DATASET.yaml``, ``methods/METHOD.yaml``,
     ``methods/METHOD@DATASET.yaml``, ``methods/METHOD+VARIANT.yaml``, ``--set`` pairs ``key.sub=value``. Of the middle
-    three a file ``NAME.PROFILE.yaml`` is taken in place of ``NAME.yaml`` where there is one. Each may change
+    four a file ``NAME.PROFILE.yaml`` is taken in place of ``NAME.yaml`` where there is one. Each may change
     stages of what it lies on by name, or leave them out: see :func:`merge`.
 
     Args:
@@ -108,7 +108,8 @@ def compose(method: str, dataset: str, profile: str, overrides: Iterable[str] = 
                 recipe = merge(recipe, read(path))
                 break
     if variant is not None:
-        recipe = merge(recipe, read(variant))
+        own = variant.with_suffix(f".{profile}.yaml")
+        recipe = merge(recipe, read(own if own.is_file() else variant))
     if isinstance(recipe["stages"], Mapping):
         raise UserError(f"recipe: changes the stages {', '.join(recipe['stages'])}, but {method!r} has none by name")
     check(recipe, read(root / "profiles" / "base.yaml"), "recipe")
@@ -137,7 +138,8 @@ def variant_of(name: str) -> tuple[str, Path | None]:
         return name, None
     path = configs() / "methods" / f"{name}.yaml"
     if not path.is_file():
-        known = sorted(p.stem.partition("+")[2] for p in configs().glob(f"methods/{base}+*.yaml"))
+        files = configs().glob(f"methods/{base}+*.yaml")
+        known = sorted({file.name.partition("+")[2].partition(".")[0] for file in files})
         raise UserError(f"method {base!r} has no variant {variant!r}{nearest(variant, known)}")
     return base, path
 
@@ -173,7 +175,7 @@ def put(recipe: dict[str, Any], pair: str) -> None:
     """Apply one ``--set a.b.c=value`` to a resolved recipe, in place; the value is read as YAML.
 
     A number in the path picks an entry of a list, from 1, and a name a stage (``stages.2.epochs=5``,
-    ``stages.head.epochs=5``).
+    ``stages.head.epochs=5``); ``stages.NAME=null`` leaves the stage out, as a recipe's file can.
     """
     path, equals, text = pair.partition("=")
     if not equals or not path.strip():
@@ -189,7 +191,11 @@ def put(recipe: dict[str, Any], pair: str) -> None:
         # an optimizer that nobody steps would do nothing
         here = _step(here, key, pair, free and parents[depth - 1] != "optimizers")
         free = free or key in _FREE or (depth == 1 and parents[0] == "stages")
-    if isinstance(here, list):
+    if isinstance(here, list) and parents == ["stages"] and value is None:
+        if last.isdecimal():
+            raise UserError(f"--set {pair}: a stage is left out by its name: --set stages.NAME=null")
+        del here[_position(here, last, pair)]
+    elif isinstance(here, list):
         here[_position(here, last, pair)] = value
     elif isinstance(here, dict):
         known = [*here, *(_STAGE_KEYS if parents == ["train"] else [])]
@@ -243,7 +249,9 @@ def _position(entries: list[Any], key: str, pair: str) -> int:
     if key in names:
         return names.index(key)
     if not key.isdecimal() or not 1 <= int(key) <= len(entries):
-        raise UserError(f"--set {pair}: {key!r} must be a number from 1 to {len(entries)}")
+        known = [str(name) for name in names if name]
+        hint = f"{nearest(key, known)} (names: {', '.join(known)})" if known else ""
+        raise UserError(f"--set {pair}: {key!r} must be a number from 1 to {len(entries)}{hint}")
     return int(key) - 1
 
 

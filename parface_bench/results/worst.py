@@ -15,7 +15,7 @@ import numpy as np
 from parface_bench.faces import Schema, get_schema
 from parface_bench.figures import figure
 from parface_bench.grid import Grid, Head
-from parface_bench.registry import UserError
+from parface_bench.registry import DATASETS, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,11 +98,16 @@ class Worst:
         return drawn
 
     def _repr_html_(self) -> str:
-        """The faces drawn where the data set is at hand and may be passed on, else a table of ids and errors."""
+        """The faces drawn where the data set is at hand and may be passed on, else a table of ids and errors.
+
+        A notebook keeps what it shows, and is often passed on; :meth:`draw` draws any data set's faces.
+        """
         d = self.document
         grid = Grid(f"{d['method']} on {d['dataset']}: the worst faces", [Head("face", words=True), Head("NME [%]")])
         grid.rows = [[str(face), f"{nme:.2f}"] for face, nme in zip(self.ids, self.table["nme"], strict=True)]
         try:
+            if d["dataset"] in DATASETS and not DATASETS.spec(d["dataset"]).images_shareable:
+                raise UserError("the data set's images may not be passed on, as a notebook would be; draw() draws them")
             out = io.BytesIO()
             self.draw().savefig(out, format="png", dpi=130, facecolor="white")
         except UserError as error:

@@ -166,9 +166,10 @@ class Training:
             self.method.eval()
             kept: dict[str, Any] = {}
             if stage.step == "closed-form":
-                schema = self.method.schema.name
-                faces = face_arrays(self.selection.training(stage), self.method.crop, schema, stage.truth)
-                getattr(self.method, stage.loss)(faces)
+                crop = Crop.from_config(self.method.crop, **{**stage.crop, "margin": 0})
+                truth = stage.truth if stage.needs_landmarks else ""
+                frames = self.selection.training(stage)
+                getattr(self.method, stage.loss)(face_arrays(frames, crop, self.method.schema.name, truth))
             else:
                 kept = self._descend(number, stage, backends)
                 gc.collect()  # the runner's circles of references hold the stage's crops, optimizers and averages

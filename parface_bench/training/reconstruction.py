@@ -19,9 +19,8 @@ from parface_bench.data.batches.loader import FaceSet
 from parface_bench.data.images.crop import Crop
 from parface_bench.methods.inference import evaluating
 from parface_bench.training import overlays
+from parface_bench.training.face_arrays import pictures
 
-# Crops that a PCA is fitted on take at most so many bytes as float32.
-PCA_BYTES = 1 << 30
 _BATCH = 32
 
 
@@ -46,6 +45,11 @@ class PCA:
     Args:
         pictures: uint8 [N, S, S, 3], N larger than ``components``.
         components: how many to keep.
+
+    Attributes:
+        mean: float32 [S * S * 3], the mean picture in 0..1.
+        axes: float32 [components, S * S * 3], orthonormal; fewer where the pictures' rank is lower.
+        deviations: float32 [components], standard deviation of the pictures along each axis.
     """
 
     def __init__(self, pictures: np.ndarray, components: int) -> None:
@@ -56,6 +60,7 @@ class PCA:
         kept = values[-components:] > values[-1] * 1e-6  # what is left of data of a lower rank is rounding
         vectors, values = vectors[:, -components:][:, kept], values[-components:][kept]
         self.axes = (vectors / np.sqrt(values)).astype(np.float32).T @ rows
+        self.deviations = np.sqrt(values / len(rows)).astype(np.float32)
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Pictures float32 [B, S, S, 3] in 0..1 as the components give them back, cut to 0..1."""
@@ -166,16 +171,12 @@ def _text(means: dict[str, Any]) -> str:
 
 def _fit(faces: FaceSet, components: int, side: int) -> tuple[dict[str, Any], PCA | None]:
     """The PCA of a code's size, and what is to be told of it."""
-    count = min(len(faces), PCA_BYTES // (side * side * 3 * 4))
-    if count <= components:
+    crops = pictures(faces, side)
+    if len(crops) <= components:
         return {
-            "pca_left_out": f"no PCA beside it: {count} training crops are too few for {components} components"
+            "pca_left_out": f"no PCA beside it: {len(crops)} training crops are too few for {components} components"
         }, None
-    at = np.linspace(0, len(faces) - 1, count).round().astype(int)
-    crops = np.concatenate(
-        [faces[at[i : i + _BATCH]].images.permute(0, 2, 3, 1).numpy() for i in range(0, count, _BATCH)]
-    )
-    return {"components": components, "crops": count}, PCA(crops, components)
+    return {"components": components, "crops": len(crops)}, PCA(crops, components)
 
 
 def _pictures(images: Tensor) -> np.ndarray:

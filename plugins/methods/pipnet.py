@@ -112,7 +112,7 @@ class PIPNet(TrainableMethod):
 
     def forward(self, images: Tensor) -> Maps:
         """[B, 3, S, S] -> maps of G x G cells."""
-        x = self.extra(self.features(self.standardise(images))[self.level])
+        x = self.extra(self.features(self.standardise(images))[self.level])  # nosec B610 - a layer, not Django's
         return Maps(*(self.get_submodule(f"{name}_layer")(x) for name in ("cls", "x", "y", "nb_x", "nb_y")))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

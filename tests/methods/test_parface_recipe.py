@@ -44,7 +44,8 @@ def test_full_keeps_what_is_better():
 
 @pytest.mark.parametrize("profile", ["full", "quick", "standard"])
 def test_no_adversary_trains_no_critic(profile):
-    first = stages(profile, "stages.1.settings.adversary=null")[0]
+    made = stages(profile, "stages.autoencoder.settings.adversary=null")
+    first = next(stage for stage in made if stage.name == "autoencoder")
     assert list(first.optimizers) == ["autoencoder"] and first.trains == ("network.Q", "network.P")
     method = build_method("parface", "ibug68", compose("parface", "palsy-twin", profile, SMALL), 3)
     first = replace(first, settings={**first.settings, "losses": ["l2"]})  # perceptual weights would be downloaded

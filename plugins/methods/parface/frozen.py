@@ -48,5 +48,5 @@ class FrozenFeatures:
         return z, x1
 
     def _make(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        z = prepared(self.network.Q)(images)
+        z = self.network.encode(images, prepared(self.network.Q))
         return z, prepared(self.network.P).first(z)

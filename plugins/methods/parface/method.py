@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,6 +23,7 @@ from parface_bench.plugins.methods.parface.imagenet import start_from_imagenet
 from parface_bench.plugins.methods.parface.network import MEAN, Output, ParFaceNetwork
 from parface_bench.plugins.methods.parface.steps import DEPTH_UNIT, AutoencoderStep, build_step
 from parface_bench.registry import UserError, check_known
+from parface_bench.training.face_arrays import PICTURE_BYTES, FaceArrays
 
 if TYPE_CHECKING:
     from mmengine.optim import OptimWrapper
@@ -53,6 +55,7 @@ class ParFace(TrainableMethod):
         mean: subtracted from the images' R, G, B in 0..1.
         pretrained: ImageNet weights of a ResNet-18 that encoder and depth head start from: 'torchvision' or a file; ''
             for none.
+        linear: with a linear path beside encoder and decoder, fitted by a closed-form stage with ``loss: fit_linear``.
     """
 
     registered = "parface"
@@ -73,10 +76,20 @@ class ParFace(TrainableMethod):
         codec: str | Mapping[str, Any] | None = None,
         mean: Sequence[float] = MEAN,
         pretrained: str = "",
+        linear: bool = False,
     ) -> None:
         super().__init__()
         self.network = ParFaceNetwork(
-            len(schema), image_size, code_size, heatmap_size, width, depth, critics, _config(encoder), _config(decoder)
+            len(schema),
+            image_size,
+            code_size,
+            heatmap_size,
+            width,
+            depth,
+            critics,
+            _config(encoder),
+            _config(decoder),
+            linear,
         )
         if pretrained:
             start_from_imagenet(
@@ -159,6 +172,13 @@ class ParFace(TrainableMethod):
             has = ", ".join(stage.optimizers) or "none"
             raise UserError(f"stage {stage.name!r} steps the optimizers {', '.join(wanted) or 'one'}; it has {has}")
 
+    def fit_linear(self, faces: FaceArrays) -> None:
+        """The closed-form stage: principal components of the training crops and of their mirror images."""
+        if self.network.linear is None:
+            raise UserError("a stage fits the linear path, but the network has none: set method.linear=true")
+        crops = faces.pictures(PICTURE_BYTES // 2)
+        self.network.linear.fit(np.concatenate([crops, crops[:, :, ::-1]]), self.mean)
+
     def samples(self, batch: Batch) -> Tensor:
         """The crops, their reconstructions and, once a head has begun to learn, their heatmaps (red) over them."""
         images, output = batch.images, self.network(self.normalise(batch.images))
@@ -227,6 +247,8 @@ class ParFace(TrainableMethod):
                 "--format parface: the original's network has width 1, a code of 99 and heatmaps of 128 px; this one "
                 f"has width {here[0]:g}, a code of {here[1]} and heatmaps of {here[2]} px"
             )
+        if self.network.linear is not None:
+            raise UserError("--format parface: the original's network has no linear path; this one has (method.linear)")
         facts = {"arch": "Fabrec", "z_dim": here[1], "input_size": self.network.image_size}
         return snapshot.as_original(self.network.state_dict()), facts
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from parface_bench.plugins.methods.parface.critics import CodeCritic, ImageCritic
 from parface_bench.plugins.methods.parface.heads import DepthHead, HeatmapHead
 from parface_bench.plugins.methods.parface.inference import channels_last, prepared
+from parface_bench.plugins.methods.parface.linear import PrincipalPath
 from parface_bench.registry import BACKBONES
 
 MEAN = (0.518, 0.418, 0.361)  # of the original's training images; RGB in 0..1
@@ -47,6 +48,7 @@ class ParFaceNetwork(nn.Module):
         critics: with the critics, which only the adversarial stages use.
         encoder: backbone built for ``Q``; takes ``code_size``, ``image_size`` and ``width``.
         decoder: backbone built for ``P``; likewise, with stages that the 2D head can run through.
+        linear: with a linear path beside encoder and decoder (:mod:`.linear`), which then start from adding nothing.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class ParFaceNetwork(nn.Module):
         critics: bool = True,
         encoder: str | dict[str, Any] = "resnet_encoder",
         decoder: str | dict[str, Any] = "inverse_resnet",
+        linear: bool = False,
     ) -> None:
         super().__init__()
         sizes = {"code_size": code_size, "image_size": image_size, "width": width}
@@ -71,6 +74,22 @@ class ParFaceNetwork(nn.Module):
         self.D = ImageCritic(image_size, width) if critics else None
         self.LMH = HeatmapHead(num_landmarks, self.P.channels, heatmap_size)
         self.LMH_3D = DepthHead(num_landmarks, code_size, heatmap_size, width) if depth else None
+        self.linear = PrincipalPath(code_size, image_size) if linear else None
+        if linear:
+            for last in (self.Q.fc, self.P.lin):
+                for tensor in last.parameters():
+                    nn.init.zeros_(tensor)
+
+    def encode(self, x: Tensor, encoder: Any = None) -> Tensor:
+        """Images [B, 3, S, S] -> codes [B, code_size]; ``encoder`` stands for ``Q`` where a copy of it is at hand."""
+        z = (encoder or self.Q)(x)
+        return z if self.linear is None else z + self.linear.encode(x)
+
+    def decode(self, z: Tensor, decoder: Any = None, x1: Tensor | None = None) -> Tensor:
+        """Codes [B, code_size] -> images [B, 3, S, S]; ``x1``: the decoder's first features, where they are known."""
+        decoder = decoder or self.P
+        image = decoder(z) if x1 is None else decoder.rest(x1)
+        return image if self.linear is None else image + self.linear.decode(z)
 
     def forward(self, x: Tensor, reconstruct: bool = True) -> Output:
         """Run encoder, decoder and heads.
@@ -87,8 +106,8 @@ class ParFaceNetwork(nn.Module):
             x = channels_last(x)
             encoder, decoder, head = prepared(encoder), prepared(decoder), prepared(head)
             depth_head = None if depth_head is None else prepared(depth_head)
-        z = encoder(x)
+        z = self.encode(x, encoder)
         x1 = decoder.first(z)
         heatmaps = head(x1, decoder)
         depth = None if depth_head is None else depth_head(heatmaps, z)
-        return Output(z, decoder.rest(x1) if reconstruct else None, heatmaps, depth)
+        return Output(z, self.decode(z, decoder, x1) if reconstruct else None, heatmaps, depth)

@@ -79,10 +79,10 @@ class AutoencoderStep:
         """One step on normalised images [B, 3, S, S]; what is logged, with ``loss``."""
         network, main = self.network, _optimizer(optimizers, "autoencoder")
         with main.optim_context(network):
-            z = network.Q(images)
+            z = network.encode(images)
             # a decoder whose statistics drift must see the batch itself
             frozen = not network.P.training and not _learns(network.P)
-            recon = (prepared(network.P) if frozen else network.P)(z)
+            recon = network.decode(z, prepared(network.P) if frozen else None)
             terms = {term.name: term(recon, images) for term in self.losses}
         logged: dict[str, Tensor] = {}
         for name, adversary, critic, real, fake in (
@@ -140,7 +140,7 @@ class HeatmapStep:
             decoder = network.P if _learns(network.P) else prepared(network.P)
             if _learns(network.Q):
                 network.Q.train(self.encoder_learns_statistics)
-                x1 = decoder.first(network.Q(images))
+                x1 = decoder.first(network.encode(images))
             else:
                 _, x1 = self.frozen(images, batch)
             loss = self.loss(network.LMH(x1, decoder) * annotated(batch), target)

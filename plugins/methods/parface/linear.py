@@ -1,0 +1,70 @@
+"""A linear path beside the autoencoder: principal components, which a network improves on instead of learning anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from parface_bench.registry import UserError
+from parface_bench.training.reconstruction import PCA
+
+
+class PrincipalPath(nn.Module):
+    """Code and image of a principal component analysis, to which encoder and decoder add what is not linear.
+
+    Codes keep the components' proportions: over the faces that it was fitted on, each number has mean 0 and the largest
+    variance is 1. Until it is fitted it gives zeros. Components are buffers: no optimizer moves them; what learns, in
+    stages that train ``network.linear``, is how much of each number goes into the code, from all of it (1).
+
+    Args:
+        code_size: numbers in a code.
+        image_size: side of the square image in pixels.
+    """
+
+    mean: Tensor
+    axes: Tensor
+    scale: Tensor  # one number
+
+    def __init__(self, code_size: int, image_size: int) -> None:
+        super().__init__()
+        self.image_size = image_size
+        pixels = 3 * image_size * image_size
+        self.register_buffer("mean", torch.zeros(pixels))
+        self.register_buffer("axes", torch.zeros(code_size, pixels))
+        self.register_buffer("scale", torch.ones(()))
+        self.weights = nn.Parameter(torch.ones(code_size))
+
+    def fit(self, pictures: np.ndarray, offset: tuple[float, ...]) -> None:
+        """Find the components.
+
+        Args:
+            pictures: uint8 [N, S, S, 3], RGB; more than ``code_size``.
+            offset: what :meth:`encode`'s images have subtracted from R, G and B in 0..1.
+
+        Raises:
+            UserError: too few pictures.
+        """
+        wanted = len(self.axes)
+        if len(pictures) <= wanted:
+            raise UserError(
+                f"{len(pictures)} training faces are too few for the {wanted} components of the linear path; "
+                "take more faces, a smaller method.code_size, or method.linear=false"
+            )
+        pca = PCA(pictures, wanted)
+        side = self.image_size
+        axes = torch.from_numpy(pca.axes).reshape(-1, side, side, 3).permute(0, 3, 1, 2).flatten(1)
+        middle = torch.from_numpy(pca.mean).reshape(side, side, 3).permute(2, 0, 1)
+        self.mean.copy_((middle - torch.tensor(offset)[:, None, None]).flatten())
+        self.axes.zero_()
+        self.axes[: len(axes)].copy_(axes)
+        self.scale.fill_(float(pca.deviations.max()))
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images [B, 3, S, S] -> codes [B, code_size]."""
+        return self.weights * (((images.flatten(1) - self.mean) @ self.axes.T) / self.scale)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, code_size] -> images [B, 3, S, S]."""
+        images = self.mean + (codes * self.scale) @ self.axes
+        return images.reshape(-1, 3, self.image_size, self.image_size)
