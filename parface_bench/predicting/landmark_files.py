@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,11 @@ from parface_bench.data.images.archive import PICTURES
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.data.tables import read_table
 from parface_bench.faces import Schema, get_schema, schemas_with
+from parface_bench.limits import FILE, read_file, read_json
 from parface_bench.registry import UserError
+from parface_bench.scoring.columns import FARTHEST
 
+TEXT = FILE >> 4  # bytes of a .pts file or document
 TABLES = (".csv", ".parquet", ".pq")
 
 
@@ -109,7 +111,7 @@ def _can(name: str) -> bool:
 
 def _pts(path: Path, schema: str, name: str) -> Landmarks:
     try:
-        data = path.read_bytes()
+        data = read_file(path, TEXT)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     points = parse_pts(data, str(path))
@@ -122,7 +124,7 @@ def _table(path: Path, schema: str) -> Landmarks:
     table = read_table(path, gaps=True)
     every = np.asarray(table.points)
     found = Landmarks(layout_of(every.shape[1], schema, str(path)), [str(i) for i in table.ids], every)
-    more = _columns(path)
+    more = _columns(path, len(table))
     names: list[Any] = list(more["image"]) if "image" in more else [None] * len(table)
     found.images = [_photograph(name, path) for name in names]
     reasons = list(more["reason"]) if "reason" in more else [None] * len(table)
@@ -132,15 +134,25 @@ def _table(path: Path, schema: str) -> Landmarks:
     return found
 
 
-def _columns(path: Path) -> pd.DataFrame:
+def _columns(path: Path, faces: int) -> pd.DataFrame:
     """The columns of a table that say more of a face: ``image`` and ``reason``."""
     names = {"image", "reason"}
-    if path.read_bytes()[:4] == b"PAR1":
-        import pyarrow.parquet as pq
+    try:
+        with path.open("rb") as file:
+            parquet = file.read(4) == b"PAR1"
+        if parquet:
+            import pyarrow.parquet as pq
 
-        kept = [c for c in pq.ParquetFile(path).schema_arrow.names if c in names]
-        return pd.read_parquet(path, columns=kept)
-    return pd.read_csv(path, usecols=lambda c: c in names, dtype=str, keep_default_na=False)
+            kept = [c for c in pq.ParquetFile(path).schema_arrow.names if c in names]
+            found = pd.read_parquet(path, columns=kept)
+        else:
+            found = pd.read_csv(path, usecols=lambda c: c in names, dtype=str, keep_default_na=False)
+    except Exception as error:  # pandas' and Arrow's errors share no class
+        reason = str(error).split("\n")[0][:120]
+        raise UserError(f"{path}: its columns image and reason cannot be read ({reason}); leave them out") from None
+    if len(found.columns) and len(found) != faces:
+        raise UserError(f"{path}: its columns image and reason have {len(found)} rows, not {faces}; leave them out")
+    return found
 
 
 def _photograph(name: Any, beside: Path) -> Path | None:
@@ -152,17 +164,20 @@ def _photograph(name: Any, beside: Path) -> Path | None:
 
 def _document(path: Path, schema: str) -> Landmarks:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(read_file(path, TEXT), str(path))
         faces = document["faces"]
         points = [None if f["landmarks"] is None else np.asarray(f["landmarks"], dtype=np.float64) for f in faces]
         shape = next(p.shape for p in points if p is not None)
+        far = any((~(np.abs(p) <= FARTHEST)).any() for p in points if p is not None)
+        if far or len(shape) != 2 or shape[1] not in (2, 3):
+            raise ValueError
         whole = np.stack([np.full(shape, np.nan) if p is None else p for p in points])
         ids = [str(f["id"]) for f in faces]
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except StopIteration:
         raise UserError(f"{path}: no face in it has landmarks") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise UserError(f"{path}: not a document of 'pfbench predict --format json'") from None
     found = Landmarks(layout_of(shape[0], schema or str(document.get("schema") or ""), str(path)), ids, whole)
     found.images = [_photograph(f.get("image"), path) for f in faces]
