@@ -129,6 +129,9 @@ def test_users_and_folders_that_are_none(tmp_path: Path, monkeypatch: pytest.Mon
         expanded("~nosuchuserhere/x")
     with pytest.raises(UserError, match="no such user"):
         remember("300w", "~nosuchuserhere/x")
+    for read in (expanded, read_file, load_protocol):
+        with pytest.raises(UserError, match="null character"):
+            read(Path("~a\0b.yaml"))
 
 
 def _counted(read: list[object], real: Any, *arguments: Any) -> Any:

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from answers.entries import Entry, aligned
-from parface_bench.clinical.agreement import agreement
-from parface_bench.clinical.differences import compare_groups, compare_pairs
 from parface_bench.clinical.gap import FEWEST, confounders, gap
 from parface_bench.clinical.numbers import landmark_errors, sides
 from parface_bench.clinical.report import frontal
 from parface_bench.clinical.scored import Scored
+from parface_bench.clinical.statistics.agreement import agreement
+from parface_bench.clinical.statistics.differences import compare_groups, compare_pairs
 from parface_bench.registry import UserError
 from parface_bench.results.record import FACES
 from parface_bench.scoring.crossed import holm

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from parface_bench.clinical.differences import DRAWS, compare_groups, compare_pairs
-from parface_bench.clinical.intervals import RESAMPLES
 from parface_bench.clinical.numbers import numbers
 from parface_bench.clinical.scored import Scored, kinds
+from parface_bench.clinical.statistics.differences import DRAWS, compare_groups, compare_pairs
+from parface_bench.clinical.statistics.intervals import RESAMPLES
 from parface_bench.registry import UserError
 from parface_bench.scoring.crossed import holm
 

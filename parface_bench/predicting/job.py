@@ -181,7 +181,8 @@ def _to_come(sources: Sequence[Source], wish: Wish) -> list[Path]:
         return []
     names = [formats.below(source.name) for source in sources if not source.video]
     pts = [wish.out / f"{name}.pts" for name in names] if wish.form == "pts" else []
-    return pts + ([wish.out / "overlays" / f"{name}.png" for name in names] if wish.draw else [])
+    drawn = [f"{name}.png" for name in names] + [f"{formats.below(s.name)}.mp4" for s in sources if s.video]
+    return pts + ([wish.out / "overlays" / name for name in drawn] if wish.draw else [])
 
 
 def _settings(wish: Wish, predictor: Predictor) -> dict[str, Any]:
@@ -206,6 +207,9 @@ def _finish(outcome: Outcome, wish: Wish, progress: Progress) -> None:
     known = [face.points.shape[1] for face in outcome.faces if face.points is not None]
     outcome.dims = max(known, default=2)
     if wish.out is not None:
+        if wish.form == "pts":  # now the names of further faces are known, too
+            names = [formats.below(face.id) for face in outcome.faces if face.points is not None]
+            outputs.guard([wish.out / f"{name}.pts" for name in names], wish.force)
         outcome.table = formats.write(
             outcome.faces,
             wish.out,
@@ -281,3 +285,4 @@ def _draw_video(source: Source, frames: list[list[Face]], predictor: Predictor, 
             writer.release()
     if writer is not None:
         unfinished.replace(path)
+        outputs.note([path])
