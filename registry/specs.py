@@ -300,11 +300,9 @@ class MethodSpec(Spec):
     """A method: the target builds an object with ``predict`` and, if it learns, ``stages``.
 
     Attributes:
-        trainable: it has stages.
-        schema: the schema that it always predicts, or '' when it takes the data set's.
+        trainable: it has stages; schema: the one that it always predicts, or '' when it takes the data set's.
         trained_on: ``DATASET:SPLIT`` names seen by its shipped weights; contaminated rows are marked.
-        task: 'landmarks', or 'detection' for face detectors that give boxes.
-        default: it is taken for photographs where no method of its task is named; others of its task only after it.
+        task: 'landmarks', or 'detection' of faces (boxes); default: it is taken where none of its task is named.
     """
 
     kind: ClassVar[str] = "method"

@@ -11,7 +11,7 @@ from parface_bench import Method, method
 from parface_bench.data.images.crop import Crop, restore
 from parface_bench.exporting.onnx_file import open_onnx
 from parface_bench.faces import Schema, get_schema
-from parface_bench.plugins.methods.onnx_presets import PRESETS, with_preset
+from parface_bench.plugins.methods.onnx.presets import PRESETS, with_preset
 from parface_bench.registry.errors import UserError, nearest
 
 AXES, COLOURS = ("nchw", "nhwc"), ("rgb", "bgr")
