@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from parface_bench.clinical.agreement import LIMIT, agreement
-from parface_bench.clinical.differences import difference
-from parface_bench.clinical.permutation import paired, two_groups
+from parface_bench.clinical.statistics.agreement import LIMIT, agreement
+from parface_bench.clinical.statistics.differences import difference
+from parface_bench.clinical.statistics.permutation import paired, two_groups
 
 Found = dict[str, bool]
 

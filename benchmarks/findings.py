@@ -18,8 +18,8 @@ from answers import sections, words
 from answers.entries import entries, of
 
 from parface_bench.atomic import write_atomic
-from parface_bench.clinical.differences import DRAWS
-from parface_bench.clinical.intervals import RESAMPLES
+from parface_bench.clinical.statistics.differences import DRAWS
+from parface_bench.clinical.statistics.intervals import RESAMPLES
 from parface_bench.registry import UserError
 
 

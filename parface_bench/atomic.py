@@ -32,9 +32,11 @@ def write_atomic(
         finished: called with the temporary file when it is whole, before it is renamed.
 
     Raises:
-        OSError: the disk is full, the folder cannot be written, ``path`` is a folder.
+        OSError: the disk is full, the folder cannot be written, ``path`` is a folder or leads to itself.
     """
     path = Path(os.path.realpath(path))
+    if path.is_symlink():  # a link that leads to itself has no target to write
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if _is_stream(path):
         with os.fdopen(_open_stream(path), "wb") as file:
             _fill(file, content)

@@ -15,7 +15,7 @@ from parface_bench.registry.declare import (
 )
 from parface_bench.registry.errors import NameClash, PfError, PluginWarning, UserError, WorkError, check_known, nearest
 from parface_bench.registry.hookspecs import hookimpl
-from parface_bench.registry.kind import Kind
+from parface_bench.registry.kind import Kind, data_and_split
 from parface_bench.registry.specs import (
     KINDS,
     BackboneSpec,
@@ -30,7 +30,6 @@ from parface_bench.registry.specs import (
     MetricSpec,
     NormSpec,
     Spec,
-    data_and_split,
 )
 
 DATASETS: Kind[DatasetSpec] = catalogue["dataset"]

@@ -137,3 +137,17 @@ def _check_options(who: str, maker: Callable[..., Any], options: dict[str, Any])
     for p in parameters.values():
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.default is p.empty and p.name not in options:
             raise UserError(f"{who} needs the option {p.name!r}")
+
+
+def data_and_split(name: str, split: str | None = None) -> tuple[str, str | None]:
+    """``DATASET`` or ``DATASET:SPLIT`` as its parts; ``split`` is one that was given beside it.
+
+    Raises:
+        UserError: two different splits were given.
+    """
+    dataset, colon, own = name.partition(":")
+    if colon and not own:
+        raise UserError(f"{name!r}: name a split after the colon, or leave the colon out")
+    if own and split and own != split:
+        raise UserError(f"--dataset {name} names the split {own!r}, --split {split!r}: give one of them")
+    return dataset, own or split

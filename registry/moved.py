@@ -22,6 +22,8 @@ MOVED = {
     "parface_bench.leaderboard.store": "parface_bench.results.store",
     "parface_bench.scoring.faces": "parface_bench.scoring.face_errors",
     "parface_bench.scoring.engine": "parface_bench.scoring.scorer",
+    "parface_bench.training.face_arrays": "parface_bench.data.batches.face_arrays",
+    "parface_bench.methods.crop_side": "parface_bench.methods.build",
     "parface_bench.pipeline": "parface_bench.runs.pipeline",
     "parface_bench.plan": "parface_bench.runs.plan",
     "parface_bench.models": "parface_bench.runs.models",

@@ -66,23 +66,8 @@ class Spec:
         """The sentence for a plugin that cannot be imported or built."""
         if isinstance(error, ModuleNotFoundError) and self.needs:
             return UserError(f"{self.kind} {self.name!r} needs the module {error.name!r}: {install_command(self)}")
-        return UserError(
-            f"{self.kind} {self.name!r} (from {self.owner}) cannot be loaded: {type(error).__name__}: {error}"
-        )
-
-
-def data_and_split(name: str, split: str | None = None) -> tuple[str, str | None]:
-    """``DATASET`` or ``DATASET:SPLIT`` as its parts; ``split`` is one that was given beside it.
-
-    Raises:
-        UserError: two different splits were given.
-    """
-    dataset, colon, own = name.partition(":")
-    if colon and not own:
-        raise UserError(f"{name!r}: name a split after the colon, or leave the colon out")
-    if own and split and own != split:
-        raise UserError(f"--dataset {name} names the split {own!r}, --split {split!r}: give one of them")
-    return dataset, own or split
+        why = f"{type(error).__name__}: {error}"
+        return UserError(f"{self.kind} {self.name!r} (from {self.owner}) cannot be loaded: {why}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +158,19 @@ class BackboneSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderSpec(Spec):
+class _OnSpec(Spec):
+    """A plugin on one kind of a network's output."""
+
+    on: str = "heatmaps"
+    known: ClassVar[tuple[str, ...]] = ("heatmaps", "bins")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of(self, "on", self.known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec(_OnSpec):
     """From landmarks to what a network learns: a function, see :mod:`parface_bench.data.heatmaps.codecs`.
 
     Attributes:
@@ -183,16 +180,11 @@ class EncoderSpec(Spec):
     """
 
     kind: ClassVar[str] = "encoder"
-    on: str = "heatmaps"
     rounded: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _one_of(self, "on", ("heatmaps", "bins"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecoderSpec(Spec):
+class DecoderSpec(_OnSpec):
     """From what a network gives to landmarks: a function, see :mod:`parface_bench.data.heatmaps.codecs`.
 
     Attributes:
@@ -201,29 +193,19 @@ class DecoderSpec(Spec):
     """
 
     kind: ClassVar[str] = "decoder"
-    on: str = "heatmaps"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _one_of(self, "on", ("heatmaps", "logits", "bins"))
+    known: ClassVar[tuple[str, ...]] = ("heatmaps", "logits", "bins")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodecSpec(Spec):
+class CodecSpec(_OnSpec):
     """An encoder, a decoder and coordinates that belong together.
 
     Attributes:
-        on: 'heatmaps' (the target makes a :class:`parface_bench.data.heatmaps.codecs.HeatmapCodec`, or an object with
-            its methods, from ``size``, ``sigma`` and ``decoder``) or 'bins' (a
-            :class:`parface_bench.data.heatmaps.simcc.SimCC`).
+        on: 'heatmaps' (the target makes a :class:`parface_bench.data.heatmaps.codecs.HeatmapCodec` from ``size``,
+            ``sigma``, ``decoder``) or 'bins' (a :class:`parface_bench.data.heatmaps.simcc.SimCC`).
     """
 
     kind: ClassVar[str] = "codec"
-    on: str = "heatmaps"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _one_of(self, "on", ("heatmaps", "bins"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,10 +300,9 @@ class MethodSpec(Spec):
     """A method: the target builds an object with ``predict`` and, if it learns, ``stages``.
 
     Attributes:
-        trainable: it has stages.
-        schema: the schema that it always predicts, or '' when it takes the data set's.
+        trainable: it has stages; schema: the one that it always predicts, or '' when it takes the data set's.
         trained_on: ``DATASET:SPLIT`` names seen by its shipped weights; contaminated rows are marked.
-        task: 'landmarks', or 'detection' for face detectors that give boxes.
+        task: 'landmarks', or 'detection' of faces (boxes); default: it is taken where none of its task is named.
     """
 
     kind: ClassVar[str] = "method"
@@ -329,6 +310,7 @@ class MethodSpec(Spec):
     schema: str = ""
     trained_on: tuple[str, ...] = ()
     task: str = "landmarks"
+    default: bool = False
 
 
 # Facts that are code: in the decorator an object of the module, else "module:attr", imported when it is used.

@@ -106,3 +106,10 @@ def test_a_pipe_without_a_reader_is_not_waited_for(tmp_path: Path, monkeypatch: 
     write_atomic(tmp_path / "pipe", "read me")
     assert os.read(reader, 99) == b"read me"
     os.close(reader)
+
+
+def test_a_link_to_itself_stays(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(OSError, match="symbolic links"):
+        write_atomic(tmp_path / "loop", "x")
+    assert (tmp_path / "loop").is_symlink() and list(tmp_path.iterdir()) == [tmp_path / "loop"]

@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from graphlib import CycleError, TopologicalSorter
@@ -30,6 +31,7 @@ FLOORS = {
     "parface_bench.limits": 2,
     "parface_bench.outputs": 2,
     "parface_bench.parent": 0,
+    "parface_bench.signals": 0,
     "parface_bench.grid": 2,
     "parface_bench.progress": 2,
     "parface_bench.figures": 1,
@@ -145,6 +147,14 @@ def test_no_import_circle() -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as circle:
         pytest.fail(" <- ".join(circle.args[1]))
+
+
+def test_files_and_packages_stay_small() -> None:
+    """Source files of at most 330 lines, packages of at most 15 modules; one module a command, and the twin's maker."""
+    assert [str(p.relative_to(ROOT)) for p in sources() if len(p.read_text(encoding="utf-8").splitlines()) > 330] == []
+    counts = Counter(path.parent.relative_to(ROOT).as_posix() for path in sources() if path.name != "__init__.py")
+    large = {folder for folder, count in counts.items() if count > 15}
+    assert large <= {"parface_bench/cli", "plugins/datasets/palsy_twin"}
 
 
 def test_plugins_are_declared_beside_their_code() -> None:

@@ -62,8 +62,9 @@ def test_pipes_devices_and_giants(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
         with pytest.raises(UserError, match="no regular file"):
             read_file(path)
-        with pytest.raises(UserError, match="no regular file|Is a directory"):
-            read_table(path)
+        for read in (read_table, audit_table):
+            with pytest.raises(UserError, match="no regular file|Is a directory"):
+                read(path)
     (tmp_path / "large").write_bytes(b"12345")
     with pytest.raises(UserError, match="MiB"):
         read_file(tmp_path / "large", 4)
@@ -99,6 +100,16 @@ def test_a_wrong_cell_far_from_small(tmp_path: Path) -> None:
         read_table(file)
 
 
+@pytest.mark.parametrize("start", [b"", b"id,x0,y0\na,1,2\n"])
+def test_a_file_of_zeros_is_no_table(tmp_path: Path, start: bytes) -> None:
+    file = tmp_path / "t.csv"
+    file.write_bytes(start)
+    os.truncate(file, 20 << 30)
+    for read in (read_table, audit_table):
+        with pytest.raises(UserError, match=r"t\.csv"):
+            read(file)
+
+
 @pytest.mark.parametrize("cell", ["1e-99999999", "1e99999999", "9" * 100_000, "1e400"])
 def test_numbers_that_nobody_measured(tmp_path: Path, cell: str) -> None:
     file = tmp_path / "t.csv"
@@ -118,6 +129,9 @@ def test_users_and_folders_that_are_none(tmp_path: Path, monkeypatch: pytest.Mon
         expanded("~nosuchuserhere/x")
     with pytest.raises(UserError, match="no such user"):
         remember("300w", "~nosuchuserhere/x")
+    for read in (expanded, read_file, load_protocol):
+        with pytest.raises(UserError, match="null character"):
+            read(Path("~a\0b.yaml"))
 
 
 def _counted(read: list[object], real: Any, *arguments: Any) -> Any:

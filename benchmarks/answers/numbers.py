@@ -10,19 +10,26 @@ import numpy as np
 import pandas as pd
 
 from answers.entries import Entry, aligned
-from parface_bench.clinical.agreement import agreement
-from parface_bench.clinical.differences import compare_groups, compare_pairs
-from parface_bench.clinical.effects import holm
 from parface_bench.clinical.gap import FEWEST, confounders, gap
 from parface_bench.clinical.numbers import landmark_errors, sides
 from parface_bench.clinical.report import frontal
 from parface_bench.clinical.scored import Scored
+from parface_bench.clinical.statistics.agreement import agreement
+from parface_bench.clinical.statistics.differences import compare_groups, compare_pairs
 from parface_bench.registry import UserError
 from parface_bench.results.record import FACES
+from parface_bench.scoring.crossed import holm
 
 EYE_DISTANCE = 90.0  # mm between the outer eye corners, nominal: only to put thresholds of perception into percent
 REGIONS = ("jaw", "brows", "nose", "eyes", "mouth")
-SLOPES = ("brows", "eyes", "nose", "mouth", "inner")
+# signed differences of right and left; heights of the eyes are left out, since the eyes lay the frame
+SLOPES = {
+    "brows": "height_asymmetry_brows",
+    "lids' opening": "fissure_height_linear_R-L",
+    "nose": "height_asymmetry_nose",
+    "mouth": "height_asymmetry_mouth",
+    "all but the jaw": "height_asymmetry_inner",
+}
 # measure -> (how it is called, threshold of perception in mm)
 SURVIVAL = {
     "commissure_height_deviation": ("height of the corners of the mouth, right less left", 3.0),
@@ -147,14 +154,14 @@ def mended(pairs: Sequence[tuple[Entry, Entry]], settings: Settings) -> Effects:
 def slopes(
     found: Sequence[Entry], settings: Settings, true_frame: bool = False
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """Predicted on true height difference of right and left by region, over faces that look to the front."""
+    """Predicted on true signed difference of right and left by region, over faces that look to the front."""
     table = {}
     for entry in found:
         faces = frontal(entry.faces, {})
         if entry.lacking or (true_frame and not faces.has_true_frame):
             continue
-        for region in SLOPES:
-            true, predicted = faces.measured(f"height_asymmetry_{region}", true_frame=true_frame)
+        for region, key in SLOPES.items():
+            true, predicted = faces.measured(key, true_frame=true_frame)
             one = agreement(true, predicted, faces.person, resamples=settings["resamples"])
             if one.get("slope", {}).get("ci95"):
                 table[entry.name, region] = one
@@ -166,9 +173,9 @@ def slope_changes(pairs: Sequence[tuple[Entry, Entry]], settings: Settings) -> d
     table = {}
     for one, other in pairs:
         a, b = (frontal(faces, {}) for faces in aligned(other, one))
-        for region in SLOPES if not (one.lacking or other.lacking) else ():
-            true, first = a.measured(f"height_asymmetry_{region}")
-            _, second = b.measured(f"height_asymmetry_{region}")
+        for region, key in SLOPES.items() if not (one.lacking or other.lacking) else ():
+            true, first = a.measured(key)
+            _, second = b.measured(key)
             found = agreement(true, first - second, a.person, resamples=settings["resamples"])
             if found.get("slope", {}).get("ci95"):
                 table[one.method, region] = found["slope"]

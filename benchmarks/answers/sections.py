@@ -144,7 +144,7 @@ def symmetrisation(found: Sequence[Entry], settings: Settings, out: Path) -> Sec
     names = [e.name for e in found if any(name == e.name for name, _ in own)]
     picture = out.with_name(f"{out.stem}-{SLOPE}.svg")
     drawn = {key: (one["slope"]["value"], *one["slope"]["ci95"]) for key, one in own.items()}
-    plots.panels(picture, names, SLOPES, drawn, "slope of predicted on true asymmetry", (1.0, 0.0))
+    plots.panels(picture, names, tuple(SLOPES), drawn, "slope of predicted on true asymmetry", (1.0, 0.0))
 
     def rows(source: words.Agreements) -> list[list[str]]:
         cells = {key: f"{one['slope']['value']:.2f} {words.ends(one['slope']['ci95'])}" for key, one in source.items()}
@@ -153,12 +153,11 @@ def symmetrisation(found: Sequence[Entry], settings: Settings, out: Path) -> Sec
     heads = ["method", *(f"{region} ({_spread(own, region)})" for region in SLOPES)]
     lines = [
         "\n## Symmetrisation\n",
-        "Slope of the predicted on the true signed height difference of right and left, by region, over the faces that "
-        "look to the front, healthy and with palsy: 1 keeps the asymmetry, 0 shows a symmetric face. In brackets the "
-        "SD "
-        "of the true difference, percent of the outer-eye distance.\n",
+        "Slope of the predicted on the true signed difference of right and left (heights; of the lids their opening), "
+        "over the faces that look to the front, healthy and with palsy: 1 keeps the asymmetry, 0 shows a symmetric "
+        "face. In brackets the SD of the true difference, percent of the outer-eye distance.\n",
         words.table(heads, rows(own)),
-        f"\n{words.on_regions(own, SLOPES)}\n",
+        f"\n{words.on_regions(own, tuple(SLOPES))}\n",
         f"\n![Slopes by region]({picture.name})\n",
     ]
     if framed:
@@ -233,8 +232,7 @@ def trainings(found: Sequence[Entry], settings: Settings) -> Section:
     lines = [
         title,
         "Each method was trained twice, on all faces of the training split and on the same people, poses and light "
-        "with "
-        "every palsy taken away; both are scored on the same faces.\n",
+        "with every palsy taken away; both are scored on the same faces.\n",
         "NME after training on healthy faces only less NME after training on all faces; the last column, if there, "
         "is the change of what palsy costs in a pair:\n",
         words.matrix([e.method for e, _ in pairs], ["with palsy", "without palsy", "cost of palsy"], effects),

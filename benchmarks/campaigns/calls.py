@@ -1,4 +1,4 @@
-"""Call every command with what no user should type, and see that it is answered as docs/reference/cli.md promises.
+"""Call every command with what no user should type, and see that it is answered, not crashed on.
 
     python benchmarks/campaigns/calls.py --calls 1000 --out call-findings [--seed 0] [--only COMMAND ...] [--seconds N]
 
@@ -216,12 +216,18 @@ def wrong(words: list[str], answer: Answer, changed: list[str]) -> str:
     return ""
 
 
+def shown(words: list[str]) -> str:
+    """A call as a line; very long words are cut."""
+    return "pfbench " + " ".join(shlex.quote(w if len(w) < 300 else w[:40] + "...") for w in words)
+
+
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after so long")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--patience", type=float, default=TIME, help="seconds that a call may take")
     parser.add_argument("--skip", type=int, default=0, help="leave out so many calls that were made before")
     parser.add_argument("--only", action="append", default=[], metavar="COMMAND")
     parser.add_argument("--out", type=Path, default=Path("call-findings"))
@@ -242,14 +248,14 @@ def main() -> int:
             if time.monotonic() - start > options.seconds:
                 print(f"stopped before call {number}: go on with --skip {number}")
                 break
-            answer = attempt(words, place)
+            options.out.mkdir(parents=True, exist_ok=True)
+            (options.out / "last.txt").write_text(f"{number}: {shown(words)}\n", errors="backslashreplace")
+            answer = attempt(words, place, options.patience)
             fault = wrong(words, answer, tidy(place / "world", before))
             codes[answer.code] += 1
             if fault:
                 findings += 1
-                shown = " ".join(shlex.quote(w if len(w) < 300 else w[:40] + "...") for w in words)
-                line = f"{fault}: pfbench {shown}: {' '.join(answer.err.split())[-400:]}"
-                options.out.mkdir(parents=True, exist_ok=True)
+                line = f"{fault}: {shown(words)}: {' '.join(answer.err.split())[-400:]}"
                 with (options.out / "findings.txt").open("a", errors="backslashreplace") as kept:
                     kept.write(line + "\n")
                 print("FINDING", line.encode("ascii", "backslashreplace").decode(), flush=True)

@@ -63,6 +63,13 @@ TEXTS = {
 }  # fmt: skip
 
 
+COUNTS = ("--seed", "--seeds", "--resamples", "--permutations", "--limit", "--labels", "--parallel", "--number",
+          "--faces", "--image-size", "--seconds", "--smooth", "--base", "--pred-base", "--scale")  # fmt: skip
+NAMES = ("--name", "--profile", "--device", "--stages", "--metric", "--confidence", "--subset", "--split", "--format",
+         "--by", "--within", "--reference", "--side-tag", "--frame", "--unit", "--measure", "--executor",
+         "--trained-on", "--crop")  # fmt: skip
+LIGHT = ("score", "audit", "compare", "gap", "leaderboard", "report", "measure", "list", "show", "new", "data check",
+         "data stats", "data preview", "data path", "doctor")  # fmt: skip
 FACES = "--dataset landmark-table --data-root {} --name faces --protocol any"
 
 
@@ -72,53 +79,39 @@ def values(word: str, files: list[str]) -> list[str]:
         return [*PAIRS, *WORDS[:24]]
     if word == "--plugin":
         return [f for f in files if f.endswith(".py")] * 2 + WORDS[:20] + files[::3]
-    return [*NUMBERS, *WORDS, *files]
+    if word in COUNTS:
+        return [*NUMBERS, *WORDS[:3], files[0]]
+    return [*NUMBERS, *WORDS, *files] if word in NAMES else [*NUMBERS[:8], *WORDS[:30], *files * 2]
 
 
-def prepare(place: Path) -> tuple[dict[str, list[str]], list[str]]:
-    """Make PLACE/world: good files, hostile files, an empty folder ``work``.
+def prepare(place: Path, light: bool = False) -> tuple[dict[str, list[str]], list[str]]:
+    """Make PLACE/world: good files, hostile files, an empty folder ``work``; and set the environment up for it.
+
+    Args:
+        place: an empty folder.
+        light: only what calls of :data:`LIGHT` need, and nothing imported beforehand.
 
     Returns:
         Command -> the words of a call of it that works, and the names of the hostile files, both as seen from ``work``.
     """
-    import cv2
-    import torch
-
-    import parface_bench
-    from parface_bench.cli.main import main
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     world = place / "world"
     work, good, bad = world / "work", world / "good", world / "bad"
-    for folder in (work, good, bad, place / "home"):
+    for folder in (work, good, bad, place / "home", world / "user"):
         folder.mkdir(parents=True)
     os.environ |= {"PFBENCH_HOME": str(place / "home"), "HOME": str(world / "user"), "OMP_NUM_THREADS": "1",
                    "COLUMNS": "100"}  # fmt: skip
-    (world / "user").mkdir()
-    root = Path(parface_bench.__file__).parent
-    for file in sorted(root.rglob("*.py")):  # once, not in every call
-        with contextlib.suppress(Exception):
-            importlib.import_module(".".join(file.relative_to(root.parent).with_suffix("").parts))
     _tables(good)
-    here, named = Path.cwd(), FACES.format("faces.csv")
+    score = "score --pred guess.csv --gt truth.csv --protocol 300w --resamples 20 --out result"
+    here = Path.cwd()
     os.chdir(good)
     try:
-        for words in (
-            "run mean-shape {unnamed} --out runs --store store --device cpu",
-            "run regression {faces} --out runs --store store --device cpu --profile quick --set image_size=64 "
-            "--set train.epochs=1 --set log.pictures=0 --set loading.workers=0",
-            "score --pred guess.csv --gt truth.csv --protocol 300w --name other --record --store store",
-        ):
-            sys.argv = ["pfbench", *words.format(faces=named, unnamed=named.replace("--name faces ", "")).split()]
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-                main()
+        for call in (f"{score} --name other", f"{score}2 --name another --record --store store"):
+            _do(call)
+        if not light:
+            _import_everything()
+            _models(good)
     finally:
         os.chdir(here)
-    shutil.copy(next(good.glob("runs/*/regression/*/checkpoint.pt")), good / "net.pt")
-    _snapshot(good)
-    shutil.copytree(next(good.glob("store/*/regression/*")), good / "result")
-    shutil.copytree(next(good.glob("store/*/mean-shape/*")), good / "result2")
     for name in ("outputs.sqlite", "data_roots.json"):  # as if somebody else had made all this
         (place / "home" / name).unlink(missing_ok=True)
     _damaged(good, bad)
@@ -127,7 +120,54 @@ def prepare(place: Path) -> tuple[dict[str, list[str]], list[str]]:
     files += ["../good/faces.csv", "../good/net.pt", "../good/result", "../good", "nosuch", "../bad/empty/x",
               "/dev/zero", "/dev/null", "/proc/self/mem", "../good/face0.png", "n" * 256, "p/" * 3000,
               "../bad/" + "o" * 250 + ".csv"]  # fmt: skip
-    return _calls(), files
+    return {name: words for name, words in _calls().items() if not light or name in LIGHT}, files
+
+
+def _do(call: str) -> None:
+    from parface_bench.cli.main import main
+
+    sys.argv = ["pfbench", *call.split()]
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            main()
+        except SystemExit as stop:
+            if stop.code:
+                raise RuntimeError(f"pfbench {call} does not work") from None
+
+
+def _import_everything() -> None:
+    """Once, not in every call."""
+    import cv2
+    import torch
+
+    import parface_bench
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    root = Path(parface_bench.__file__).parent
+    for file in sorted(f for f in root.rglob("*.py") if "templates" not in f.parts):
+        with contextlib.suppress(Exception):
+            importlib.import_module(".".join(file.relative_to(root.parent).with_suffix("").parts))
+
+
+def _models(good: Path) -> None:
+    """A recorded run (``run``), a small network (``net.pt``), an untrained ParFace-Net, ours and the original's."""
+    from parface_bench.methods.build import build_method
+    from parface_bench.methods.checkpoint import describe, save_atomic
+    from parface_bench.methods.imported import export_foreign
+    from parface_bench.methods.recipe import compose
+
+    faces = FACES.format("faces.csv")
+    _do(f"run mean-shape {faces.replace('--name faces ', '')} --out runs --store store --device cpu")
+    _do(f"run regression {faces} --out runs --store store --device cpu --profile quick --set image_size=64 "
+        "--set train.epochs=1 --set log.pictures=0 --set loading.workers=0")  # fmt: skip
+    shutil.copy(next(good.glob("runs/*/regression/*/checkpoint.pt")), good / "net.pt")
+    shutil.copytree(next(good.glob("store/*/mean-shape/*")), good / "run")
+    recipe = compose("parface", "300w", "full")
+    method = build_method("parface", "ibug68", recipe)
+    facts = {"dataset": "300w", "trained_on": [], "stage": ""}
+    save_atomic(describe(method, "parface", recipe, **facts), good / "parface.pt")
+    export_foreign(good / "parface.pt", good / "snapshot", "parface")
 
 
 def _tables(good: Path) -> None:
@@ -157,24 +197,12 @@ def _tables(good: Path) -> None:
     )
 
 
-def _snapshot(good: Path) -> None:
-    """An untrained ParFace-Net, as ours and as the original code writes it."""
-    from parface_bench.methods.build import build_method
-    from parface_bench.methods.checkpoint import describe, save_atomic
-    from parface_bench.methods.imported import export_foreign
-    from parface_bench.methods.recipe import compose
-
-    recipe = compose("parface", "300w", "full")
-    method = build_method("parface", "ibug68", recipe)
-    facts = {"dataset": "300w", "trained_on": [], "stage": ""}
-    save_atomic(describe(method, "parface", recipe, **facts), good / "parface.pt")
-    export_foreign(good / "parface.pt", good / "snapshot", "parface")
-
-
 def _damaged(good: Path, bad: Path) -> None:
     """Parts of good files, and good files of another kind."""
     kinds = {"faces.csv": "csv", "net.pt": "pt", "face0.png": "png", "result/errors.parquet": "parquet"}
     for name, kind in kinds.items():
+        if not (good / name).is_file():
+            continue
         data = (good / name).read_bytes()
         flipped = bytearray(data)
         for at in range(20, len(flipped), max(1, len(flipped) // 40)):
@@ -240,7 +268,7 @@ def _calls() -> dict[str, list[str]]:
         "predict": "../good/face0.png --model ../good/net.pt --device cpu --out found",
         "measure": "../good/guess.csv",
         "bench": f"mean-shape {run.replace('--name faces ', '')}",
-        "reproduce": "../good/result2 --data-root ../good/faces.csv",
+        "reproduce": "../good/run --data-root ../good/faces.csv",
         "list": "metric",
         "show": "metric NME",
         "new": "metric mine",

@@ -13,6 +13,7 @@ from parface_bench.results.provenance import code_version, config_hash
 from parface_bench.results.result import Result
 from parface_bench.results.store import read_store
 
+SEEDS = 1000  # as many as anybody has time for
 SAME = ("method", "dataset", "data_fingerprint", "protocol", "seed")
 
 
@@ -122,7 +123,7 @@ def _major(version: str) -> str:
 
 
 def check_seeds(seeds: int) -> int:
-    """At least one seed."""
-    if seeds < 1:
-        raise UserError(f"--seeds {seeds}: must be at least 1")
+    """At least one seed, and no more than can ever be run."""
+    if not 1 <= seeds <= SEEDS:
+        raise UserError(f"--seeds {seeds}: must be from 1 to {SEEDS}")
     return seeds

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         executor: Annotated[str, typer.Option("--executor", help="here, local (processes), slurm or debug.")] = "here",
-        parallel: Annotated[int, typer.Option("--parallel", min=1, help="Local jobs at a time.")] = 1,
+        parallel: Annotated[int, typer.Option("--parallel", min=1, max=1024, help="Local jobs at a time.")] = 1,
         job: Annotated[
             list[str] | None,
             typer.Option(

@@ -132,6 +132,8 @@ def path(
     from parface_bench.registry import DATASETS, UserError
 
     spec = DATASETS.spec(dataset)
+    if folder is not None and data_root is not None and folder != data_root:
+        raise UserError(f"{folder} and --data-root {data_root} are two folders: name one")
     folder = folder or data_root
     if folder is not None:
         emit(str(remember(dataset, folder)))

@@ -38,16 +38,19 @@ def register(app: typer.Typer) -> None:
         from parface_bench.leaderboard.grids import table_grid
         from parface_bench.leaderboard.table import Selection
         from parface_bench.leaderboard.views import add_runs, show, tables_of
+        from parface_bench.registry import UserError
         from parface_bench.registry.faults import aside
 
+        if json and form not in (None, "json"):
+            raise UserError(f"--json and --format {form} are two formats: say one")
         add_runs(add, store, say)
         selection = Selection(dataset, protocol, subset, metric, cost)
         form = "json" if json else form
         with aside():
             if form is None and out is None and plots is None and not by and on_terminal():
                 tables = tables_of(store, selection, reported=reported, warn=say)
-                all_columns = everything or bool(subset or metric)
-                emit("", [table_grid(table, everything=all_columns) for table in tables])
+                chosen = bool(subset or metric)
+                emit("", [table_grid(table, everything=everything, chosen=chosen) for table in tables])
                 return
             text = show(
                 store,

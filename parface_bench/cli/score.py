@@ -69,6 +69,9 @@ def register(app: typer.Typer) -> None:
 
         if name is not None and (wrong := bad_name(name)):
             raise UserError(f"--name {wrong}; give another")
+        if dataset is None and (split is not None or data_root is not None):
+            given = "--split" if split is not None else "--data-root"
+            raise UserError(f"{given} belongs to --dataset, and the table of --gt is scored as it is: leave it out")
         if out is not None and out.exists() and not out.is_dir():
             raise UserError(f"--out {out} is a file: name a folder")
         results = [] if out is None else [out / name for name in (RESULT, ERRORS, FACES, MEASURES)]

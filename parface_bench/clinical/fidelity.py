@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from parface_bench.clinical.agreement import agreement
 from parface_bench.clinical.beside import FRAME, TRUE
-from parface_bench.clinical.differences import DRAWS, compare_pairs
-from parface_bench.clinical.intervals import RESAMPLES
 from parface_bench.clinical.numbers import sides
 from parface_bench.clinical.scored import Scored
+from parface_bench.clinical.statistics.agreement import agreement
+from parface_bench.clinical.statistics.differences import DRAWS, compare_pairs
+from parface_bench.clinical.statistics.intervals import RESAMPLES
 from parface_bench.registry import MEASURES, MeasureSpec, UserError
 
 REGIONS = ("brows", "eyes", "nose", "mouth", "inner")
@@ -32,8 +32,8 @@ def fidelity(
     Returns:
         ``frame``, ``unit``, ``n``, ``persons``, ``side`` (is the affected side known), and
 
-        ``measures``: KEY -> what :func:`parface_bench.clinical.agreement.agreement` gives, over all faces; signed
-        measures and differences of sides (``NAME_R-L``) are right against left;
+        ``measures``: KEY -> what :func:`parface_bench.clinical.statistics.agreement.agreement` gives, over all faces;
+        signed measures and differences of sides (``NAME_R-L``) are right against left;
 
         ``oriented``: the signed ones over faces with an affected side, turned so that + is the affected side lower or
         larger, and ``NAME_affected``, ``NAME_unaffected`` of measures that have sides;

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from parface_bench.clinical.differences import DRAWS, compare_groups, compare_pairs
-from parface_bench.clinical.intervals import RESAMPLES
 from parface_bench.clinical.numbers import numbers
 from parface_bench.clinical.scored import Scored, kinds
+from parface_bench.clinical.statistics.differences import DRAWS, compare_groups, compare_pairs
+from parface_bench.clinical.statistics.intervals import RESAMPLES
 from parface_bench.registry import UserError
 from parface_bench.scoring.crossed import holm
 
@@ -217,6 +217,8 @@ def _reference(labels: np.ndarray, groups: Sequence[str], asked: str, tag: str) 
         if asked not in groups:
             raise UserError(f"tag {tag!r} has no value {asked!r} to compare with; it has {', '.join(groups)}")
         return asked
+    if tag in HEALTHY and "yes" in groups:  # a tag that says itself that a face is healthy
+        return "yes"
     named = [name for name in HEALTHY if name in groups]
     return named[0] if named else max(groups, key=lambda g: int(np.sum(labels == g)))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parface_bench.clinical.differences import compare_pairs
+from parface_bench.clinical.statistics.differences import compare_pairs
 from parface_bench.faces import Schema, get_schema
 from parface_bench.grid import Grid, Head
 from parface_bench.registry import DATASETS

@@ -183,17 +183,14 @@ def _true_frame(own: Mapping[str, Any], framed: Mapping[str, Any]) -> list[str]:
     for key, one in framed.items():
         if one["n"] >= FEWEST and one["loa"] and not one["detail"]:
             cells = [signed(one["bias"], 2), interval(one["loa"], 2), signed(one["slope"]["value"], 2)]
-            rows.append([key, *cells, interval(one["slope"]["ci95"], 2), _share_of_eyes(own[key], one)])
-    heads = ["measure", "bias", "limits of agreement", "slope", "95 %", "due to the eyes"]
+            ratio = f"{one['sd'] / own[key]['sd']:.2f}" if own[key]["sd"] else ""
+            rows.append([key, *cells, interval(one["slope"]["ci95"], 2), ratio])
+    heads = ["measure", "bias", "limits of agreement", "slope", "95 %", "SD of errors"]
     return [
-        "the same with the predicted landmarks in the frame of the true eyes (due to the eyes: how much smaller the "
-        "spread of the errors is there)",
+        "the same with the predicted landmarks in the frame of the true eyes; SD of errors: over that in the own frame "
+        "(below 1: errors of the eyes are part of it; above 1: the whole prediction is displaced or turned)",
         tabulate(rows, headers=heads, disable_numparse=True, colalign=("left", *["right"] * 5)),
     ]
-
-
-def _share_of_eyes(own: Mapping[str, Any], framed: Mapping[str, Any]) -> str:
-    return f"{100 * (1 - framed['sd'] / own['sd']):+.0f} %" if own["sd"] else ""
 
 
 def interval(ends: Any, digits: int = 3) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from parface_bench.scoring.columns import FARTHEST
 BOX = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
 NUMBERS = ("box_size", "image_size", "yaw")
 SUBSET = "subset:"
+LINE = 8 << 20  # characters
 IMAGE = "image"  # names the faces of a table of true landmarks that has no ids
 
 
@@ -145,7 +147,7 @@ class CsvTable:
     def _blame(self, wanted: TableColumns) -> UserError | None:
         at = {name: self.names.index(name) for name in wanted.columns}
         with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            rows = (row for row in csv.reader(file) if row)
+            rows = (row for row in csv.reader(_lines(file)) if row)
             next(rows)
             number = 0
             for number, row in enumerate(rows, 1):
@@ -237,10 +239,23 @@ def open_table(path: Path) -> CsvTable | ParquetTable:
         return ParquetTable(path, list(parquet.schema_arrow.names), parquet)
     try:
         with path.open(newline="", encoding="utf-8-sig") as text:
-            names = next((row for row in csv.reader(text) if row), [])
+            names = next((row for row in csv.reader(_lines(text)) if row), [])
+    except _LongLine:
+        raise UserError(f"{path}: its first line has more than {LINE >> 20} MiB, so it is no table") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is neither CSV in UTF-8 nor Parquet") from error
     return CsvTable(path, names)
+
+
+class _LongLine(csv.Error):
+    """A line that no table has, such as a file of zeros."""
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    while line := file.readline(LINE):
+        if len(line) == LINE:
+            raise _LongLine(f"a line has more than {LINE >> 20} MiB")
+        yield line
 
 
 def _bad_cell(path: Path, row: int, face: str, column: str, cell: object, wanted: TableColumns) -> UserError:

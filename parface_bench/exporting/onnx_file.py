@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from parface_bench.limits import read_file
 from parface_bench.registry import UserError
 
 METADATA = "parface-bench"
@@ -58,7 +59,7 @@ def open_onnx(path: str | Path, threads: int = 0) -> OnnxFile:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file; give an ONNX file with --set method.weights=PATH")
-    data = path.read_bytes()
+    data = read_file(path)
     digest = hashlib.sha256(data).hexdigest()
     tag = f"{path} (SHA-256 {digest[:12]}...)"
     facts = _checked(data, tag)

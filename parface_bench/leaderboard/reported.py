@@ -19,7 +19,7 @@ def load_reported() -> list[dict[str, Any]]:
     import yaml
 
     loaded = {
-        file.name.removesuffix(".yaml"): yaml.load(file.read_text(encoding="utf-8"), _loader())
+        file.name.removesuffix(".yaml"): yaml.load(file.read_text(encoding="utf-8"), _loader())  # nosec B506 - safe
         for file in sorted(files("parface_bench.reported").iterdir(), key=lambda f: f.name)
         if file.name.endswith(".yaml")
     }

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from parface_bench.data.images.crop import Crop
 from parface_bench.faces import Schema, get_schema
 from parface_bench.methods.base import Method
-from parface_bench.methods.crop_side import building_for
 from parface_bench.registry import METHODS, MethodSpec, PfError, UserError, nearest
 
 # What the toolkit gives; a recipe cannot set it under `method:`.
 _GIVEN = ("self", "schema")
+_IMAGE_SIZE: ContextVar[int] = ContextVar("image_size", default=0)
+
+
+def image_size_to_build_for() -> int:
+    """The side of the crops that the method being built will see, in pixels; 0 where none is being built.
+
+    Backbones made for one size ask for it, so that a method's author need not hand it on.
+    """
+    return _IMAGE_SIZE.get()
+
+
+@contextmanager
+def _building_for(image_size: int) -> Iterator[None]:
+    token = _IMAGE_SIZE.set(image_size)
+    try:
+        yield
+    finally:
+        _IMAGE_SIZE.reset(token)
 
 
 def arguments(name: str) -> dict[str, Any]:
@@ -64,7 +83,7 @@ def build_method(
     if "image_size" in signature:
         given["image_size"] = int(recipe["image_size"])
     try:
-        with building_for(int(recipe.get("image_size") or 0)):
+        with _building_for(int(recipe.get("image_size") or 0)):
             method = METHODS.build(name, **given)
     except PfError:
         raise
@@ -87,12 +106,12 @@ def _equip(
 ) -> None:
     """Set what every trainable method carries, see :class:`parface_bench.methods.trainable.TrainableMethod`."""
     from parface_bench.methods.heads import DepthHead
-    from parface_bench.methods.strided import mend
+    from parface_bench.methods.strided import use_safe_convolutions
     from parface_bench.methods.trainable import TrainableMethod
 
     if not isinstance(method, TrainableMethod):
         raise UserError(f"method {type(method).__name__} is declared trainable: derive it from TrainableMethod")
-    mend(method)
+    use_safe_convolutions(method)
     method.schema = schema
     method.image_size = int(recipe["image_size"])
     method.dims = dims

@@ -25,8 +25,8 @@ class Stage:
     Attributes:
         name: shown on the screen and in the run's folder.
         step: kind of the stage: 'gradient' (steps on batches that minimise ``loss``), 'closed-form' (the method's
-            ``loss``, a function of :class:`parface_bench.training.face_arrays.FaceArrays`, is called once), or a kind
-            that the method itself knows, as ParFace-Net's 'autoencoder', 'heatmaps' and 'depth'.
+            ``loss``, a function of :class:`parface_bench.data.batches.face_arrays.FaceArrays`, is called once), or a
+            kind that the method itself knows, as ParFace-Net's 'autoencoder', 'heatmaps' and 'depth'.
         epochs: passes over the training faces.
         data: training data, ``NAME`` or ``NAME:SPLIT`` each; 'target' (and (), the default) stands for the target
             data set's own training splits. Sets whose root is not set are left out and named on the screen; where
@@ -103,6 +103,19 @@ class Stage:
             if f.name in values:
                 values[f.name] = _typed(f.name, str(f.type), values[f.name])
         return cls(**values)
+
+    def check_numbers(self) -> None:
+        """Refuse numbers that a stage of steps cannot have.
+
+        Raises:
+            UserError: naming the stage.
+        """
+        if min(self.epochs, self.batch_size, self.accumulate, self.validate_every) < 1:
+            raise UserError(
+                f"stage {self.name!r}: epochs, batch_size, accumulate and validate_every must be at least 1"
+            )
+        if self.keep not in ("best", "last"):
+            raise UserError(f"stage {self.name!r}: keep {self.keep!r}; must be 'best' or 'last'")
 
 
 def _typed(name: str, kind: str, value: Any) -> Any:

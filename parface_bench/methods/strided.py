@@ -23,7 +23,7 @@ class StridedPointwise(nn.Conv2d):
         return F.conv2d(x[:, :, ::down, ::across], self.weight, self.bias, groups=self.groups)
 
 
-def mend(module: nn.Module) -> None:
+def use_safe_convolutions(module: nn.Module) -> None:
     """Let all such convolutions of a network be computed safely, in place; weights and names stay."""
     for part in module.modules():
         if not isinstance(part, nn.Conv2d) or type(part) is not nn.Conv2d:  # a subclass has a forward of its own

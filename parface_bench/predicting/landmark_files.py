@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,11 @@ from parface_bench.data.images.archive import PICTURES
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.data.tables import read_table
 from parface_bench.faces import Schema, get_schema, schemas_with
+from parface_bench.limits import FILE, read_file, read_json
 from parface_bench.registry import UserError
+from parface_bench.scoring.columns import FARTHEST
 
+TEXT = FILE >> 4  # bytes of a .pts file or document
 TABLES = (".csv", ".parquet", ".pq")
 
 
@@ -47,11 +49,11 @@ def read_landmarks(given: Sequence[str], schema: str = "", model: str = "", dete
         given: tables (CSV, Parquet), ``.pts`` files, JSON documents of ``pfbench predict``, photographs, or folders of
             ``.pts`` files or of photographs.
         schema: name of their layout; '' to tell it by the number of landmarks.
-        model: finds the landmarks of photographs.
+        model: finds the landmarks of photographs; '' = the model in the package.
         detector: of faces in photographs, see ``pfbench predict``.
 
     Raises:
-        UserError: a file cannot be read, layouts differ or cannot be measured, or photographs come without model.
+        UserError: a file cannot be read, layouts differ or cannot be measured.
     """
     parts: list[Landmarks] = []
     photographs: list[str] = []
@@ -109,7 +111,7 @@ def _can(name: str) -> bool:
 
 def _pts(path: Path, schema: str, name: str) -> Landmarks:
     try:
-        data = path.read_bytes()
+        data = read_file(path, TEXT)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     points = parse_pts(data, str(path))
@@ -122,7 +124,7 @@ def _table(path: Path, schema: str) -> Landmarks:
     table = read_table(path, gaps=True)
     every = np.asarray(table.points)
     found = Landmarks(layout_of(every.shape[1], schema, str(path)), [str(i) for i in table.ids], every)
-    more = _columns(path)
+    more = _columns(path, len(table))
     names: list[Any] = list(more["image"]) if "image" in more else [None] * len(table)
     found.images = [_photograph(name, path) for name in names]
     reasons = list(more["reason"]) if "reason" in more else [None] * len(table)
@@ -132,15 +134,25 @@ def _table(path: Path, schema: str) -> Landmarks:
     return found
 
 
-def _columns(path: Path) -> pd.DataFrame:
+def _columns(path: Path, faces: int) -> pd.DataFrame:
     """The columns of a table that say more of a face: ``image`` and ``reason``."""
     names = {"image", "reason"}
-    if path.read_bytes()[:4] == b"PAR1":
-        import pyarrow.parquet as pq
+    try:
+        with path.open("rb") as file:
+            parquet = file.read(4) == b"PAR1"
+        if parquet:
+            import pyarrow.parquet as pq
 
-        kept = [c for c in pq.ParquetFile(path).schema_arrow.names if c in names]
-        return pd.read_parquet(path, columns=kept)
-    return pd.read_csv(path, usecols=lambda c: c in names, dtype=str, keep_default_na=False)
+            kept = [c for c in pq.ParquetFile(path).schema_arrow.names if c in names]
+            found = pd.read_parquet(path, columns=kept)
+        else:
+            found = pd.read_csv(path, usecols=lambda c: c in names, dtype=str, keep_default_na=False)
+    except Exception as error:  # pandas' and Arrow's errors share no class
+        reason = str(error).split("\n")[0][:120]
+        raise UserError(f"{path}: its columns image and reason cannot be read ({reason}); leave them out") from None
+    if len(found.columns) and len(found) != faces:
+        raise UserError(f"{path}: its columns image and reason have {len(found)} rows, not {faces}; leave them out")
+    return found
 
 
 def _photograph(name: Any, beside: Path) -> Path | None:
@@ -152,17 +164,20 @@ def _photograph(name: Any, beside: Path) -> Path | None:
 
 def _document(path: Path, schema: str) -> Landmarks:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(read_file(path, TEXT), str(path))
         faces = document["faces"]
         points = [None if f["landmarks"] is None else np.asarray(f["landmarks"], dtype=np.float64) for f in faces]
         shape = next(p.shape for p in points if p is not None)
+        far = any((~(np.abs(p) <= FARTHEST)).any() for p in points if p is not None)
+        if far or len(shape) != 2 or shape[1] not in (2, 3):
+            raise ValueError
         whole = np.stack([np.full(shape, np.nan) if p is None else p for p in points])
         ids = [str(f["id"]) for f in faces]
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except StopIteration:
         raise UserError(f"{path}: no face in it has landmarks") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise UserError(f"{path}: not a document of 'pfbench predict --format json'") from None
     found = Landmarks(layout_of(shape[0], schema or str(document.get("schema") or ""), str(path)), ids, whole)
     found.images = [_photograph(f.get("image"), path) for f in faces]
@@ -174,11 +189,6 @@ def _photographs(given: list[str], schema: str, model: str, detector: str) -> La
     for text in given:
         if not Path(text).exists() and not any(c in text for c in "*?["):
             raise UserError(f"{text}: no such file: give a table, .pts files or photographs")
-    if not model:
-        raise UserError(
-            f"{given[0]}: say with --model what finds the landmarks of photographs: a checkpoint, a run's folder or a "
-            "method that needs no training ('pfbench list method')"
-        )
     from parface_bench.predicting.job import Wish, run
 
     outcome = run(given, Wish(model, detector=detector))
@@ -186,7 +196,7 @@ def _photographs(given: list[str], schema: str, model: str, detector: str) -> La
     dims = max((f.points.shape[1] for f in faces if f.points is not None), default=2)
     none = np.full((outcome.landmarks, dims), np.nan)
     return Landmarks(
-        layout_of(outcome.landmarks, schema or outcome.schema, model),
+        layout_of(outcome.landmarks, schema or outcome.schema, outcome.model),
         [f.id for f in faces],
         np.stack([none if f.points is None else f.points for f in faces]),
         [Path(f.image) for f in faces],

@@ -15,6 +15,7 @@ from parface_bench import outputs
 from parface_bench.clinical.anatomy import measurable
 from parface_bench.clinical.frames import lay
 from parface_bench.clinical.measuring import SCALES, Measured, measure, unit_name
+from parface_bench.limits import PHOTOGRAPH, read_file
 from parface_bench.predicting.formats import below, put
 from parface_bench.predicting.landmark_files import Landmarks, read_landmarks
 from parface_bench.registry import UserError
@@ -138,7 +139,7 @@ def _draw(outcome: Outcome, row: int, out: Path) -> Path:
     assert image is not None
     points, known = measurable(faces.points[row : row + 1, :, :2], faces.schema)
     try:
-        pixels = decode_image(image.read_bytes(), str(image))
+        pixels = decode_image(read_file(image, PHOTOGRAPH), str(image))
     except OSError as error:
         raise UserError(f"{image}: cannot be read ({error.strerror})") from None
     shapes = lay(points, known, outcome.measured.frame)

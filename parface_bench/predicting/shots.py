@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from parface_bench.data.images.archive import PICTURES
-from parface_bench.data.images.reading import read_photograph
+from parface_bench.data.images.reading import opened_by_pillow, read_photograph
 from parface_bench.registry.errors import UserError
 
 # our one sentence about a bad video replaces FFmpeg's lines
@@ -196,10 +196,8 @@ def _frames(source: Source) -> Iterator[Shot]:
 
 
 def _orientation(path: Path) -> int:
-    from PIL import Image
-
     try:
-        with Image.open(path) as picture:
+        with opened_by_pillow(path) as picture:
             return int(picture.getexif().get(0x0112, 1))
     except Exception:  # a picture that OpenCV reads and Pillow does not has no orientation for us
         return 1

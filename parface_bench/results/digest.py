@@ -33,6 +33,7 @@ _KEPT = (
         "seconds",
     ),
     *("dataset", "split", "data_fingerprint", "protocol", "protocol_version", "protocol_crop", "crop", "unmapped"),
+    "schema",
     *("n", "metrics", "cost", "labelled", "trained_on", "contaminated"),
 )
 _HIDDEN: dict[str, dict[str, dict[str, Any]]] = {}  # main metric -> what stands for each subset that no table shows

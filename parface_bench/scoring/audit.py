@@ -8,6 +8,7 @@ unit of its last digit.
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Mapping
@@ -17,8 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from parface_bench.limits import read_file
 from parface_bench.registry import UserError
 
+LARGEST = 64 << 20  # bytes of a table of printed numbers
 _THRESHOLD = re.compile(r"(FR|AUC)@(\d+(?:\.\d+)?)", re.IGNORECASE)
 _ABSENT = {"", "-", "–", "—", "n/a", "na", "nan"}
 
@@ -206,9 +209,8 @@ def _to_percent(column: str, rows: list[dict[str, Printed]]) -> str:
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            lines = [line for line in reader if any(cell.strip() for cell in line)]
+        text = read_file(path, LARGEST).decode("utf-8-sig")
+        lines = [line for line in csv.reader(io.StringIO(text, newline="")) if any(cell.strip() for cell in line)]
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:

@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import torch
 
 from parface_bench.data.batches.augment import Augmenter
 from parface_bench.data.batches.batch import Batch
+from parface_bench.data.batches.face_arrays import face_arrays
 from parface_bench.data.batches.loader import FaceLoader
 from parface_bench.data.images.crop import Crop
 from parface_bench.methods.checkpoint import describe, load_weights, read_checkpoint, save_atomic
@@ -27,19 +28,17 @@ from parface_bench.registry import UserError
 from parface_bench.scoring import Protocol
 from parface_bench.scoring.metrics import resolve_metric
 from parface_bench.training import distributed
-from parface_bench.training.busy import BusyMachineHook
 from parface_bench.training.compiling import check_compiler
-from parface_bench.training.face_arrays import face_arrays
+from parface_bench.training.contention import BusyMachineHook
 from parface_bench.training.hooks import FiniteLossHook, LogHook, SampleHook
 from parface_bench.training.log_backends import LogBackends, backend_configs
 from parface_bench.training.optimizer import build_optimizers, build_schedules, freeze, precision
 from parface_bench.training.reconstruction import Reconstruction, Reconstructs, sentence
-from parface_bench.training.runner import StageRunner, mix
+from parface_bench.training.runner import StageRunner
 from parface_bench.training.selection import Selection, hold_out
+from parface_bench.training.stage_loop import mix
+from parface_bench.training.trained_parts import stages_left, summary, trained_parts
 from parface_bench.training.validation import Validation
-
-# Stands for all parts of a method, where a stage does not name those that it trains.
-ALL_PARTS = "*"
 
 
 @dataclass
@@ -128,12 +127,7 @@ class Training:
                 freeze(self.method, stage)
                 self.method.check_stage(stage)
                 build_schedules(stage, build_optimizers(self.method, stage, self.device), 100)
-                if stage.epochs < 1 or stage.batch_size < 1 or stage.accumulate < 1 or stage.validate_every < 1:
-                    raise UserError(
-                        f"stage {stage.name!r}: epochs, batch_size, accumulate and validate_every must be at least 1"
-                    )
-                if stage.keep not in ("best", "last"):
-                    raise UserError(f"stage {stage.name!r}: keep {stage.keep!r}; must be 'best' or 'last'")
+                stage.check_numbers()
                 if sum(map(len, frames)) < 2:
                     raise UserError(f"stage {stage.name!r}: at least 2 training faces are needed")
         self.selection.used = used
@@ -162,7 +156,7 @@ class Training:
                 self.progress.say(f"stage {number} {stage.name}: done before")
                 self._tidy(done)
                 continue
-            self.progress.say(f"stage {number}, {stage.name}: {_what(stage)}")
+            self.progress.say(f"stage {number}, {stage.name}: {summary(stage)}")
             self.method.eval()
             kept: dict[str, Any] = {}
             if stage.step == "closed-form":
@@ -209,24 +203,7 @@ class Training:
 
         Empty once every such part has been trained, by the chosen stages or before the checkpoint that they start from.
         """
-        stages = list(enumerate(self.stages(), 1))
-        blind = {part for _, stage in stages if not stage.needs_landmarks for part in stage.trains}
-        trained = set((self.before or {}).get("trained_parts", []))
-        if self.before is not None and "trained_parts" not in self.before:
-            trained = {ALL_PARTS}  # of version 0.1, which let nobody stop before the landmarks
-        trained |= self._parts(stage for _, stage in self._chosen())
-        left = []
-        for number, stage in stages:
-            parts = (set(stage.trains) or {ALL_PARTS}) - blind
-            if stage.needs_landmarks and parts - trained and ALL_PARTS not in trained:
-                left.append(f"{number} {stage.name}")
-                trained |= parts
-        return left
-
-    @staticmethod
-    def _parts(stages: Iterable[Stage]) -> set[str]:
-        """The parts that stages train; :data:`ALL_PARTS` stands for all of them."""
-        return {part for stage in stages for part in stage.trains or ((ALL_PARTS,) if stage.needs_landmarks else ())}
+        return stages_left(self.stages(), [number for number, _ in self._chosen()], self.before)
 
     def precisions(self) -> list[str]:
         """What the chosen stages compute in on this device: 'off' (float32), 'bf16', 'fp16'."""
@@ -259,7 +236,7 @@ class Training:
             stages_done=self.done,
             stages_left=self.left(),
             trained_parts=sorted(
-                {*(self.before or {}).get("trained_parts", []), *self._parts(stage for _, stage in self._chosen())}
+                {*(self.before or {}).get("trained_parts", []), *trained_parts(stage for _, stage in self._chosen())}
             ),
             **more,
         )
@@ -349,10 +326,3 @@ class Training:
         if stage.needs_landmarks and self.selection.labels is not None:
             learn = self.selection.repeated(learn)
         return learn, held
-
-
-def _what(stage: Stage) -> str:
-    if stage.step == "closed-form":
-        return "solved in closed form"
-    parts = ", ".join(stage.trains) or "the whole network"
-    return f"{stage.epochs} epochs, {parts}"

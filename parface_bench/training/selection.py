@@ -211,11 +211,13 @@ def annotated(frame: pd.DataFrame) -> pd.DataFrame:
     return part
 
 
+def _mark(name: str) -> bytes:
+    return hashlib.sha1(name.encode(), usedforsecurity=False).digest()
+
+
 def fewest(frames: Sequence[pd.DataFrame], count: int) -> list[pd.DataFrame]:
     """The ``count`` faces of several tables whose names have the smallest hashes; the order within a table stays."""
-    marks = [
-        [hashlib.sha1(f"{frame.attrs['dataset']}/{name}".encode()).digest() for name in frame["id"]] for frame in frames
-    ]
+    marks = [[_mark(f"{frame.attrs['dataset']}/{name}") for name in frame["id"]] for frame in frames]
     limit = sorted(mark for own in marks for mark in own)[count - 1]
     parts = []
     for frame, own in zip(frames, marks, strict=True):

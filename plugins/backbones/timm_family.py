@@ -9,7 +9,7 @@ import timm
 from torch import Tensor, nn
 
 from parface_bench import backbone
-from parface_bench.methods.crop_side import crop_side
+from parface_bench.methods.build import image_size_to_build_for
 from parface_bench.registry import UserError, nearest
 
 # options of timm that shape a network and read nothing
@@ -83,8 +83,8 @@ class TimmBackbone(nn.Module):
             options["pretrained_cfg_overlay"] = {"file": str(weights)}
         facts = timm.get_pretrained_cfg(model)
         self.made_for = facts.input_size[-1] if facts is not None and facts.fixed_input_size else 0
-        if self.made_for and crop_side():
-            options.setdefault("img_size", crop_side())
+        if self.made_for and image_size_to_build_for():
+            options.setdefault("img_size", image_size_to_build_for())
         try:
             self.model: Any = timm.create_model(
                 model, pretrained=pretrained or weights is not None, in_chans=in_channels, **options

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from parface_bench import method
+from parface_bench.data.batches.face_arrays import FaceArrays
 from parface_bench.faces import Schema
 from parface_bench.methods.stage import Stage
 from parface_bench.methods.trainable import TrainableMethod
-from parface_bench.training.face_arrays import FaceArrays
 
 
 @method(

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from parface_bench import method
 from parface_bench.data.batches.batch import Batch
+from parface_bench.data.batches.face_arrays import FaceArrays
 from parface_bench.data.heatmaps.codecs import confidence
 from parface_bench.faces import Schema
 from parface_bench.methods.heads import Standardise
 from parface_bench.methods.stage import Stage
 from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.registry import BACKBONES, UserError
-from parface_bench.training.face_arrays import FaceArrays
 
 
 class Maps(NamedTuple):
@@ -112,7 +112,7 @@ class PIPNet(TrainableMethod):
 
     def forward(self, images: Tensor) -> Maps:
         """[B, 3, S, S] -> maps of G x G cells."""
-        x = self.extra(self.features(self.standardise(images))[self.level])
+        x = self.extra(self.features(self.standardise(images))[self.level])  # nosec B610 - a layer, not Django's
         return Maps(*(self.get_submodule(f"{name}_layer")(x) for name in ("cls", "x", "y", "nb_x", "nb_y")))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from parface_bench.methods.strided import StridedPointwise, mend
+from parface_bench.methods.strided import StridedPointwise, use_safe_convolutions
 from parface_bench.plugins.backbones.blocks import Shortcut
 
 BACKWARD = """
@@ -55,7 +55,7 @@ def test_convolutions_of_any_network_are_mended(groups):
         torch.rand(2, 6, 9, 8),
     )
     plain = net(x.double())
-    mend(net)
+    use_safe_convolutions(net)
     assert [type(part).__name__ for part in net] == ["StridedPointwise", "Conv2d", "Conv2d"]
     torch.testing.assert_close(net(x.double()), plain)
     assert type(copy.deepcopy(net)[0]) is StridedPointwise

@@ -151,7 +151,8 @@ def test_a_job_that_dies_is_a_failed_cell(make_bench, monkeypatch):
         ({"executor": "slrm"}, "unknown executor 'slrm'; did you mean 'slurm'"),
         ({"methods": ["bench-nera"]}, "unknown method 'bench-nera'; did you mean 'bench-near'"),
         ({"methods": []}, "at least one method"),
-        ({"seeds": 0}, "--seeds 0: must be at least 1"),
+        ({"seeds": 0}, "--seeds 0: must be from 1"),
+        ({"seeds": 2_000_000_000}, "--seeds 2000000000: must be from 1"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_runs(make_bench, arguments, sentence):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ def test_bad_files(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
     assert "can be taken from" in pfbench("measure", tmp_path / "a.pts", "--schema", "cofw29").err
     assert "name the layout with --schema" in pfbench("measure", tmp_path / "a.pts").err
     assert "no such file" in pfbench("measure", tmp_path / "nothing.jpg").err
-    assert "with --model" in pfbench("measure", __file__).err
+    assert "no readable picture" in pfbench("measure", __file__).err
     (tmp_path / "b.json").write_text("{}", encoding="utf-8")
     assert "not a document of" in pfbench("measure", tmp_path / "b.json").err
     both = (tmp_path / "c.csv", tmp_path / "d.csv")
@@ -161,3 +162,26 @@ def test_what_is_not_ours_is_kept(pfbench: Any, faces: np.ndarray, tmp_path: Pat
     assert done.code == 2 and "--force" in done.err and mine.read_text() == "mine"
     assert pfbench(*words, "--force").code == 0 and mine.read_text().startswith("id,")
     assert pfbench(*words).code == 0  # now it is ours
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000, '{"faces": 7}', '{"faces": [{"id": "a", "landmarks": 5}]}',
+        '{"faces": [{"id": "a", "landmarks": [5]}]}', '{"faces": [{"id": "a", "landmarks": [[1, 1e300]]}]}',
+        '{"faces": [{"id": "a", "landmarks": [[NaN, 1]]}]}',
+        '{"faces": [{"id": "a", "landmarks": [[1, 1' + "0" * 400 + "]]}]}",
+        '{"faces": [7]}', '{"faces": []}', "[]", "7",
+    ],
+)  # fmt: skip
+def test_documents_that_are_none(pfbench: Any, tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    done = pfbench("measure", tmp_path / "a.json")
+    assert done.code == 2 and "a.json" in done.err and "internal" not in done.err
+
+
+def test_pipes_are_not_waited_for(pfbench: Any, tmp_path: Path) -> None:
+    for name in ("a.json", "a.pts", "a.csv", "a.parquet"):
+        os.mkfifo(tmp_path / name)
+        done = pfbench("measure", tmp_path / name)
+        assert done.code == 2 and name in done.err

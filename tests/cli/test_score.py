@@ -220,3 +220,17 @@ def test_the_recorded_command_names_no_place(
     [file] = tmp_path.glob("store/*/*/*/result.json")
     command = json.loads(file.read_text())["command"]
     assert command.startswith("pfbench score --pred mine.csv --gt truth.csv --protocol=parface --store=store")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("score", "--pred", "a.csv", "--gt", "b.csv", "--protocol", "any", "--split", "x"), "--split belongs to"),
+        (("score", "--pred", "a.csv", "--gt", "b.csv", "--protocol", "any", "--data-root", "x"), "--data-root belongs"),
+        (("leaderboard", "--json", "--format", "csv"), "are two formats"),
+        (("data", "path", "300w", "one", "--data-root", "other"), "are two folders"),
+    ],
+)
+def test_options_that_contradict_each_other(pfbench: Any, words: tuple[str, ...], says: str) -> None:
+    done = pfbench(*words)
+    assert done.code == 2 and says in done.err

@@ -249,6 +249,14 @@ def test_undefined_faces_are_left_out_counted_and_named(index: pd.DataFrame, mak
     assert "commissure_position_right is undefined for 1 faces, left out of both: f3" in fidelity_table(found, "star")
 
 
+def test_a_tag_that_says_healthy_is_compared_with_yes(index: pd.DataFrame, make: Make) -> None:
+    frame = index.copy()
+    frame["healthy"] = index["kind"] == "healthy"
+    frame.attrs = {**index.attrs, "tags": [*index.attrs["tags"], "healthy"]}
+    found = gap([make(truth(index) + 1.0, frame)], ["healthy"], draws=99)["results"][0]["tags"]["healthy"]
+    assert found["reference"] == "yes" and [c["group"] for c in found["comparisons"]] == ["no"]
+
+
 def test_one_value_is_nothing_to_compare(index: pd.DataFrame, make: Make) -> None:
     faces = make(truth(index) + 1.0).where({"kind": "flaccid"})
     with pytest.raises(UserError, match="one value only, 'flaccid'"):

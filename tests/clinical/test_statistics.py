@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parface_bench.clinical.agreement import agreement, bland_altman, icc, line
-from parface_bench.clinical.differences import compare_groups, compare_pairs, difference
-from parface_bench.clinical.effects import cliff_delta, hedges_g
-from parface_bench.clinical.permutation import paired, two_groups
+from parface_bench.clinical.statistics.agreement import agreement, bland_altman, icc, line
+from parface_bench.clinical.statistics.differences import compare_groups, compare_pairs, difference
+from parface_bench.clinical.statistics.effects import cliff_delta, hedges_g
+from parface_bench.clinical.statistics.permutation import paired, two_groups
 from parface_bench.scoring.crossed import holm
 
 
@@ -89,7 +89,7 @@ def test_monte_carlo_agrees_with_the_exact_test(clinical: dict[str, Any]) -> Non
     # equal strata and persons with one face each: the same arrangements, drawn
     drawn, was_exact = two_groups(values, group, stratum=np.r_[np.zeros(13)], draws=20_000, rng=rng())
     assert was_exact and drawn == exact
-    from parface_bench.clinical.permutation import _labels
+    from parface_bench.clinical.statistics.permutation import _labels
 
     p, _ = _labels(values, group, np.arange(13), np.zeros(13, dtype=int), 20_000, rng())
     assert p == pytest.approx(exact, abs=0.01)

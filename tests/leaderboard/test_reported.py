@@ -89,6 +89,33 @@ def test_every_row_names_its_paper_its_page_and_its_norm():
         assert {s: n for s, n in e["faces"].items() if s in counts} == {s: counts[s] for s in e["faces"] if s in counts}
 
 
+def test_citations_are_those_that_the_authors_ask_for():
+    """Papers whose preprint differs in year or venue from what their authors' own pages say."""
+    papers = sources()["papers"]
+    for name, first, venue, year in [
+        ("2dasl", "Tu", "TMM", 2020),
+        ("3ddfa", "Zhu", "TPAMI", 2017),
+        ("acr", "Fard", "ICPR", 2022),
+        ("cnn-crf", "Chen", "NeurIPS", 2019),
+        ("d-vit", "Dang", "WACV", 2025),
+        ("kd-loss", "Fard", "CVIU", 2022),
+        ("orformer", "Chiang", "WACV", 2025),
+        ("pipnet", "Jin", "IJCV", 2021),
+        ("sdu", "Guo", "BMVC", 2018),
+        ("vgg-f", "Bulat", "ECCV", 2022),
+    ]:
+        paper = papers[name]
+        assert (paper["cite"].split()[0].strip(","), paper["venue"], paper["year"]) == (first, venue, year)
+
+
+def test_a_preprint_is_cited_with_the_year_of_its_number():
+    preprints = [paper for paper in sources()["papers"].values() if paper["venue"] == "arXiv"]
+    assert len(preprints) >= 5
+    for paper in preprints:
+        number = re.fullmatch(r"https://arxiv\.org/abs/(\d\d)\d\d\.\d{5}", paper["url"])
+        assert number and 2000 + int(number[1]) == paper["year"], paper["cite"]
+
+
 def test_a_row_says_who_measured_it_and_how_its_norm_is_known():
     [entry] = [e for e in load_reported() if e["protocol"] == "wflw"]
     [old] = [row["source"] for row in entry["rows"] if row["method"] == "SDM"]

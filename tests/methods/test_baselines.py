@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from parface_bench.data.batches.batch import Batch
+from parface_bench.data.batches.face_arrays import FaceArrays
 from parface_bench.faces import get_schema
 from parface_bench.methods.build import arguments, build_method
 from parface_bench.methods.heads import CoordinateHead, DepthHead, HeatmapHead, PyramidHead, known, subpixel_argmax
 from parface_bench.methods.recipe import compose
 from parface_bench.plugins.codecs.gaussian import encode_gaussian
-from parface_bench.training.face_arrays import FaceArrays
 
 SMALL = ["image_size=64", "method.backbone_options={channels: [8, 8, 16, 16], layers: [1, 1, 1, 1]}"]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from parface_bench.data.batches.face_arrays import FaceArrays
 from parface_bench.faces import get_schema
 from parface_bench.methods.build import build_method
 from parface_bench.methods.checkpoint import describe, load_method, save_atomic
@@ -13,7 +14,6 @@ from parface_bench.methods.recipe import compose
 from parface_bench.plugins.codecs.gaussian import encode_gaussian
 from parface_bench.plugins.methods.fan import StackedHourglass
 from parface_bench.registry import UserError
-from parface_bench.training.face_arrays import FaceArrays
 from tests.methods.test_baselines import batch
 
 NAMES = ("hrnet", "fan", "pipnet", "star")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from parface_bench.data.batches.face_arrays import FaceArrays
 from parface_bench.faces import get_schema
 from parface_bench.plugins.methods.parface.linear import PrincipalPath
 from parface_bench.plugins.methods.parface.method import ParFace
 from parface_bench.plugins.methods.parface.network import MEAN
 from parface_bench.registry import UserError
-from parface_bench.training.face_arrays import FaceArrays
 
 CODES = 5
 

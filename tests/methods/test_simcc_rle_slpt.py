@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from parface_bench.data.batches.face_arrays import FaceArrays
 from parface_bench.faces import get_schema
 from parface_bench.methods.build import build_method
 from parface_bench.methods.recipe import compose
@@ -16,7 +17,6 @@ from parface_bench.plugins.methods.rle import RLE, OriginalHead
 from parface_bench.plugins.methods.simcc import SimCCHead
 from parface_bench.plugins.methods.slpt.method import SparsePatches
 from parface_bench.registry import UserError
-from parface_bench.training.face_arrays import FaceArrays
 from tests.methods.golden_methods import Golden, close, fill, wave
 from tests.methods.test_baselines import batch
 

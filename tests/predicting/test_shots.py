@@ -132,11 +132,16 @@ def test_what_can_only_be_decoded_whole_is_refused_by_its_header(tmp_path, monke
     assert taken.image is not None and taken.image.shape == (50, 55, 3)
 
 
-def test_pillow_s_own_limit_hides_no_size(tmp_path, monkeypatch):
+def test_pillow_s_own_limit_hides_no_size(tmp_path, monkeypatch, recwarn):
     from PIL import Image
 
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((90, 110, 3), np.uint8)).save(tmp_path / "turned.jpg", exif=exif)
     cv2.imwrite(str(tmp_path / "a.tiff"), np.zeros((100, 110, 3), np.uint8))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     monkeypatch.setattr("parface_bench.limits.WHOLE", 10_000)
     [shot] = shots(find([str(tmp_path / "a.tiff")])[0])
     assert "has 110 x 100 pixels" in shot.reason and Image.MAX_IMAGE_PIXELS == 10
+    [turned] = shots(find([str(tmp_path / "turned.jpg")])[0])
+    assert turned.orientation == 6 and turned.image.shape == (110, 90, 3) and not recwarn.list

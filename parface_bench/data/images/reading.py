@@ -6,7 +6,9 @@ import contextlib
 import io
 import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,6 +17,9 @@ from parface_bench.data.images.archive import locate, read_bytes
 from parface_bench.data.readers import hdf
 from parface_bench.limits import PHOTOGRAPH, check_picture, check_whole, read_file
 from parface_bench.registry.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 # shares of the side that libjpeg decodes at
@@ -50,12 +55,10 @@ def image_size(root: str | Path, ref: str) -> tuple[int, int]:
     Raises:
         UserError: as :func:`read_image`.
     """
-    from PIL import Image
-
     path, member = locate(root, ref)
     if member is None:
         # whatever is wrong, read_image says it
-        with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+        with contextlib.suppress(Exception), opened_by_pillow(path) as picture:
             return picture.size
     height, width = read_image(root, ref).shape[:2]
     return width, height
@@ -128,16 +131,23 @@ def declared_size(data: bytes) -> tuple[int, int]:
     return _size_by_pillow(io.BytesIO(data))
 
 
-def _size_by_pillow(source: Path | io.BytesIO) -> tuple[int, int]:
+@contextlib.contextmanager
+def opened_by_pillow(source: Path | io.BytesIO) -> Iterator[Image.Image]:
+    """A picture of which only the header is looked at: of any size, and without a word on it."""
     from PIL import Image
 
-    with _pillow, contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
+    with _pillow, warnings.catch_warnings(action="ignore"):
         most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # ours tell more, and are asked with the answer
         try:
             with Image.open(source) as found:
-                return found.size
+                yield found
         finally:
             Image.MAX_IMAGE_PIXELS = most
+
+
+def _size_by_pillow(source: Path | io.BytesIO) -> tuple[int, int]:
+    with contextlib.suppress(Exception), opened_by_pillow(source) as found:
+        return found.size
     return 0, 0
 
 

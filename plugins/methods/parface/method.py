@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from parface_bench import method
+from parface_bench.data.batches.face_arrays import PICTURE_BYTES, FaceArrays
 from parface_bench.data.heatmaps.codecs import HeatmapCodec, confidence
 from parface_bench.faces import Schema
 from parface_bench.methods.build import build_method
@@ -23,7 +24,6 @@ from parface_bench.plugins.methods.parface.imagenet import start_from_imagenet
 from parface_bench.plugins.methods.parface.network import MEAN, Output, ParFaceNetwork
 from parface_bench.plugins.methods.parface.steps import DEPTH_UNIT, AutoencoderStep, build_step
 from parface_bench.registry import UserError, check_known
-from parface_bench.training.face_arrays import PICTURE_BYTES, FaceArrays
 
 if TYPE_CHECKING:
     from mmengine.optim import OptimWrapper

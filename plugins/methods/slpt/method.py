@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from parface_bench import method
 from parface_bench.data.batches.batch import Batch
+from parface_bench.data.batches.face_arrays import FaceArrays
 from parface_bench.faces import Schema
 from parface_bench.methods.heads import PyramidHead, annotated
 from parface_bench.methods.stage import Stage
 from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.plugins.methods.slpt.attention import InherentRelationLayer
 from parface_bench.registry import BACKBONES, UserError
-from parface_bench.training.face_arrays import FaceArrays
 
 # The shares that the losses of the three steps have, and how far a sigma shrinks the next patch (times 12, clamped).
 STEP_WEIGHTS = (0.2, 0.3, 0.5)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from parface_bench.training import busy
+from parface_bench.training import contention
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,10 @@ def test_told_once_where_threads_wait_and_others_run(monkeypatch, threads, proce
     said: list[str] = []
     clock = {"wall": 0.0, "cpu": 0.0}
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    monkeypatch.setattr(busy, "_load", lambda: load)
-    monkeypatch.setattr(busy.time, "perf_counter", lambda: clock["wall"])
-    monkeypatch.setattr(busy.time, "process_time", lambda: clock["cpu"])
-    hook = busy.BusyMachineHook(SimpleNamespace(say=said.append))
+    monkeypatch.setattr(contention, "_load", lambda: load)
+    monkeypatch.setattr(contention.time, "perf_counter", lambda: clock["wall"])
+    monkeypatch.setattr(contention.time, "process_time", lambda: clock["cpu"])
+    hook = contention.BusyMachineHook(SimpleNamespace(say=said.append))
     runner = SimpleNamespace(model=torch.nn.Linear(2, 2))
     hook.before_train(runner)
     hook.after_train_iter(runner, 0)

@@ -11,7 +11,7 @@ from math import comb
 
 import numpy as np
 
-from parface_bench.clinical.intervals import blocks
+from parface_bench.clinical.statistics.intervals import blocks
 
 MOST_EXACT = 10_000
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from parface_bench.clinical.intervals import RESAMPLES, bootstrap, totals_by_person
+from parface_bench.clinical.statistics.intervals import RESAMPLES, bootstrap, totals_by_person
 
 LIMIT = 1.959963984540054  # 97.5 percent of a normal distribution lie below
 

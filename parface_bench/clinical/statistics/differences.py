@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from parface_bench.clinical.effects import cliff_delta, hedges_g, standardised_mean, within_strata
-from parface_bench.clinical.intervals import RESAMPLES, bootstrap, totals_by_person
-from parface_bench.clinical.permutation import paired, two_groups, weights
+from parface_bench.clinical.statistics.effects import cliff_delta, hedges_g, standardised_mean, within_strata
+from parface_bench.clinical.statistics.intervals import RESAMPLES, bootstrap, totals_by_person
+from parface_bench.clinical.statistics.permutation import paired, two_groups, weights
 
 DRAWS = 10_000
 

@@ -1,0 +1,1 @@
+"""Statistics of clinical measures: agreement, differences between groups, effects, intervals, permutation tests."""
