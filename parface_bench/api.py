@@ -114,24 +114,25 @@ def compare(a: Result | str | Path, b: Result | str | Path, *, resamples: int = 
         resamples, seed: of the bootstrap.
 
     Returns:
-        The document of :func:`parface_bench.scoring.compare_runs.compare_runs`, a dict with ``.plot()``.
+        The document of :func:`parface_bench.scoring.compare_runs.compare_all`, a dict with ``.plot()``.
 
     Raises:
         UserError: a result cannot be read, or the two were scored on other data or under another protocol.
     """
     from parface_bench.results.result import load_runs
     from parface_bench.scoring.compare import Comparison
-    from parface_bench.scoring.compare_runs import compare_runs
+    from parface_bench.scoring.compare_runs import compare_all
 
     first, second = ([r] if isinstance(r, Result) else load_runs(r) for r in (a, b))
-    return Comparison(compare_runs(first, second, resamples=resamples, seed=seed))
+    return Comparison(compare_all([first, second], resamples=resamples, seed=seed)[0])
 
 
-def load_model(checkpoint_or_name: str | Path, device: str = "auto", **options: Any) -> Method:
+def load_model(checkpoint_or_name: str | Path = "", device: str = "auto", **options: Any) -> Method:
     """A trained method from a checkpoint, or a detector by name, ready for ``.predict(images, boxes)``.
 
     Args:
-        checkpoint_or_name: a checkpoint, a run's folder, or the name of a method that needs no training.
+        checkpoint_or_name: a checkpoint, a run's folder, or the name of a method that needs no training; '' = the model
+            that comes with the package.
         device: where a trained method computes.
         options: arguments of a detector by name.
 

@@ -15,26 +15,35 @@ def register(app: typer.Typer) -> None:
 
     @app.command("compare")
     def compare(
-        result_a: Path = typer.Argument(..., help="A recorded result, or a method's folder: all its seeds."),
-        result_b: Path = typer.Argument(..., help="The other one: same data, same protocol."),
+        results: list[Path] = typer.Argument(
+            ..., metavar="RESULT_A RESULT_B...", help="Recorded results, or methods' folders: all their seeds."
+        ),
         resamples: int = typer.Option(1000, "--resamples", min=1, max=100_000, help="Bootstrap resamples."),
         seed: int = typer.Option(0, "--seed", min=0, max=2**53 - 1, help="Seed of the bootstrap."),
         everything: bool = typer.Option(False, "--all", help="On a terminal: all subsets, not the main ones only."),
         json: Json = False,
     ) -> None:
-        """Paired difference A - B per subset, with its bootstrap interval and Wilcoxon signed-rank p."""
+        """Paired difference A - B per subset, with its interval and a p-value; of more than two results every pair."""
+        from parface_bench.registry import UserError
         from parface_bench.results.result import load_runs
-        from parface_bench.scoring.compare import comparison_grid, comparison_table
-        from parface_bench.scoring.compare_runs import compare_runs
+        from parface_bench.scoring.compare import all_pairs, comparison_grid, comparison_table, correction
+        from parface_bench.scoring.compare_runs import compare_all
 
-        document = compare_runs(load_runs(result_a), load_runs(result_b), resamples=resamples, seed=seed)
-        for who, other in (("a", "B"), ("b", "A")):
-            if document[f"only_{who}"]:
-                say(f"{document[f'only_{who}']} faces left out: {other} has no errors of them")
+        if len(results) < 2:
+            raise UserError("compare needs two results at least: pfbench compare RESULT_A RESULT_B")
+        pairs = compare_all([load_runs(path) for path in results], resamples=resamples, seed=seed)
+        for document in pairs:
+            for who, other in (("a", "b"), ("b", "a")):
+                if count := document[f"only_{who}"]:
+                    say(f"{count} faces of {document[who]['method']} left out: {document[other]['method']} lacks them")
         if json:
-            emit_document(document)
+            emit_document(pairs[0] if len(pairs) == 1 else {"pairs": pairs})
+            return
+        meaning = f"A - B below 0: A is better. {correction(pairs[0])}"
+        if len(pairs) == 1:
+            grid = comparison_grid(pairs[0], everything=everything)
         else:
-            meaning = "A - B below 0: A is better. The p-values are not corrected for the number of subsets."
-            grid = comparison_grid(document, everything=everything)
-            grid.notes.append(meaning)
-            emit(f"{comparison_table(document)}\n{meaning}", [grid])
+            grid = all_pairs(pairs, everything=everything)
+        grid.notes.append(meaning)
+        text = "\n\n".join(map(comparison_table, pairs))
+        emit(f"{text}\n{meaning}", [grid])

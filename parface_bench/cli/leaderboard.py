@@ -49,8 +49,8 @@ def register(app: typer.Typer) -> None:
         with aside():
             if form is None and out is None and plots is None and not by and on_terminal():
                 tables = tables_of(store, selection, reported=reported, warn=say)
-                all_columns = everything or bool(subset or metric)
-                emit("", [table_grid(table, everything=all_columns) for table in tables])
+                chosen = bool(subset or metric)
+                emit("", [table_grid(table, everything=everything, chosen=chosen) for table in tables])
                 return
             text = show(
                 store,

@@ -75,7 +75,7 @@ def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> Non
         METHODS.spec(asked.base_method)
 
     from parface_bench.clinical.paired import pair_grid, pair_table
-    from parface_bench.leaderboard.grids import table_grid
+    from parface_bench.leaderboard.grids import standing, table_grid
     from parface_bench.leaderboard.render import render
     from parface_bench.registry.faults import aside
     from parface_bench.runs.pipeline import execute
@@ -105,8 +105,10 @@ def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> Non
             grids.append(pairs)
         if asked.records and asked.store is not None:
             tables = _standing(document, asked.store)
-            plain += "\n\n" + render(tables, "md")
+            ranks = [sentence for table in tables if (sentence := standing(table, document["run_id"]))]
+            plain += "\n\n" + "\n\n".join([*ranks, render(tables, "md")])
             grids += [table_grid(table, around=document["run_id"], first=_ABOVE) for table in tables]
+            grids[-1].notes[:0] = ranks
         emit(plain, grids)
         for line in _where_to_go(result.folder, document["dataset"], asked.records):
             say(line)

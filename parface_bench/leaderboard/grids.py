@@ -11,16 +11,20 @@ from parface_bench.scoring.protocol import main_metrics
 ROWS = 10  # that the first screen holds
 
 
-def table_grid(table: Table, *, everything: bool = False, around: str = "", first: int = ROWS) -> Grid:
+def table_grid(
+    table: Table, *, everything: bool = False, chosen: bool = False, around: str = "", first: int = ROWS
+) -> Grid:
     """One leaderboard.
 
     Args:
         table: rows that may be ranked together.
-        everything: all columns and rows; otherwise the protocol's main metrics of all faces, and the ``first`` rows.
+        everything: all columns and rows; otherwise the protocol's main metrics of all faces, and the ``first`` rows of
+            those measured here and of those reported elsewhere.
+        chosen: all columns, since the user has chosen them.
         around: id of a run whose row is shown even where it is not among the first.
         first: how many rows.
     """
-    columns = table.columns if everything else main_columns(table)
+    columns = table.columns if everything or chosen else main_columns(table)
     heads = [Head("#", keep=2), Head("method", words=True, keep=0)]
     heads += [Head(_title(column), keep=0 if i == 0 else 1) for i, column in enumerate(columns)]
     heads += [Head(cost_title(name), keep=3) for name in table.cost]
@@ -45,8 +49,39 @@ def table_grid(table: Table, *, everything: bool = False, around: str = "", firs
         )
     grid.notes = [f"{_MARKS[mark]}: {text}" if mark else text for mark, text in notes(table) if mark or everything]
     hidden = len(table.rows) - len(rows)
-    grid.notes += [f"{hidden} more rows: --all shows them."] if hidden else []
+    grid.notes += [f"{hidden} more row{'s' if hidden > 1 else ''}: --all shows them."] if hidden else []
     return grid
+
+
+def standing(table: Table, run: str) -> str:
+    """Where a run ranks in its table, as a sentence; '' where it is not in it."""
+    own = next((row for row in table.rows if run in row.runs), None)
+    if own is None:
+        return ""
+    main, place = table.columns[0], table.heading.split(" · ")[0]
+    of = f" of {table.whole}" if table.whole and table.counts["full"] < table.whole else ""
+    where = f"on {place} ({table.counts['full']}{of} faces) by {main.metric}"
+    if own.rank is None:
+        why = "has seen these faces in training" if own.contaminated else "its numbers cannot be true together"
+        return f"Not ranked {where}: {own.method} {why}."
+    ranked = [row for row in table.rows if row.rank]
+    if len(ranked) == 1:
+        return f"The first that is ranked {where}."
+    other = next(row for row in ranked if row.rank == (2 if own.rank == 1 else 1))
+
+    def spoken(row: Row) -> str:
+        cell = row.cells[main.subset, main.metric]
+        return f"{cell_text(cell, main.unit)}{f' (mean of {row.seeds} seeds)' if row.seeds > 1 else ''}"
+
+    sentence = f"{_ordinal(own.rank)} of {len(ranked)} {where}, {spoken(own)}"
+    sentence += f"; the {_ordinal(other.rank or 0)} is {other.method}, {spoken(other)}"
+    tied = (own if own.rank != 1 else other).cells[main.subset, main.metric].tied
+    return f"{sentence}: no clear difference." if tied else f"{sentence}."
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def main_columns(table: Table) -> list[Column]:
@@ -60,8 +95,10 @@ def main_columns(table: Table) -> list[Column]:
 _MARKS = {"plus_minus": "±", "tie": "≈", "seen": "†"}
 
 
-def _first(rows: list[Row], around: str, count: int) -> list[Row]:
-    return rows[:count] + [row for row in rows[count:] if around and around in row.runs]
+def _first(rows: list[Row], around: str, first: int) -> list[Row]:
+    measured, reported = ([row for row in rows if bool(row.source) == elsewhere] for elsewhere in (False, True))
+    own = [row for row in measured[first:] if around and around in row.runs]
+    return [*measured[:first], *own, *reported[:first]]
 
 
 def _title(column: Column) -> str:

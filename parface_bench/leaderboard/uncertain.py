@@ -25,7 +25,7 @@ from parface_bench.results.record import ERRORS, RESULT
 from parface_bench.results.result import Result
 from parface_bench.results.store_index import Mark, Memory
 from parface_bench.scoring import crossed as model
-from parface_bench.scoring.crossed import crossed, depends_on_seed, of_summaries
+from parface_bench.scoring.crossed import crossed, of_summaries
 
 _LONG = 100  # rows before a bar is shown
 _HELD = 128 << 20  # bytes of per-face numbers kept in mind
@@ -109,7 +109,7 @@ class Uncertain:
         pair = first.beside(numbers, key)
         if pair is None:
             return False
-        difference = crossed(*pair, trained=[_random(best), _random(row)])
+        difference = crossed(*pair, trained=[depends_on_seed(best), depends_on_seed(row)])
         return abs(difference.value) <= difference.half()
 
     def _numbers(self, row: Row, *, keep: bool = False) -> PerFace | str:
@@ -126,10 +126,10 @@ class Uncertain:
         return found
 
 
-def _random(row: Row) -> bool:
+def depends_on_seed(row: Row) -> bool:
     """Whether another seed would change a row: not where several runs are equal, or where nothing was learnt."""
     same = len(row.counted) == 1 < len(row.results)
-    return not same and depends_on_seed(row.counted[-1].document)
+    return not same and model.depends_on_seed(row.counted[-1].document)
 
 
 def _estimate(run: Result, key: Key) -> Mapping[str, Any]:

@@ -3,10 +3,13 @@ document.documentElement.classList.add("scripted");
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let plotly = null;
+function unpack(text) {                  // gzipped bytes in base64 -> a Response
+  const packed = Uint8Array.from(atob(text.trim()), c => c.charCodeAt(0));
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip")));
+}
 function plots() {                       // unpacks the plot library once, when it is first wanted
   plotly ??= (async () => {
-    const packed = Uint8Array.from(atob(document.getElementById("plots").textContent.trim()), c => c.charCodeAt(0));
-    const code = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    const code = await unpack(document.getElementById("plots").textContent).text();
     const script = document.createElement("script");
     script.textContent = code;
     document.head.append(script);

@@ -83,4 +83,9 @@ def packed_plots() -> str:
     """The plot library (plotly.js, MIT), gzipped, in base64."""
     from plotly.offline import get_plotlyjs
 
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
+    return packed(get_plotlyjs().encode())
+
+
+def packed(data: bytes) -> str:
+    """Bytes as text for a page, which ``unpack`` of ``common.js`` reads: gzipped, in base64."""
+    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()

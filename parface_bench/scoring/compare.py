@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -92,7 +93,7 @@ def compare_results(a: Recorded, b: Recorded, *, resamples: int = RESAMPLES, see
         ``only_a``, ``only_b`` (numbers of faces that the other one lacks), ``landmarks`` (how many were compared),
         ``notes`` (what else differs between the two), ``subsets`` {name: {'NME': see :func:`paired_difference`}},
         ``bootstrap``. Where one has scored landmarks that the other has not, NME is that over the landmarks of both,
-        and GTE is left out. The p-values are not corrected for the number of subsets.
+        and GTE is left out. The p-values are not corrected (:func:`parface_bench.scoring.compare_runs.correct` does).
 
     Raises:
         UserError: the results were scored on other data or under another protocol, or share no face.
@@ -150,7 +151,7 @@ def comparison_grid(document: dict[str, Any], *, everything: bool = False) -> Gr
             Head("B", keep=2),
             Head("A - B", keep=0),
             Head("95 % interval", keep=1),
-            Head("p", keep=1),
+            Head(_p_heading(document), keep=1),
             Head("A better on", keep=5),
         ],
         notes=list(document.get("notes", [])),
@@ -165,7 +166,7 @@ def comparison_grid(document: dict[str, Any], *, everything: bool = False) -> Gr
             grid.rows.append(
                 [
                     *(subset, metric, str(d["n"]), f"{d['a']:.3f}", f"{d['b']:.3f}"),
-                    *(Cell(f"{d['difference']['value']:+.3f}", look), f"{low:+.3f} .. {high:+.3f}", f"{d['p']:.2g}"),
+                    *(Cell(f"{d['difference']['value']:+.3f}", look), f"{low:+.3f} .. {high:+.3f}", _p(d)),
                     f"{100 * d['a_better']:.0f} %",
                 ]
             )
@@ -189,7 +190,7 @@ def comparison_table(document: dict[str, Any]) -> str:
             rows.append(
                 [
                     *(subset, metric, d["n"], f"{d['a']:.3f}", f"{d['b']:.3f}", f"{d['difference']['value']:+.3f}"),
-                    *(f"[{low:+.3f}, {high:+.3f}]", f"{d['p']:.2g}", f"{100 * d['a_better']:.1f} %"),
+                    *(f"[{low:+.3f}, {high:+.3f}]", _p(d), f"{100 * d['a_better']:.1f} %"),
                 ]
             )
     heads = ["subset", "error", "faces", "A", "B", "A - B", "95 % interval", _p_heading(document), "A better on"]
@@ -199,15 +200,29 @@ def comparison_table(document: dict[str, Any]) -> str:
     return "\n".join([*lines, tabulate(rows, headers=heads, disable_numparse=True, colalign=align)])
 
 
+def shared_landmarks(a: Mapping[str, Any], b: Mapping[str, Any], left: Any, right: Any) -> list[str] | None:
+    """Columns of the landmarks that both results have scored; None where they have scored the same ones.
+
+    Raises:
+        UserError: there is none.
+    """
+    lacking = [set(document.get("unmapped") or []) for document in (a, b)]
+    if lacking[0] == lacking[1]:
+        return None
+    columns = [c for c in left if re.fullmatch(r"e\d+", c) and c in right]
+    shared = [c for c in columns if int(c[1:]) not in lacking[0] | lacking[1]]
+    if not shared:
+        raise UserError("the results cannot be compared: no landmark was scored in both of them")
+    return shared
+
+
 def _on_common_landmarks(a: Recorded, b: Recorded, left: Any, right: Any) -> tuple[Any, Any, int | None, list[str]]:
     """The errors over the landmarks that both have scored, how many these are (None: not known), and what to say."""
     columns = [c for c in left if re.fullmatch(r"e\d+", c) and c in right]
     lacking = [set(r.document.get("unmapped") or []) for r in (a, b)]
-    shared = [c for c in columns if int(c[1:]) not in lacking[0] | lacking[1]]
-    if lacking[0] == lacking[1]:
-        return left, right, len(shared) or None, []
-    if not shared:
-        raise UserError("the results cannot be compared: no landmark was scored in both of them")
+    shared = shared_landmarks(a.document, b.document, left, right)
+    if shared is None:
+        return left, right, len([c for c in columns if int(c[1:]) not in lacking[0]]) or None, []
     both = []
     for table in (left, right):
         table = table.drop(columns=["gte"], errors="ignore")
@@ -225,8 +240,45 @@ def _other_crops(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     return [f"the methods saw other crops: A {modes[0]}, B {modes[1]}"]
 
 
+def all_pairs(documents: Sequence[dict[str, Any]], *, everything: bool = False) -> Grid:
+    """Comparisons of every two of several methods in one table: all faces, or the main subsets with ``everything``."""
+    first = documents[0]
+    version = f"protocol {first['protocol']} v{first['protocol_version']}"
+    heads = [Head("A", words=True, keep=0), Head("B", words=True, keep=0), Head("subset", words=True, keep=4)]
+    heads += [Head("error", words=True, keep=3), Head("faces", keep=5), Head("A - B", keep=0)]
+    heads += [Head("95 % interval", keep=1), Head(_p_heading(first), keep=1), Head("A better on", keep=6)]
+    grid = Grid(f"{first['dataset']} · {version}", heads)
+    for document in documents:
+        for subset, found in document["subsets"].items():
+            for metric, d in found.items():
+                if not d["n"] or "=" in subset or (subset != "full" and not everything):
+                    continue
+                low, high = d["difference"]["ci95"]
+                look = "best" if high < 0 else "bad" if low > 0 else "plain"
+                names = document["a"]["method"], document["b"]["method"]
+                value = Cell(f"{d['difference']['value']:+.3f}", look)
+                numbers = [value, f"{low:+.3f} .. {high:+.3f}", _p(d), f"{100 * d['a_better']:.0f} %"]
+                grid.rows.append([*names, subset, metric, str(d["n"]), *numbers])
+    return grid
+
+
+def correction(document: dict[str, Any]) -> str:
+    """How the p-values of :func:`comparison_table` were corrected, as a sentence."""
+    if "correction" not in document:
+        return "The p-values are not corrected for the number of tests."
+    counts = document["correction"]
+    tests = f"the {counts['tests']} test{'s' if counts['tests'] != 1 else ''} of the main subsets"
+    apart = f", and apart from them for the {counts['tests_by_attribute']} by attribute"
+    return f"p is corrected by Holm's method for {tests}{apart if counts['tests_by_attribute'] else ''}."
+
+
+def _p(entry: dict[str, Any]) -> str:
+    return f"{entry.get('p_holm', entry['p']):.2g}"
+
+
 def _p_heading(document: dict[str, Any]) -> str:
-    return "p" if max((document.get("seeds") or {"a": 1}).values()) > 1 else "Wilcoxon p"
+    single = max((document.get("seeds") or {"a": 1}).values()) == 1
+    return ("Wilcoxon p" if single else "p") + (", Holm" if "correction" in document else "")
 
 
 def _check_same(a: dict[str, Any], b: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ class Crossed:
             p = math.exp(log_p)
             return sum(v * student.isf(p / 2, free) ** 2 for v, free in parts if v) - self.value**2
 
-        least = math.log(1e-300)
+        least = math.log(1e-100)
         return 0.0 if surplus(least) < 0 else math.exp(brentq(surplus, least, 0.0, xtol=1e-9))
 
 
@@ -119,6 +119,15 @@ def _seeds(runs: np.ndarray) -> float | None:
     rest = runs - means[:, None] - by_face + runs.mean()
     noise = float(np.sum(rest * rest)) / ((s - 1) * max(n - 1, 1))
     return max(float(np.var(means, ddof=1)) - noise / n, 0.0)
+
+
+def quantiles(count: int = 64) -> list[float]:
+    """Student's quantile where 1 / degrees of freedom is 0, 1 / count, ..., 1: for a page that has no scipy."""
+    from scipy.stats import norm
+    from scipy.stats import t as student
+
+    tail = (1 + LEVEL) / 2
+    return [round(float(student.ppf(tail, count / k) if k else norm.ppf(tail)), 6) for k in range(count + 1)]
 
 
 def holm(p: Sequence[float]) -> list[float]:

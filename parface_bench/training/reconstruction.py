@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
+from scipy.linalg import eigh
 from torch import Tensor
 
 from parface_bench.data.batches.face_arrays import pictures
@@ -49,18 +50,17 @@ class PCA:
     Attributes:
         mean: float32 [S * S * 3], the mean picture in 0..1.
         axes: float32 [components, S * S * 3], orthonormal; fewer where the pictures' rank is lower.
-        deviations: float32 [components], standard deviation of the pictures along each axis.
     """
 
     def __init__(self, pictures: np.ndarray, components: int) -> None:
         rows = pictures.reshape(len(pictures), -1).astype(np.float32) / 255
         self.mean = rows.mean(0, dtype=np.float64).astype(np.float32)
         rows -= self.mean
-        values, vectors = np.linalg.eigh((rows @ rows.T).astype(np.float64))
-        kept = values[-components:] > values[-1] * 1e-6  # what is left of data of a lower rank is rounding
-        vectors, values = vectors[:, -components:][:, kept], values[-components:][kept]
+        first = max(0, len(rows) - components)
+        values, vectors = eigh((rows @ rows.T).astype(np.float64), subset_by_index=[first, len(rows) - 1])
+        kept = values > values[-1] * 1e-6  # what is left of data of a lower rank is rounding
+        vectors, values = vectors[:, kept], values[kept]
         self.axes = (vectors / np.sqrt(values)).astype(np.float32).T @ rows
-        self.deviations = np.sqrt(values / len(rows)).astype(np.float32)
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Pictures float32 [B, S, S, 3] in 0..1 as the components give them back, cut to 0..1."""
@@ -111,6 +111,8 @@ class Reconstruction:
         self.test, self.figures, self.shown = test, figures, shown
         self._key: Any = None
         self._linear: tuple[dict[str, Any], PCA | None] = ({}, None)
+        self._linear_means: dict[str, float] = {}
+        self._crops: np.ndarray | None = None
 
     def __call__(
         self, method: Any, train: Sequence[pd.DataFrame], crop: Crop, stage: str, device: torch.device
@@ -129,31 +131,37 @@ class Reconstruction:
             ``stage``, ``n``, ``MSE`` (RGB in 0..1), ``PSNR`` (dB) and ``SSIM``, means over the faces; ``pca`` the same
             with ``components`` and ``crops``, or None with the reason under ``pca_left_out``.
         """
-        faces = FaceSet([self.test], crop, truth="")
         key = (method.code_size, crop.config(), [id_ for frame in train for id_ in frame["id"]])
-        if key != self._key:
-            self._linear, self._key = _fit(FaceSet(train, crop, truth=""), method.code_size, crop.full_size), key
+        if key != self._key:  # the test crops and what a PCA makes of them are the same for the next stages
+            side = crop.full_size
+            self._linear, self._key = _fit(FaceSet(train, crop, truth=""), method.code_size, side), key
+            self._linear_means = {}
+            self._crops = pictures(FaceSet([self.test], crop, truth=""), side)
         facts, pca = self._linear
-        on_sheet = np.linspace(0, len(faces) - 1, min(self.shown, len(faces))).round().astype(int)
+        crops = self._crops
+        assert crops is not None
+        on_sheet = np.linspace(0, len(crops) - 1, min(self.shown, len(crops))).round().astype(int)
         found, linear, kept = [], [], {}
         with evaluating(method), torch.inference_mode():
-            for start in range(0, len(faces), _BATCH):
-                at = np.arange(start, min(start + _BATCH, len(faces)))
-                images = faces[at].to(device).images
-                true = _pictures(images)
+            for start in range(0, len(crops), _BATCH):
+                true = crops[start : start + _BATCH].astype(np.float32) / 255
+                images = torch.from_numpy(true).to(device).permute(0, 3, 1, 2)
                 own = _pictures(method.reconstruct(images))
                 found.append(_figures(true, own))
+                sheet = [i for i in on_sheet if start <= i < start + _BATCH]
                 rows = [true, own]
-                if pca is not None:
+                if pca is not None and (sheet or not self._linear_means):
                     rows.append(pca(true))
                     linear.append(_figures(true, rows[-1]))
-                kept.update({i: [row[i - start] for row in rows] for i in on_sheet if start <= i < start + _BATCH})
+                kept.update({i: [row[i - start] for row in rows] for i in sheet})
+        if pca is not None and not self._linear_means:
+            self._linear_means = _means(linear)
         if kept:
             tiles = [kept[i][row] for row in range(len(kept[on_sheet[0]])) for i in on_sheet]
             save = [(tile.clip(0, 1) * 255).round().astype(np.uint8) for tile in tiles]
             overlays.save(overlays.sheet(save, len(on_sheet)), self.figures / f"reconstructions-{stage}.png")
-        beside = {"pca": {**facts, **_means(linear)}} if pca is not None else {"pca": None, **facts}
-        return {"stage": stage, "n": len(faces), **_means(found), **beside}
+        beside = {"pca": {**facts, **self._linear_means}} if pca is not None else {"pca": None, **facts}
+        return {"stage": stage, "n": len(crops), **_means(found), **beside}
 
 
 def sentence(measured: dict[str, Any]) -> str:

@@ -60,3 +60,12 @@ def test_not_a_result(pfbench: Any, results: dict[str, Path], tmp_path: Path) ->
     (results["B"] / "errors.parquet").unlink()
     done = pfbench("compare", results["A"], results["B"])
     assert done.code == 2 and "errors.parquet" in done.err
+
+
+def test_three_results_are_every_pair_with_corrected_p(pfbench: Any, results: dict[str, Path]) -> None:
+    three = [results["A"], results["B"], results["A"]]
+    pairs = json.loads(pfbench("compare", *three, "--json").out)["pairs"]
+    assert len(pairs) == 3 and pairs[0]["subsets"]["full"]["NME"]["p_holm"] > pairs[0]["subsets"]["full"]["NME"]["p"]
+    text = pfbench("compare", *three).out
+    assert text.count("A = ") == 3 and "p is corrected by Holm's method for the 6 tests" in text
+    assert pfbench("compare", results["A"]).code == 2

@@ -45,6 +45,7 @@ def test_run_prints_the_table_and_the_leaderboard_on_stdout(pfbench, tmp_path):
     assert "profile quick (by default on a CPU)" in done.stderr
     assert len(list((tmp_path / "store" / "dots" / "dot-net").iterdir())) == 1
     table, board = done.stdout.split("\n## dots")
+    assert "The first that is ranked on dots" in table
     assert "subset" in table and "NME" in board and "|   1 | dot-net" in board
 
 

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from parface_bench.leaderboard import uncertain
+from parface_bench.leaderboard.grids import standing, table_grid
 from parface_bench.leaderboard.render import FORMATS
 from parface_bench.leaderboard.table import Selection
 from parface_bench.leaderboard.views import show, tables_of
@@ -149,3 +150,26 @@ def test_what_nothing_asks_for_any_more_is_dropped(honest, store, faces):
     assert len(index.recall()) > 500
     show(store, Selection())
     assert not any(key.startswith("old") for key in index.recall()) and index.recall()
+
+
+def test_where_a_run_stands_is_a_plain_sentence(honest, store, faces):
+    for number in range(12):
+        record(*honest(f"m{number:02}", faces + number, seed=0), store)
+    [table] = tables_of(store, Selection())
+    runs = {row.method: row.runs[0] for row in table.rows}
+    second = f"2nd of 12 on toy (60 faces) by NME, {faces.mean() + 1:.3f}; the 1st is m00, {faces.mean():.3f}."
+    assert standing(table, runs["m01"]) == second
+    assert standing(table, runs["m00"]).startswith("1st of 12") and "the 2nd is m01" in standing(table, runs["m00"])
+    assert [standing(table, runs[f"m{k}"]).split()[0] for k in (10, 11)] == ["11th", "12th"]
+    assert standing(table, "another") == ""
+
+
+def test_the_first_screen_holds_ten_rows_and_says_how_many_more(honest, store, faces):
+    for number in range(12):
+        record(*honest(f"m{number:02}", faces + number, seed=0), store)
+    [table] = tables_of(store, Selection())
+    grid = table_grid(table)
+    assert len(grid.rows) == 10 and grid.notes[-1] == "2 more rows: --all shows them."
+    own = table_grid(table, around=table.rows[11].runs[0])
+    assert len(own.rows) == 11 and "m11" in own.rows[-1][1].text and own.notes[-1] == "1 more row: --all shows them."
+    assert len(table_grid(table, chosen=True).rows) == 10 and len(table_grid(table, everything=True).rows) == 12

@@ -69,6 +69,7 @@ def test_two_rows_compared_face_by_face(opened, board):
 
     opened.get_by_label(re.compile("compare near")).check()
     opened.get_by_label(re.compile("compare far")).check()
+    opened.get_by_text("near is better").wait_for()
     said = opened.locator(".paired").inner_text()
     errors = {
         r.document["method"]: r.errors().set_index("id")["nme"] for r in read_store(board.parent / "store").results

@@ -16,11 +16,12 @@ from parface_bench.data.readers.pts import parse_pts
 from parface_bench.faces import get_schema
 from parface_bench.methods.base import Method
 from parface_bench.methods.build import build_method
+from parface_bench.methods.inference import face_detector
 from parface_bench.methods.recipe import compose
 from parface_bench.predicting import formats, job
 from parface_bench.predicting.draw import heat, overlay
 from parface_bench.predicting.job import Wish
-from parface_bench.predicting.predict import Face, Predictor, face_detector
+from parface_bench.predicting.predict import Face, Predictor
 from parface_bench.predicting.shots import find, shots
 from parface_bench.predicting.video import overlap, smooth, track
 from parface_bench.registry import UserError
@@ -139,6 +140,11 @@ def test_json_and_pts(folder, tmp_path):
     assert sorted(p.name for p in (tmp_path / "pts").glob("*.pts")) == ["one.pts", "two#2.pts", "two.pts"]
     data = (tmp_path / "pts" / "one.pts").read_bytes()
     assert b"n_points: 68" in data
+    (tmp_path / "pts" / "two#2.pts").write_text("mine")
+    with pytest.raises(UserError, match=r"two#2\.pts: exists already"):
+        job.run([str(folder)], Wish("flat", tmp_path / "pts", "pts"))
+    assert (tmp_path / "pts" / "two#2.pts").read_text() == "mine"
+    job.run([str(folder)], Wish("flat", tmp_path / "pts", "pts", force=True))
     np.testing.assert_allclose(parse_pts(data, "one.pts")[0], [9.5, 19.5], atol=1e-3)  # 1-based in the file
     assert "none" in rows(tmp_path / "pts" / "predictions.csv")
 
@@ -281,7 +287,12 @@ def test_video_end_to_end(tmp_path):
     found = list(rows(outcome.table).values())
     assert [row["frame"] for row in found] == list("012345") and {row["track"] for row in found} == {"0"}
     assert float(found[5]["seconds"]) == pytest.approx(0.5)
-    assert (tmp_path / "out" / "overlays" / "v.mp4").stat().st_size > 500
+    drawn = tmp_path / "out" / "overlays" / "v.mp4"
+    assert drawn.stat().st_size > 500
+    drawn.write_text("mine")
+    with pytest.raises(UserError, match=r"v\.mp4: exists already"):
+        job.run([str(path)], Wish("solid", tmp_path / "out", draw=True))
+    assert drawn.read_text() == "mine"
 
 
 def test_names_that_are_no_utf8(tmp_path):
