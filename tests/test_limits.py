@@ -203,7 +203,7 @@ def test_only_our_own_files_are_written_over(tmp_path: Path, monkeypatch: pytest
     file.write_text("mine again")
     with pytest.raises(UserError, match="changed since"):
         outputs.guard([file])
-    with pytest.raises(UserError, match="is a folder; name a file"):
+    with pytest.raises(UserError, match="it is a folder; name a file"):
         outputs.guard([tmp_path], force=True)
 
 
