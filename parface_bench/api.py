@@ -127,11 +127,12 @@ def compare(a: Result | str | Path, b: Result | str | Path, *, resamples: int = 
     return Comparison(compare_all([first, second], resamples=resamples, seed=seed)[0])
 
 
-def load_model(checkpoint_or_name: str | Path, device: str = "auto", **options: Any) -> Method:
+def load_model(checkpoint_or_name: str | Path = "", device: str = "auto", **options: Any) -> Method:
     """A trained method from a checkpoint, or a detector by name, ready for ``.predict(images, boxes)``.
 
     Args:
-        checkpoint_or_name: a checkpoint, a run's folder, or the name of a method that needs no training.
+        checkpoint_or_name: a checkpoint, a run's folder, or the name of a method that needs no training; '' = the model
+            that comes with the package.
         device: where a trained method computes.
         options: arguments of a detector by name.
 

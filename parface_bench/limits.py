@@ -23,9 +23,10 @@ def read_file(path: Path, most: int = FILE) -> bytes:
     """The content of a regular file.
 
     Raises:
-        UserError: a pipe, device or folder, or larger than ``most`` bytes.
+        UserError: a pipe, device or folder, a name that none can have, or larger than ``most`` bytes.
         OSError: it cannot be read.
     """
+    check_name(path)
     if path.exists() and not path.is_file():
         raise UserError(f"{path}: no regular file; name one")
     size = path.stat().st_size
@@ -87,12 +88,23 @@ def expanded(path: str | Path) -> Path:
     """A path with ``~`` and ``~user`` written out.
 
     Raises:
-        UserError: there is no such user.
+        UserError: there is no such user, or the path holds a null character.
     """
+    check_name(path)
     try:
         return Path(path).expanduser()
     except RuntimeError:
         raise UserError(f"{path}: there is no such user; write the folder out") from None
+
+
+def check_name(path: str | Path) -> None:
+    """Refuse what no file system takes as a name.
+
+    Raises:
+        UserError: so it is.
+    """
+    if "\0" in str(path):
+        raise UserError(f"{str(path)!r}: a name cannot hold a null character; write another")
 
 
 def check_picture(width: int, height: int, size: int, where: str) -> None:

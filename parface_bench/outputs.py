@@ -29,7 +29,7 @@ def guard(paths: Iterable[Path], force: bool = False) -> None:
     """
     for path in paths:
         if path.is_dir():
-            raise UserError(f"{path}: is a folder; name a file")
+            raise UserError(f"cannot write {path}: it is a folder; name a file, or give another place with --out")
         if not force and path.is_file() and path.stat().st_size and not _ours(path):
             raise UserError(
                 f"{path}: exists already and was not made by pfbench (or was changed since); "

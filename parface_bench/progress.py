@@ -144,7 +144,13 @@ class Progress:
         self.quiet = quiet
         console = _console()
         # a dumb terminal cannot move its cursor; a notebook's cell is a log
-        self.drawn = not quiet and sys.stderr.isatty() and console.is_terminal and not console.is_dumb_terminal
+        self.drawn = (
+            not quiet
+            and sys.stderr is not None
+            and sys.stderr.isatty()
+            and console.is_terminal
+            and not console.is_dumb_terminal
+        )
         self._tasks: list[Task] = []
         self._said = 0.0
 

@@ -300,10 +300,9 @@ class MethodSpec(Spec):
     """A method: the target builds an object with ``predict`` and, if it learns, ``stages``.
 
     Attributes:
-        trainable: it has stages.
-        schema: the schema that it always predicts, or '' when it takes the data set's.
+        trainable: it has stages; schema: the one that it always predicts, or '' when it takes the data set's.
         trained_on: ``DATASET:SPLIT`` names seen by its shipped weights; contaminated rows are marked.
-        task: 'landmarks', or 'detection' for face detectors that give boxes.
+        task: 'landmarks', or 'detection' of faces (boxes); default: it is taken where none of its task is named.
     """
 
     kind: ClassVar[str] = "method"
@@ -311,6 +310,7 @@ class MethodSpec(Spec):
     schema: str = ""
     trained_on: tuple[str, ...] = ()
     task: str = "landmarks"
+    default: bool = False
 
 
 # Facts that are code: in the decorator an object of the module, else "module:attr", imported when it is used.

@@ -129,6 +129,9 @@ def test_users_and_folders_that_are_none(tmp_path: Path, monkeypatch: pytest.Mon
         expanded("~nosuchuserhere/x")
     with pytest.raises(UserError, match="no such user"):
         remember("300w", "~nosuchuserhere/x")
+    for read in (expanded, read_file, load_protocol):
+        with pytest.raises(UserError, match="null character"):
+            read(Path("~a\0b.yaml"))
 
 
 def _counted(read: list[object], real: Any, *arguments: Any) -> Any:
@@ -200,7 +203,7 @@ def test_only_our_own_files_are_written_over(tmp_path: Path, monkeypatch: pytest
     file.write_text("mine again")
     with pytest.raises(UserError, match="changed since"):
         outputs.guard([file])
-    with pytest.raises(UserError, match="is a folder; name a file"):
+    with pytest.raises(UserError, match="it is a folder; name a file"):
         outputs.guard([tmp_path], force=True)
 
 

@@ -92,3 +92,15 @@ print("took", took)
 """
     text = in_terminal(80, "-c", code, cwd=tmp_path, program=(sys.executable,))
     assert float(text.split("took")[-1]) < 0.5
+
+
+def test_without_a_stderr_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under pythonw, or where a caller took the stream away."""
+    from parface_bench.progress import Progress
+
+    monkeypatch.setattr(sys, "stderr", None)
+    progress = Progress()
+    progress.say("nobody hears it")
+    with progress.task("work", 2):
+        pass
+    assert not progress.drawn

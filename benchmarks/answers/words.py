@@ -119,10 +119,11 @@ def on_slopes(slopes: Agreements) -> str:
     """How many slopes lie below 1."""
     below = [k for k, v in slopes.items() if v["slope"]["ci95"][1] < 1]
     above = [k for k, v in slopes.items() if v["slope"]["ci95"][0] > 1]
+    open_ = len(slopes) - len(below) - len(above)
     text = (
         f"Of {many(len(slopes), 'slope')} of predicted on true asymmetry (methods by regions) {len(below)} lie below 1 "
-        "with their whole interval: there an asymmetric face is drawn more symmetric than it is. "
-        f"{len(above)} lie above 1; for the other {len(slopes) - len(below) - len(above)} no symmetrisation was found."
+        f"with their whole interval: there an asymmetric face is drawn more symmetric than it is. {len(above)} lie "
+        f"above 1{f'; for the other {open_} no symmetrisation was found' if open_ else ''}."
     )
     zero: dict[str, list[str]] = {}
     for (name, region), v in slopes.items():

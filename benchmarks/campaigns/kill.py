@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import io
 import json
 import os
 import random
@@ -275,7 +276,7 @@ def main() -> int:
     counts = {k.name: {"kills": 0, "trials": 0, "findings": 0} for k in kinds}
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
-        with contextlib.redirect_stderr(None):
+        with contextlib.redirect_stderr(io.StringIO()):
             prepare(place)
         whole = {}
         for kind in kinds:

@@ -234,6 +234,12 @@ def _words(data: bytes) -> None:
     folder_name(text or "x")
 
 
+def _measured(path: Path) -> None:
+    from parface_bench.predicting.measure import measure_files
+
+    measure_files([str(path)]).document()
+
+
 def targets(shared: Path | None) -> list[Target]:
     """All of them; seeds from the folder of example data too, where it is at hand."""
     import pandas as pd
@@ -266,6 +272,10 @@ def targets(shared: Path | None) -> list[Target]:
         {"images": [{"id": 1, "file_name": "a.jpg"}],
          "annotations": [{"image_id": 1, "keypoints": [1.0, 2.0, 2] * 4, "bbox": [1, 2, 3, 4]}]}
     ).encode()  # fmt: skip
+    face = {"id": "a", "image": "a.jpg", "landmarks": _marks().tolist(), "reason": None}
+    document = json.dumps({"schema": "ibug68", "faces": [face, {"id": "b", "landmarks": None, "reason": "x"}]}).encode()
+    wide = io.BytesIO()
+    pd.read_csv(io.BytesIO(_csv(68))).to_parquet(wide)
     records = json.dumps([{"img_path": "a.jpg", "landmarks": _marks(5).tolist()}]).encode()
     protocol = b"base: 300w\nname: mine\nversion: 1\nnorm: bbox\nmetrics: [NME, FR@8, AUC@8]\nyaw_bins: {a: [0, 30]}\n"
     layout = b"name: mine\npoints: 4\nflip: [1, 0, 3, 2]\n"
@@ -290,13 +300,16 @@ def targets(shared: Path | None) -> list[Target]:
         Target("audit", _file(audit_table, ".csv"), [b"method,dataset,NME,FR@10,AUC@10\na,b,3.1,2.5,61.0\nc,d,4,5,50"]),
         Target("picture", lambda b: decode_image(b, "f"),
                [*(_picture(k) for k in (".jpg", ".png", ".bmp", ".tiff", ".webp", ".ppm")), exif]),
+        Target("measured document", _file(_measured, ".json"), [document]),
+        Target("measured table", _file(_measured, ".csv"), [_csv(68)]),
+        Target("measured parquet", _file(_measured, ".parquet"), [wide.getvalue()]),
         Target("tar", _file(lambda p: tar_contents(p), ".tar"), [tar.getvalue()]),
         Target("hdf", _file(lambda p: hdf.matrix(p, "phisT", 87), ".mat"), [_hdf()]),
         Target("sqlite", _file(aflw.read_sqlite, ".sqlite"), [_sqlite()]),
         Target("protocol", _protocol, [protocol]),
         Target("layout", _file(read_layout, ".yaml"), [layout]),
         Target("setting", _setting, [b"train.epochs=5", b"train.optimizers.main.lr=1e-3", b"stages.1.epochs=2",
-                                     b"method.backbone_options={a: [1, 2]}", b"train.data=[wflw]"]),
+                                     b"method.backbone_options={a: [1, 2]}", b"train.data=[cofw]"]),
         Target("result", _file(_board, ".json"), [result]),
         Target("hook's document", _spoilt_document, [bytes(range(32)), b"0" * 16]),
         Target("checkpoint file", _file(load_safely, ".pt"), [_checkpoint()]),

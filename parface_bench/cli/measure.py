@@ -19,7 +19,11 @@ def register(app: typer.Typer) -> None:
             ..., metavar="TABLE|PHOTO|.pts...", help="Landmarks (CSV, Parquet, .pts, JSON of predict) or photographs."
         ),
         schema: str = typer.Option("", "--schema", help="Layout of the landmarks (default: by their number)."),
-        model: str = typer.Option("", "--model", help="Finds the landmarks of photographs: checkpoint, run or method."),
+        model: str = typer.Option(
+            "",
+            "--model",
+            help="Finds the landmarks of photographs: checkpoint, run or method; default: the model in the package.",
+        ),
         detector: str = typer.Option("", "--detector", help="Face detector; none: each picture is one face."),
         frame: str = typer.Option(
             "canthi", "--frame", help="What lays the frame: canthi, lids, given (pupils) or head (3D)."

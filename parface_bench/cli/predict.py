@@ -16,7 +16,11 @@ def register(app: typer.Typer) -> None:
     @app.command("predict")
     def predict(
         images: list[str] = typer.Argument(..., metavar="IMAGE...", help="Pictures, folders, patterns or videos."),
-        model: str = typer.Option(..., "--model", help="Checkpoint, run folder, or a method that needs no training."),
+        model: str = typer.Option(
+            "",
+            "--model",
+            help="Checkpoint, run folder, or a method that needs no training; default: the model in the package.",
+        ),
         out: Path | None = typer.Option(
             None, "--out", help="Folder of the results; default: the table on stdout (--draw, pts: predictions/)."
         ),

@@ -28,6 +28,8 @@ _ABOVE, _BELOW = 0.05, 0.10
 Tick = Callable[[int], Any]
 # Where a confidence comes from: the method itself, or how well it agrees with itself on the mirrored face.
 SOURCES = ("own", "flip", "none")
+# The face detector that takes each picture for one face.
+WHOLE = "none"
 
 
 @dataclass
@@ -129,10 +131,7 @@ def largest_faces(images: Sequence[np.ndarray]) -> np.ndarray:
     Raises:
         UserError: no face detector is installed.
     """
-    names = [spec.name for spec in METHODS if spec.task == "detection"]
-    if not names:
-        raise UserError("no face detector is installed: give the face boxes, [x1, y1, x2, y2] for each photograph")
-    detector = METHODS.build(names[0])
+    detector = face_detector()
     out = np.full((len(images), 4), np.nan)
     for box, image in zip(out, images, strict=True):
         faces = np.asarray(detector.detect(image))
@@ -140,6 +139,36 @@ def largest_faces(images: Sequence[np.ndarray]) -> np.ndarray:
             area = (faces[:, 2] - faces[:, 0]) * (faces[:, 3] - faces[:, 1])
             box[:] = faces[area.argmax(), :4]
     return out
+
+
+def face_detector(name: str = "", **options: Any) -> Any:
+    """The face detector of that name, or the first that is installed (those that are ``default`` before others).
+
+    Args:
+        name: registered name; ``none``: no detector, each picture is one face (gives None).
+        options: of the detector.
+
+    Raises:
+        UserError: it is not one, or none is installed.
+    """
+    if name == WHOLE:
+        return None
+    known = [spec.name for spec in sorted(METHODS, key=lambda s: not s.default) if spec.task == "detection"]
+    if name:
+        spec = METHODS.spec(name)
+        if spec.task != "detection":
+            raise UserError(f"--detector {name}: finds landmarks, not faces; face detectors: {', '.join(known)}, none")
+        return METHODS.build(name, **options)
+    problems = []
+    for candidate in known:
+        try:
+            return METHODS.build(candidate, **options)
+        except UserError as error:
+            problems.append(str(error))
+    raise UserError(
+        f"no face detector can be used ({'; '.join(problems) or 'none is registered'}); install one, "
+        "or give pictures of single faces and --detector none"
+    )
 
 
 def predict_crops(method: CropPredictor, crops: np.ndarray, flip_test: bool = False) -> np.ndarray:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,18 @@ from filelock import FileLock, Timeout
 
 from parface_bench import outputs
 from parface_bench.home import home
+from parface_bench.methods.inference import face_detector
 from parface_bench.predicting import formats
 from parface_bench.predicting.draw import overlay
 from parface_bench.predicting.journal import Journal, state
-from parface_bench.predicting.predict import Face, Predictor, face_detector
+from parface_bench.predicting.predict import Face, Predictor
 from parface_bench.predicting.shots import Source, find, length, shots
 from parface_bench.predicting.video import smooth, track
 from parface_bench.progress import Progress
 from parface_bench.registry.errors import UserError, WorkError, check_known
 from parface_bench.results.provenance import code_version
 from parface_bench.runs.folder import CHECKPOINT
-from parface_bench.runs.models import open_model
+from parface_bench.runs.models import default_model, open_model
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Wish:
     """What is asked for.
 
     Attributes:
-        model: checkpoint, run folder or method.
+        model: checkpoint, run folder or method; '' = the model in the package.
         out: folder of the results; None: nothing is written.
         form: csv, pts or json.
         draw: also overlays; numbers: with the landmarks' numbers.
@@ -108,6 +109,7 @@ def run(given: Sequence[str], wish: Wish) -> Outcome:
     if wish.out is not None:  # overlays of an earlier run below the folder that is searched are no photographs
         drawn = (wish.out / "overlays").resolve()
         sources = [source for source in sources if drawn not in source.path.resolve().parents]
+    wish = replace(wish, model=wish.model or default_model())
     model = open_model(wish.model, wish.device, **wish.of("method"))
     predictor = Predictor(model, face_detector(wish.detector, **wish.of("detector")), wish.faces)
     outcome = Outcome(landmarks=len(predictor.schema), schema=predictor.schema.name, model=wish.model)

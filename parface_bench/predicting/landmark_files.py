@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from parface_bench.clinical.anatomy import ANATOMY, measurable
+from parface_bench.clinical.anatomy import measurable, measured_layouts
 from parface_bench.data.images.archive import PICTURES
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.data.tables import read_table
@@ -49,11 +49,11 @@ def read_landmarks(given: Sequence[str], schema: str = "", model: str = "", dete
         given: tables (CSV, Parquet), ``.pts`` files, JSON documents of ``pfbench predict``, photographs, or folders of
             ``.pts`` files or of photographs.
         schema: name of their layout; '' to tell it by the number of landmarks.
-        model: finds the landmarks of photographs.
+        model: finds the landmarks of photographs; '' = the model in the package.
         detector: of faces in photographs, see ``pfbench predict``.
 
     Raises:
-        UserError: a file cannot be read, layouts differ or cannot be measured, or photographs come without model.
+        UserError: a file cannot be read, layouts differ or cannot be measured.
     """
     parts: list[Landmarks] = []
     photographs: list[str] = []
@@ -92,10 +92,11 @@ def layout_of(points: int, asked: str, where: str) -> Schema:
         if len(schema) != points:
             raise UserError(f"{where}: {points} landmarks a face, but schema {asked!r} has {len(schema)}")
         return schema
-    own = [name for name in ANATOMY if len(get_schema(name)) == points]
-    names = own or [name for name in schemas_with(points) if _can(name)]
+    having = schemas_with(points)
+    own = [name for name in having if get_schema(name).layout.anatomy]
+    names = own or [name for name in having if _can(name)]
     if len(names) != 1:
-        measured = " and ".join(f"{len(get_schema(name))} ({name})" for name in ANATOMY)
+        measured = " and ".join(f"{len(get_schema(name))} ({name})" for name in measured_layouts())
         known = f"{' and '.join(names)} have so many" if names else f"{measured} can be measured"
         raise UserError(f"{where}: {points} landmarks a face; {known}: name the layout with --schema")
     return get_schema(names[0])
@@ -189,11 +190,6 @@ def _photographs(given: list[str], schema: str, model: str, detector: str) -> La
     for text in given:
         if not Path(text).exists() and not any(c in text for c in "*?["):
             raise UserError(f"{text}: no such file: give a table, .pts files or photographs")
-    if not model:
-        raise UserError(
-            f"{given[0]}: say with --model what finds the landmarks of photographs: a checkpoint, a run's folder or a "
-            "method that needs no training ('pfbench list method')"
-        )
     from parface_bench.predicting.job import Wish, run
 
     outcome = run(given, Wish(model, detector=detector))
@@ -201,7 +197,7 @@ def _photographs(given: list[str], schema: str, model: str, detector: str) -> La
     dims = max((f.points.shape[1] for f in faces if f.points is not None), default=2)
     none = np.full((outcome.landmarks, dims), np.nan)
     return Landmarks(
-        layout_of(outcome.landmarks, schema or outcome.schema, model),
+        layout_of(outcome.landmarks, schema or outcome.schema, outcome.model),
         [f.id for f in faces],
         np.stack([none if f.points is None else f.points for f in faces]),
         [Path(f.image) for f in faces],

@@ -15,11 +15,9 @@ from parface_bench.methods.base import Method
 from parface_bench.methods.inference import predict_photographs
 from parface_bench.methods.trainable import TrainableMethod
 from parface_bench.predicting.shots import Shot, plain
-from parface_bench.registry import METHODS, UserError
 
 NO_FACE = "no face found"
 NOT_FITTED = "the method found no landmarks"
-WHOLE = "none"
 
 
 @dataclass
@@ -128,33 +126,3 @@ class Predictor:
                 face = replace(face, reason=NOT_FITTED)
             faces.append(face)
         return faces
-
-
-def face_detector(name: str = "", **options: Any) -> Any:
-    """The face detector of that name, or the first that is installed.
-
-    Args:
-        name: registered name; ``none``: no detector, each picture is one face (gives None).
-        options: of the detector.
-
-    Raises:
-        UserError: it is not one, or none is installed.
-    """
-    if name == WHOLE:
-        return None
-    known = [spec.name for spec in METHODS if spec.task == "detection"]
-    if name:
-        spec = METHODS.spec(name)
-        if spec.task != "detection":
-            raise UserError(f"--detector {name}: finds landmarks, not faces; face detectors: {', '.join(known)}, none")
-        return METHODS.build(name, **options)
-    problems = []
-    for candidate in known:
-        try:
-            return METHODS.build(candidate, **options)
-        except UserError as error:
-            problems.append(str(error))
-    raise UserError(
-        f"no face detector can be used ({'; '.join(problems) or 'none is registered'}); install one, "
-        "or give pictures of single faces and --detector none"
-    )

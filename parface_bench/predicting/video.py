@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from parface_bench.predicting.predict import Face
 
@@ -68,6 +67,8 @@ def smooth(frames: list[list[Face]], sigma: float) -> list[list[Face]]:
     """
     if sigma <= 0:
         return frames
+    from scipy.ndimage import gaussian_filter1d  # a third of a second, which photographs need not wait for
+
     places: dict[int, list[tuple[int, int]]] = {}
     for number, faces in enumerate(frames):
         for i, face in enumerate(faces):

@@ -54,7 +54,11 @@ class Digest(Result):
 
 def faults(values: Mapping[str, Mapping[str, Any]]) -> str:
     """What the audit finds impossible in a row: subset -> metric -> percent or its text; empty where nothing."""
-    return "; ".join(f"{subset}: {fault}" for subset, metrics in values.items() for fault in impossible(metrics))
+    found = []
+    for subset, metrics in values.items():  # the audit looks at no other metrics, and reading a number takes it a while
+        row = {name: value for name, value in metrics.items() if name == "NME" or "@" in name}
+        found += [f"{subset}: {fault}" for fault in impossible(row)]
+    return "; ".join(found)
 
 
 def values_of(document: Mapping[str, Any]) -> dict[str, dict[str, float]]:

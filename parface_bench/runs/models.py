@@ -13,9 +13,23 @@ from parface_bench.runs.folder import CHECKPOINT
 from parface_bench.training import distributed
 
 
-def open_model(checkpoint_or_name: str | Path, device: str = "auto", **options: Any) -> Method:
+def default_model() -> str:
+    """Name of the method that is taken where none is named: the one that says so of itself.
+
+    Raises:
+        UserError: none does, or several do.
+    """
+    names = [spec.name for spec in METHODS if spec.default and spec.task == "landmarks"]
+    if not names:
+        raise UserError("no model comes with this installation: name one with --model ('pfbench list method')")
+    if len(names) > 1:
+        raise UserError(f"{' and '.join(names)} each want to be taken where no model is named: name one with --model")
+    return names[0]
+
+
+def open_model(checkpoint_or_name: str | Path = "", device: str = "auto", **options: Any) -> Method:
     """See :func:`parface_bench.api.load_model`."""
-    text = str(checkpoint_or_name)
+    text = str(checkpoint_or_name) or default_model()
     if text in METHODS:
         spec: MethodSpec = METHODS.spec(text)
         if spec.trainable:

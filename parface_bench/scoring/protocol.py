@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from parface_bench.faces import get_schema, schema_names, schemas_with
-from parface_bench.limits import read_file, read_yaml
+from parface_bench.limits import check_name, read_file, read_yaml
 from parface_bench.registry import DATASETS, DatasetSpec, UserError, check_known, nearest
 from parface_bench.scoring.norms import parse_norm
 
@@ -156,6 +156,7 @@ _loading: ContextVar[tuple[Path, ...]] = ContextVar("loading", default=())  # fi
 
 def _load_file(path: Path) -> Protocol:
     where = f"protocol file {path}"
+    check_name(path)
     if path.resolve() in _loading.get():
         raise UserError(f"{where}: its 'base' leads back to itself")
     token = _loading.set((*_loading.get(), path.resolve()))

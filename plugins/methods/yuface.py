@@ -23,6 +23,7 @@ SCALE, SHIFT = 0.876, 0.14
     reference="Wu, Peng & Yu, YuNet: A Tiny Millisecond-level Face Detector, Machine Intelligence Research 2023",
     licence="BSD-3-Clause; trained on WIDER FACE",
     needs="faces",
+    default=True,
 )
 class YuFace:
     """A face detector for photographs of any size."""

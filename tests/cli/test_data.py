@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from parface_bench.cli.main import build_app
-from parface_bench.registry import UserError
+from parface_bench.registry import UserError, catalogue
 from tests.data import dataset_layouts as layouts
 
 DETECTOR = """
@@ -182,9 +182,10 @@ def test_clinic_plugin_of_the_docs(tmp_path: Path) -> None:
         rows.append(f"photos/{n}.jpg,points/{n}.pts,left,{n},{'train' if n else 'test'}")
     layouts.put(tmp_path / "clinic/labels.csv", "image,pts,side,grade,split\n" + "\n".join(rows) + "\n")
     options = ("my-clinic", "--plugin", tmp_path / "my_clinic.py", "--data-root", tmp_path / "clinic")
-    report = json.loads(run("check", *options, "--json").stdout)
-    assert (report["faces"], report["faults"]) == ({"train": 2, "test": 1}, [])
-    assert run("preview", *options).exit_code == 0
+    with catalogue.temporarily():
+        report = json.loads(run("check", *options, "--json").stdout)
+        assert (report["faces"], report["faults"]) == ({"train": 2, "test": 1}, [])
+        assert run("preview", *options).exit_code == 0
 
 
 class TestNamesThatLeaveTheRoot:
@@ -311,8 +312,6 @@ def fails_here(root, split):
 
 
 def test_a_users_function_that_fails_is_named_with_its_line(tmp_path: Path) -> None:
-    from parface_bench.registry import catalogue
-
     (tmp_path / "fails.py").write_text(FAILING)
     (tmp_path / "root").mkdir()
     with catalogue.temporarily():

@@ -198,6 +198,37 @@ def test_somebody_else_s_network(tmp_path):
     assert "SHA-256" in last.notes[0] and "not known here" in last.notes[0]
 
 
+def test_presets_of_known_networks(tmp_path):
+    """Their numbers in the box that their authors cut out: 1.5 times a face detector's, 192 pixels, from -1 to 1."""
+    images, boxes = [np.zeros((300, 300, 3), np.uint8)], np.array([[100.0, 110, 187.6, 197.6]])
+    corner = np.array([143.8, 153.8 - 0.14 * 100]) - 75  # of the square about the box of 100 px that a detector gave
+    values = np.linspace(0.1, 0.9, 212).reshape(106, 2)
+    file = str(toy(tmp_path / "2d106.onnx", [1, 3, 192, 192], [1, 212]))
+    method = METHODS.build("onnx", weights=file, preset="insightface-2d106")
+    (found,) = method.predict(images, boxes)
+    order = [0, 86, 35, 93, 52, 61, 1, 17]  # chin, nose tip, outer eye corners, mouth corners, ends of the jaw
+    np.testing.assert_allclose(
+        found[[8, 30, 36, 45, 48, 54, 0, 16]], corner + (values[order] + 1) * 75 - 0.5, atol=0.51
+    )
+    assert "non-commercial" in method.notes[-1] and "not stated" in method.notes[-1]
+    file = str(toy(tmp_path / "1k3d68.onnx", [1, 3, 192, 192], [1, 3309]))
+    (solid,) = METHODS.build("onnx", weights=file, preset="insightface-3d68").predict(images, boxes)
+    last = np.linspace(0.1, 0.9, 3309).reshape(-1, 3)[-68:]
+    np.testing.assert_allclose(solid[:, :2], corner + (last[:, :2] + 1) * 75 - 0.5, atol=0.51)
+    np.testing.assert_allclose(solid[:, 2], last[:, 2] * 75, atol=1e-3)
+    file = str(toy(tmp_path / "pfld.onnx", [1, 3, 112, 112], [1, 196]))
+    assert METHODS.build("onnx", weights=file, preset="pfld-wflw").predict(images, boxes).shape == (1, 98, 2)
+    wide, usual = (
+        METHODS.build("onnx", weights=file, preset="pfld-wflw", crop=crop).predict(images, boxes)
+        for crop in ({"scale": 2.0}, None)
+    )
+    np.testing.assert_allclose(np.ptp(wide[0], axis=0), np.ptp(usual[0], axis=0) * 2.0 * 0.876 / 1.1)
+    with pytest.raises(UserError, match="preset 'insightface-3d86' does not exist; did you mean 'insightface-3d68'"):
+        METHODS.build("onnx", weights=file, preset="insightface-3d86")
+    with pytest.raises(UserError, match="take has 2 landmarks, points5 has 5"):
+        METHODS.build("onnx", weights=file, landmarks="points5", take=[1, 2])
+
+
 @pytest.mark.parametrize(
     ("shape", "output", "options", "says"),
     [

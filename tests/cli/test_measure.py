@@ -145,7 +145,7 @@ def test_bad_files(pfbench: Any, faces: np.ndarray, tmp_path: Path) -> None:
     assert "can be taken from" in pfbench("measure", tmp_path / "a.pts", "--schema", "cofw29").err
     assert "name the layout with --schema" in pfbench("measure", tmp_path / "a.pts").err
     assert "no such file" in pfbench("measure", tmp_path / "nothing.jpg").err
-    assert "with --model" in pfbench("measure", __file__).err
+    assert "no readable picture" in pfbench("measure", __file__).err
     (tmp_path / "b.json").write_text("{}", encoding="utf-8")
     assert "not a document of" in pfbench("measure", tmp_path / "b.json").err
     both = (tmp_path / "c.csv", tmp_path / "d.csv")

@@ -44,9 +44,10 @@ def test_on_photographs(photographs, name, most):
     assert np.isnan(method.predict(images[:2], boxes[:2])[0]).all()
 
 
-def test_faces_are_found(photographs):
+@pytest.mark.parametrize("name", ["yuface", "mtcnn-faces"])
+def test_faces_are_found(photographs, name):
     images, truth = photographs
-    detector = build("yuface")
+    detector = build(name)
     for image, points in zip(images, truth, strict=True):
         faces = detector.detect(image)
         assert faces.shape[1] == 5 and (np.diff(faces[:, 4]) <= 0).all()
@@ -59,8 +60,32 @@ def test_faces_are_found(photographs):
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (5, 900), (1500, 40), (200, 200)])
-def test_no_faces_in_odd_pictures(shape):
-    assert build("yuface").detect(np.full((*shape, 3), 90, np.uint8)).shape == (0, 5)
+@pytest.mark.parametrize("name", ["yuface", "mtcnn-faces"])
+def test_no_faces_in_odd_pictures(shape, name):
+    assert build(name).detect(np.full((*shape, 3), 90, np.uint8)).shape == (0, 5)
+
+
+def test_five_points(photographs):
+    """Eye centres, nose tip and mouth corners, where the annotators' 68 have them."""
+    images, truth = photographs
+    boxes = np.stack([face_box(p) for p in truth])
+    five = np.stack([truth[:, 36:42].mean(1), truth[:, 42:48].mean(1), *truth[:, [30, 48, 54]].swapaxes(0, 1)], axis=1)
+    method = build("mtcnn")
+    found = method.predict(images, boxes)
+    apart = np.linalg.norm(found - five, axis=2) / np.linalg.norm(truth[:, 36] - truth[:, 45], axis=1)[:, None]
+    assert np.median(apart) < 0.06 and (np.median(apart, axis=0) < 0.09).all()
+    assert (method.confidence > 0.9).all()
+    boxes[0] = np.nan
+    assert np.isnan(method.predict(images[:2], boxes[:2])[0]).all()
+
+
+def test_a_larger_picture_has_the_same_faces(photographs):
+    import cv2
+
+    image, detector = photographs[0][0], build("mtcnn-faces", side=400)
+    large = cv2.resize(image, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    box, triple = detector.detect(image)[0], detector.detect(large)[0]
+    assert np.abs((triple[:4] + 0.5) / 3 - 0.5 - box[:4]).max() < 0.06 * (box[2] - box[0])
 
 
 def test_depth_is_toward_the_viewer(photographs):
@@ -93,15 +118,16 @@ def test_weights_missing_or_other(tmp_path: Path):
     assert own.locate(tmp_path / "x.dat", check=False) == tmp_path / "x.dat"
 
 
-@pytest.mark.parametrize("name", ["dlib", "mediapipe-mesh", "face-alignment"])
+@pytest.mark.parametrize("name", ["dlib", "mediapipe-mesh", "face-alignment", "mtcnn"])
 def test_damaged_weights_are_named(tmp_path, name):
-    if name != "face-alignment":
+    if name in ("dlib", "mediapipe-mesh"):
         pytest.importorskip({"dlib": "dlib", "mediapipe-mesh": "ai_edge_litert"}[name])
-    (tmp_path / "bad.bin").write_bytes(b"not weights at all")
+    bad = tmp_path / ("pnet.pt" if name == "mtcnn" else "bad.bin")
+    bad.write_bytes(b"not weights at all")
     with pytest.raises(UserError) as error:
-        METHODS.build(name, weights=str(tmp_path / "bad.bin"), check=False)
+        METHODS.build(name, weights=str(tmp_path if name == "mtcnn" else bad), check=False)
     assert "\n" not in str(error.value)
-    assert "bad.bin" in str(error.value) or "pip install" in str(error.value)
+    assert bad.name in str(error.value) or "pip install" in str(error.value)
 
 
 def test_fan_with_random_weights(tmp_path):

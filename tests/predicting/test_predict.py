@@ -16,11 +16,12 @@ from parface_bench.data.readers.pts import parse_pts
 from parface_bench.faces import get_schema
 from parface_bench.methods.base import Method
 from parface_bench.methods.build import build_method
+from parface_bench.methods.inference import face_detector
 from parface_bench.methods.recipe import compose
 from parface_bench.predicting import formats, job
 from parface_bench.predicting.draw import heat, overlay
 from parface_bench.predicting.job import Wish
-from parface_bench.predicting.predict import Face, Predictor, face_detector
+from parface_bench.predicting.predict import Face, Predictor
 from parface_bench.predicting.shots import find, shots
 from parface_bench.predicting.video import overlap, smooth, track
 from parface_bench.registry import UserError

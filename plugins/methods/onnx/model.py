@@ -11,6 +11,7 @@ from parface_bench import Method, method
 from parface_bench.data.images.crop import Crop, restore
 from parface_bench.exporting.onnx_file import open_onnx
 from parface_bench.faces import Schema, get_schema
+from parface_bench.plugins.methods.onnx.presets import PRESETS, with_preset
 from parface_bench.registry.errors import UserError, nearest
 
 AXES, COLOURS = ("nchw", "nhwc"), ("rgb", "bgr")
@@ -34,6 +35,7 @@ class OnnxModel(Method):
     def __init__(
         self,
         weights: str = "",
+        preset: str = "",
         landmarks: str = "",
         size: int = 0,
         mean: Sequence[float] = (0.0, 0.0, 0.0),
@@ -43,6 +45,7 @@ class OnnxModel(Method):
         unit: str = "share",
         output: str = "",
         first: int = 0,
+        take: Sequence[int] = (),
         crop: Mapping[str, Any] | None = None,
         sha256: str = "",
         threads: int = 0,
@@ -51,13 +54,16 @@ class OnnxModel(Method):
 
         Args:
             weights: path of the ``.onnx`` file.
-            landmarks: the layout of those that it gives ('ibug68', 'wflw98', ...).
+            preset: how a well-known network is fed and read: ``insightface-2d106``, ``insightface-3d68`` or
+                ``pfld-wflw``; options that are given, too, come before its own.
+            landmarks: the layout of those that it gives ('ibug68', ...; ``pfbench list layout``).
             size: side of its square input, where the file leaves it open.
             mean, std: taken off, and divided by, the pixels 0..255 of each channel, in the network's own colour order.
             axes, colour: of its input, ``nchw`` or ``nhwc``, ``rgb`` or ``bgr``.
             unit: of its landmarks: ``pixels`` of the input, ``share`` (0..1 of the side) or ``symmetric`` (-1..1).
             output: name of the output that holds the landmarks; '' = the one whose size fits.
             first: the first landmark that counts, of an output with more (negative: from the end).
+            take: which of the output's landmarks (from 0) stand for those of the layout, in its order; () = all.
             crop: how the box becomes the square: ``scale``, ``shift``, ... of `parface_bench.data.images.crop`.
             sha256: what the file's checksum must begin with; '' = any.
             threads: of onnxruntime, 0 = as many as torch uses.
@@ -65,6 +71,10 @@ class OnnxModel(Method):
         Raises:
             UserError: a file, shape or option that does not fit.
         """
+        options = with_preset(preset, OnnxModel.__init__, dict(locals()))
+        landmarks, size, mean, std = (options[key] for key in ("landmarks", "size", "mean", "std"))
+        axes, colour, unit, output = (options[key] for key in ("axes", "colour", "unit", "output"))
+        first, take, crop = (options[key] for key in ("first", "take", "crop"))
         self._file = open_onnx(weights, threads)
         facts, tag = self._file.facts, self._file.tag
         if sha256 and not self._file.sha256.startswith(sha256.lower()):
@@ -80,6 +90,12 @@ class OnnxModel(Method):
             )
         self.schema: Schema = get_schema(landmarks or facts["schema"])
         self._axes, self._bgr, self._unit, self._first = axes, colour == "bgr", unit, first
+        self._take = [int(i) for i in take]
+        if self._take and (len(self._take) != len(self.schema) or min(self._take) < 0 or first):
+            raise UserError(
+                f"method onnx: take has {len(take)} landmarks, {self.schema.name} has {len(self.schema)}: name one for "
+                "each, counted from 0, and leave first out"
+            )
         self._mean, self._std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
         if facts:
             self._unit, self._std, output = "pixels", np.ones(3, np.float32), output or "landmarks"
@@ -89,6 +105,9 @@ class OnnxModel(Method):
         self._output, self.dims = self._landmarks(output)
         version = "" if facts or sha256 else "; its version is not known here"
         self.notes = [f"weights {tag}{version}"]
+        if preset:
+            said = PRESETS[preset]
+            self.notes.append(f"{preset}: licence of the weights {said.licence}; trained on {said.trained_on}")
 
     def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """See :meth:`Method.predict`."""
@@ -112,7 +131,7 @@ class OnnxModel(Method):
         """The network's landmarks [L, 2|3] in pixels of the crop, depth on the same scale."""
         points = output.astype(np.float64).reshape(-1, self.dims)
         start = self._first if self._first >= 0 else len(points) + self._first
-        points = points[start : start + len(self.schema)].copy()
+        points = points[self._take] if self._take else points[start : start + len(self.schema)].copy()
         if self._unit == "symmetric":
             points *= self._side / 2
             points[:, :2] += self._side / 2
@@ -153,12 +172,13 @@ class OnnxModel(Method):
         except Exception as error:  # onnxruntime's errors share no class
             why = " ".join(str(error).split())[:160]
             raise UserError(f"{tag}: does not run on a crop of {self._side} pixels ({why})") from None
-        count, sizes = len(self.schema), {}
+        count, sizes = max(self._take) + 1 if self._take else len(self.schema), {}
+        more = bool(self._first or self._take)  # an output may have more landmarks than count
         for key, array in zip(outputs, tried, strict=True):
             sizes[key] = array.shape
-            dims = [d for d in (2, 3) if array.size == count * d or (self._first and array.size % d == 0)]
+            dims = [d for d in (2, 3) if array.size == count * d or (more and array.size % d == 0)]
             if key == (name or key) and dims and array.size >= count * dims[0]:
-                return key, (array.shape[-1] if array.shape[-1] in dims else dims[-1] if self._first else dims[0])
+                return key, (array.shape[-1] if array.shape[-1] in dims else dims[-1] if more else dims[0])
         found = ", ".join(f"{key} {list(shape)}" for key, shape in sizes.items())
         wanted = f"{count} landmarks ({self.schema.name}: {count * 2} or {count * 3} numbers)"
         raise UserError(f"{tag}: no output of {wanted}; it has {found}")

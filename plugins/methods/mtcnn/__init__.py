@@ -1,0 +1,1 @@
+"""MTCNN: its three networks, and the face detector and landmark method that use them."""
