@@ -24,7 +24,7 @@ WORDS = ["", " ", "é", "\udcff", "a\x1b[2Jb", "a\nb", "\t", "x" * 300, "y" * 10
          "none", "\ufeff", "a/b", "con", "id", "__class__", "hook", "None", "null", "heatmap", "300w", "csv",
          "json"]  # fmt: skip
 PAIRS = ["train.epochs=-1", "train.epochs=nan", "train.epochs=9e99", "image_size=99999999", "image_size=0",
-         "image_size=64.5", "method.nonsense=1", "method=null", "train=1", "train.data=[wflw]", "x.y.z=1",
+         "image_size=64.5", "method.nonsense=1", "method=null", "train=1", "train.data=[cofw]", "x.y.z=1",
          "train.optimizers.main.lr=1e400",
          "train.optimizers=[]", "loading.workers=100000", "loading.workers=-3", "stages=7", "stages=[1]", "a=", "=1",
          "a", "train.batch_size=1000000000000", "predict.batch_size=0", "__class__=1", "dataset.base=9", "crop=7",

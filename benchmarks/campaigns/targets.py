@@ -309,7 +309,7 @@ def targets(shared: Path | None) -> list[Target]:
         Target("protocol", _protocol, [protocol]),
         Target("layout", _file(read_layout, ".yaml"), [layout]),
         Target("setting", _setting, [b"train.epochs=5", b"train.optimizers.main.lr=1e-3", b"stages.1.epochs=2",
-                                     b"method.backbone_options={a: [1, 2]}", b"train.data=[wflw]"]),
+                                     b"method.backbone_options={a: [1, 2]}", b"train.data=[cofw]"]),
         Target("result", _file(_board, ".json"), [result]),
         Target("hook's document", _spoilt_document, [bytes(range(32)), b"0" * 16]),
         Target("checkpoint file", _file(load_safely, ".pt"), [_checkpoint()]),

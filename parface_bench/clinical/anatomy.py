@@ -1,4 +1,4 @@
-"""Which landmark is which part of the face, in the two layouts that are measured: 68 points (iBUG) and 98 (WFLW).
+"""Which landmark is which part of the face, as the layout declares it (``anatomy``).
 
 Right and left are the patient's own. Chains run from the first corner to the last as they are interpolated.
 """
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parface_bench.faces import Schema, conversions, convert, converts, get_schema
-from parface_bench.faces.layout import indices
+from parface_bench.faces import Schema, conversions, convert, converts, get_schema, schema_names
+from parface_bench.faces.hub import IBUG68
+from parface_bench.faces.layout import OF_FACES, OF_MIDLINE, OF_SIDES, Layout
 from parface_bench.registry import UserError
 
 Chain = np.ndarray
@@ -66,49 +67,44 @@ class Anatomy:
         return self.right if name == "right" else self.left
 
 
-def chain(run: str) -> Chain:
-    """Indices of a run such as "48,59-54"."""
-    return np.array(indices(run), dtype=np.intp)
+_made: dict[str, tuple[Layout, Anatomy]] = {}
 
 
-def _side(runs: str, pupil: int, commissure: int) -> Side:
-    brow, upper, lower, cubic_upper, cubic_lower, eye, ears = (chain(run) for run in runs.split())
-    corners = (int(upper[0]), int(upper[-1]))
-    return Side(brow, upper, lower, cubic_upper, cubic_lower, eye, ears, corners, pupil, commissure)
+def anatomy_of(schema: Schema) -> Anatomy:
+    """Which landmark is what, as the layout declares it.
+
+    Raises:
+        UserError: it does not.
+    """
+    known = _made.get(schema.name)
+    if known is None or known[0] is not schema.layout:
+        known = _made[schema.name] = (schema.layout, _anatomy(schema.layout))
+    return known[1]
 
 
-ANATOMY: dict[str, Anatomy] = {
-    "ibug68": Anatomy(
-        right=_side("17-21 36-39 36,41,40,39 36-39 36,41,40,39 36-41 0-3", -1, 48),
-        left=_side("22-26 45-42 45,46,47,42 45-42 45,46,47,42 42-47 16-13", -1, 54),
-        upper_lip=chain("48-54"),
-        lower_lip=chain("48,59-54"),
-        inner_upper_lip=chain("60-64"),
-        inner_lower_lip=chain("60,67-64"),
-        inner_lips=chain("60-67"),
-        lower_lip_middle=57,
-        upper_lip_middle=51,
-        nose_tip=30,
-        nose_base=33,
-        chin=8,
-        pupils=chain(""),
-    ),
-    "wflw98": Anatomy(
-        right=_side("33-37 60-64 60,67-64 60,61,63,64 60,67,65,64 60-67 0,2,4,6", 96, 76),
-        left=_side("42-46 72-68 72-75,68 72,71,69,68 72,73,75,68 68-75 32,30,28,26", 97, 82),
-        upper_lip=chain("76-82"),
-        lower_lip=chain("76,87-82"),
-        inner_upper_lip=chain("88-92"),
-        inner_lower_lip=chain("88,95-92"),
-        inner_lips=chain("88-95"),
-        lower_lip_middle=85,
-        upper_lip_middle=79,
-        nose_tip=54,
-        nose_base=57,
-        chin=16,
-        pupils=chain("96-97"),
-    ),
-}
+def _anatomy(layout: Layout) -> Anatomy:
+    said, corners = layout.anatomy, layout.mouth_corners
+    if not said:
+        raise UserError(f"layout {layout.name!r} has no 'anatomy', which the clinical measures need")
+    pupils = said.get("pupils", ())
+
+    def side(k: int) -> Side:
+        runs = {key: np.array(said[key][k], dtype=np.intp) for key in OF_SIDES if key in said}
+        upper, lower = runs["upper_lid"], runs["lower_lid"]
+        return Side(
+            **{"cubic_upper": upper, "cubic_lower": lower, **runs},
+            corners=(int(upper[0]), int(upper[-1])),
+            pupil=pupils[k] if pupils else -1,
+            commissure=corners[k],
+        )
+
+    chains = {key: np.array(said.get(key, ()), dtype=np.intp) for key in OF_FACES}
+    return Anatomy(side(0), side(1), **chains, **{key: said[key] for key in OF_MIDLINE}, nose_tip=layout.nose_tip)
+
+
+def measured_layouts() -> list[str]:
+    """Names of the layouts that declare their anatomy; imports the plugins that bring layouts."""
+    return [name for name in schema_names() if get_schema(name).layout.anatomy]
 
 
 def measurable(points: np.ndarray, schema: Schema | str) -> tuple[np.ndarray, Schema]:
@@ -118,14 +114,14 @@ def measurable(points: np.ndarray, schema: Schema | str) -> tuple[np.ndarray, Sc
         UserError: the layout holds neither these nor the points of both sides.
     """
     schema = get_schema(schema)
-    if schema.name in ANATOMY:
+    if schema.layout.anatomy:
         return points, schema
-    if converts(schema, "ibug68"):
-        return convert(points, schema, "ibug68"), get_schema("ibug68")
+    if converts(schema, IBUG68.name):
+        return convert(points, schema, IBUG68.name), get_schema(IBUG68)
     if not ((schema.side == "left").any() and (schema.side == "right").any()):
         raise UserError(f"schema {schema.name!r} shows one side of the face only, so that it has no asymmetry")
-    can = sorted({*ANATOMY, *(source for source, target in conversions() if target == "ibug68")})
+    can = sorted({*measured_layouts(), *(source for source, target in conversions() if target == IBUG68.name)})
     raise UserError(
-        f"schema {schema.name!r} lacks landmarks of brows, lids or lips that the clinical measures need; "
-        f"they can be taken from {', '.join(can)}"
+        f"schema {schema.name!r} lacks landmarks of brows, lids or lips that the clinical measures need; they can be "
+        f"taken from {', '.join(can)}, and from a layout of yours that declares its 'anatomy'"
     )

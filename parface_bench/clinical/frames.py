@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from parface_bench.clinical.anatomy import ANATOMY, Anatomy, Side, measurable
+from parface_bench.clinical.anatomy import Anatomy, Side, anatomy_of, measurable
 from parface_bench.faces import Schema
 from parface_bench.registry import UserError, check_known
 
@@ -27,7 +27,7 @@ class Shapes:
     """N faces in the frame of measurement; what a measure sees.
 
     Attributes:
-        schema: layout of the landmarks (68 or 98 points), with its ``anatomy``.
+        schema: layout of the landmarks, which declares its ``anatomy``.
         frame: how the frame was laid.
         points: float64 [N, L, 2]: X to the patient's left, Y down, pixels.
         pupils: float64 [N, 2, 2]: right and left pupil in the frame.
@@ -51,7 +51,7 @@ class Shapes:
     @property
     def anatomy(self) -> Anatomy:
         """Which landmark is what."""
-        return ANATOMY[self.schema.name]
+        return anatomy_of(self.schema)
 
     def side(self, name: str) -> Side:
         """The landmarks of the patient's own 'right' or 'left' side."""
@@ -124,7 +124,7 @@ def pupils_of(points: np.ndarray, schema: Schema, frame: str) -> np.ndarray:
     Raises:
         UserError: frame 'given' of a layout without pupils.
     """
-    anatomy = ANATOMY[schema.name]
+    anatomy = anatomy_of(schema)
     sides = (anatomy.right, anatomy.left)
     if frame == "given":
         if anatomy.right.pupil < 0:
@@ -136,7 +136,7 @@ def pupils_of(points: np.ndarray, schema: Schema, frame: str) -> np.ndarray:
 
 def outer_distance(points: np.ndarray, schema: Schema) -> np.ndarray:
     """[N] distance of the outer eye corners, the unit of all lengths."""
-    anatomy = ANATOMY[schema.name]
+    anatomy = anatomy_of(schema)
     return np.linalg.norm(points[:, anatomy.left.corners[0]] - points[:, anatomy.right.corners[0]], axis=1)
 
 
@@ -153,7 +153,7 @@ def head_frame(points: np.ndarray, schema: Schema, base: np.ndarray | None = Non
     base = points if base is None else base
     if points.shape[-1] != 3 or base.shape[-1] != 3:
         raise UserError("frame 'head' measures in 3D, and these landmarks have no depth (z): take frame 'canthi'")
-    a = ANATOMY[schema.name]
+    a = anatomy_of(schema)
     right = [*a.right.corners, *a.right.ears]
     left = [*a.left.corners, *a.left.ears]
     canthi = pupils_of(base, schema, "canthi")

@@ -16,6 +16,22 @@ IBUG68 = Layout(
     eyes=("36-41", "42-47"),
     nose_tip=30,
     mouth_corners=(48, 54),
+    anatomy={
+        "brow": ("17-21", "22-26"),
+        "upper_lid": ("36-39", "45-42"),
+        "lower_lid": ("36,41,40,39", "45,46,47,42"),
+        "eye": ("36-41", "42-47"),
+        "ears": ("0-3", "16-13"),
+        "upper_lip": "48-54",
+        "lower_lip": "48,59-54",
+        "inner_upper_lip": "60-64",
+        "inner_lower_lip": "60,67-64",
+        "inner_lips": "60-67",
+        "lower_lip_middle": 57,
+        "upper_lip_middle": 51,
+        "nose_base": 33,
+        "chin": 8,
+    },
     reference="Sagonas et al., 300 Faces in-the-Wild Challenge, 2013; https://ibug.doc.ic.ac.uk/resources/300-W/",
 )
 

@@ -8,9 +8,14 @@ from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
-from parface_bench.registry.errors import UserError, nearest
+from parface_bench.registry.errors import UserError, check_known, nearest
 
 MOST = 100_000  # landmarks; more are a slip, or a file that means to fill the memory
+# What ``anatomy`` says: of each side (right, left), and of the whole face.
+OF_SIDES = ("brow", "upper_lid", "lower_lid", "cubic_upper", "cubic_lower", "eye", "ears")
+OF_FACES = ("upper_lip", "lower_lip", "inner_upper_lip", "inner_lower_lip", "inner_lips", "pupils")
+OF_MIDLINE = ("lower_lip_middle", "upper_lip_middle", "nose_base", "chin")
+OPTIONAL = ("cubic_upper", "cubic_lower", "pupils")
 _RUN = re.compile(r"\s*\d+(\s*-\s*\d+)?\s*(,\s*\d+(\s*-\s*\d+)?\s*)*,?\s*")
 
 
@@ -33,6 +38,12 @@ class Layout:
         outer, inner: the outer and the inner eye corners.
         eyes: landmarks whose mean is the centre of each eye.
         nose_tip, mouth_corners: with ``eyes`` they make the five points of face detectors (``points5``).
+        anatomy: what the clinical measures need, beside ``nose_tip`` and ``mouth_corners``. (right, left) runs:
+            ``brow`` (upper edge), ``upper_lid``, ``lower_lid`` (outer to inner corner, corners included), ``eye`` (all
+            round), ``ears`` (the jaw near the ear), and where the lids have more than four points ``cubic_upper`` and
+            ``cubic_lower`` (the four that a cubic goes through). Runs: ``upper_lip``, ``lower_lip``,
+            ``inner_upper_lip``, ``inner_lower_lip``, ``inner_lips``, and ``pupils`` where there are any. Landmarks:
+            ``lower_lip_middle``, ``upper_lip_middle``, ``nose_base``, ``chin``.
         names: L names of the landmarks.
         to: name of another layout -> for each of its landmarks the landmark of this one, or those whose mean it is.
         reference: where it is defined.
@@ -52,6 +63,8 @@ class Layout:
     eyes: Any = None
     nose_tip: Any = None
     mouth_corners: Any = None
+    # not compared: a checkpoint of version 0.1 has the same layout without it
+    anatomy: Mapping[str, Any] = field(default_factory=dict, compare=False)
     names: Any = ()
     to: Mapping[str, Any] = field(default_factory=dict)
     reference: str = ""
@@ -73,6 +86,7 @@ class Layout:
         self._set("edges", tuple(pair for chain in self.edges or () for pair in self._chain(chain)))
         self._set("to", {str(k): self._sources(str(k), v) for k, v in self._mapping("to").items()})
         self._check_sides()
+        self._set("anatomy", self._anatomy())
 
     def __len__(self) -> int:
         return self.points
@@ -187,6 +201,32 @@ class Layout:
         if not right or not left:
             raise self._wrong("eyes needs at least one landmark for each eye")
         return right, left
+
+    def _anatomy(self) -> dict[str, Any]:
+        given = self._mapping("anatomy")
+        known = (*OF_SIDES, *OF_FACES, *OF_MIDLINE)
+        check_known(given, known, f"layout {self.name!r}: anatomy has no part")
+        missing = [key for key in known if key not in given and key not in OPTIONAL]
+        missing += [
+            key for key in ("nose_tip", "mouth_corners", "flip", "right", "outer") if getattr(self, key) is None
+        ]
+        missing += [f"the region {key!r}" for key in ("brows", "eyes", "mouth") if key not in self.regions]
+        if given and missing:
+            raise self._wrong(f"the clinical measures need also {', '.join(missing)}, beside its anatomy")
+        found: dict[str, Any] = {}
+        for key, value in given.items():
+            if key in OF_SIDES:
+                if isinstance(value, str) or len(value) != 2:
+                    raise self._wrong(f"{key} needs two entries, the right one and the left one, found {value!r}")
+                sides = tuple(self._landmarks(one, key, 4 if key.startswith("cubic") else 0) for one in value)
+                if self.flip is not None and {self.flip[i] for i in sides[0]} != set(sides[1]):
+                    raise self._wrong(f"the mirror image of the right {key} is not the left one")
+                found[key] = sides
+            elif key in OF_FACES:
+                found[key] = self._landmarks(value, key, 2 if key == "pupils" else 0)
+            else:
+                found[key] = self._landmarks(value, key, 1)[0]
+        return found
 
     def _chain(self, chain: Any) -> list[tuple[int, int]]:
         run = self._landmarks(chain, "edges")

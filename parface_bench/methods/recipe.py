@@ -223,7 +223,7 @@ def put(recipe: dict[str, Any], pair: str) -> None:
 
 
 def named_data(overrides: Iterable[str]) -> frozenset[str]:
-    """The training data that ``--set`` pairs name (``train.data=[300w]``, ``stages.2.data=wflw``)."""
+    """The training data that ``--set`` pairs name (``train.data=[300w]``, ``stages.2.data=300w``)."""
     names: set[str] = set()
     for pair in overrides:
         path, _, text = pair.partition("=")

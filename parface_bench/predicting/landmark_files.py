@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from parface_bench.clinical.anatomy import ANATOMY, measurable
+from parface_bench.clinical.anatomy import measurable, measured_layouts
 from parface_bench.data.images.archive import PICTURES
 from parface_bench.data.readers.pts import parse_pts
 from parface_bench.data.tables import read_table
@@ -92,10 +92,11 @@ def layout_of(points: int, asked: str, where: str) -> Schema:
         if len(schema) != points:
             raise UserError(f"{where}: {points} landmarks a face, but schema {asked!r} has {len(schema)}")
         return schema
-    own = [name for name in ANATOMY if len(get_schema(name)) == points]
-    names = own or [name for name in schemas_with(points) if _can(name)]
+    having = schemas_with(points)
+    own = [name for name in having if get_schema(name).layout.anatomy]
+    names = own or [name for name in having if _can(name)]
     if len(names) != 1:
-        measured = " and ".join(f"{len(get_schema(name))} ({name})" for name in ANATOMY)
+        measured = " and ".join(f"{len(get_schema(name))} ({name})" for name in measured_layouts())
         known = f"{' and '.join(names)} have so many" if names else f"{measured} can be measured"
         raise UserError(f"{where}: {points} landmarks a face; {known}: name the layout with --schema")
     return get_schema(names[0])
@@ -189,9 +190,9 @@ def _photographs(given: list[str], schema: str, model: str, detector: str) -> La
     for text in given:
         if not Path(text).exists() and not any(c in text for c in "*?["):
             raise UserError(f"{text}: no such file: give a table, .pts files or photographs")
-    from parface_bench.predicting.job import Wish, run
+    from parface_bench.predicting.job import Request, run
 
-    outcome = run(given, Wish(model, detector=detector))
+    outcome = run(given, Request(model, detector=detector))
     faces = outcome.faces
     dims = max((f.points.shape[1] for f in faces if f.points is not None), default=2)
     none = np.full((outcome.landmarks, dims), np.nan)

@@ -32,10 +32,10 @@ def fissure_height_linear(shapes: Shapes, side: str) -> np.ndarray:
 
 @measure("fissure_height", detail=True, per="side", reference="Emotrics PalpebralFissureHeight, without its smoothing")
 def fissure_height(shapes: Shapes, side: str) -> np.ndarray:
-    """Opening of the lids on a cubic through each lid's four points; of 98 points as fissure_height_linear."""
-    if shapes.schema.name != "ibug68":
-        return fissure_height_linear(shapes, side)
+    """Opening of the lids on a cubic through each lid's four points; where lids have more, as fissure_height_linear."""
     part = shapes.side(side)
+    if len(part.upper_lid) != 4 or len(part.lower_lid) != 4:
+        return fissure_height_linear(shapes, side)
     x = shapes.chain(part.cubic_upper[1:3])[..., 0].sum(axis=1) / 4
     x = x + shapes.chain(part.cubic_lower[1:3])[..., 0].sum(axis=1) / 4
     return np.abs(Spline(shapes.chain(part.cubic_lower))(x) - Spline(shapes.chain(part.cubic_upper))(x))

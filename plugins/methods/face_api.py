@@ -64,11 +64,6 @@ class FaceApi(Method):
         except (KeyError, RuntimeError, ValueError) as error:
             raise UserError(f"{weights}: its weights do not fit together ({str(error)[:80]}); {GET}") from None
 
-    @staticmethod
-    def lacks() -> str:
-        """What is missing besides packages: the weights, which only the user can give."""
-        return f"its weights are given by path; {GET}"
-
     @torch.inference_mode()
     def predict(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         """See :meth:`Method.predict`."""

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parface_bench.clinical.anatomy import measured_layouts
 from parface_bench.clinical.curves import Spline, interp
 from parface_bench.clinical.measuring import measure
-from parface_bench.faces import flip_points, get_schema
+from parface_bench.faces import Layout, flip_points, get_schema
 from parface_bench.registry import MEASURES, UserError
+from parface_bench.testing.samples import sample_shapes
 
 TOOL_KEYS = {
     "BrowHeight": "brow_height",
@@ -278,3 +280,25 @@ def test_other_layouts_are_reduced_to_the_68_points_among_them() -> None:
     assert a.schema == "ibug68"
     for name, values in a.values.items():
         np.testing.assert_array_equal(values, b.values[name])
+
+
+def test_a_layout_of_ones_own_brings_its_measures():
+    """The 68 points in reverse order, declared as a layout, give the same measures as the 68 points."""
+    ibug, last = get_schema("ibug68").layout, 67
+
+    def turned(value: Any) -> Any:
+        return [turned(one) for one in value] if isinstance(value, list) else last - value
+
+    facts = ibug.facts()
+    parts = {key: turned(value) for key, value in facts["anatomy"].items()}
+    flip = [last - ibug.flip[last - i] for i in range(68)]
+    keys = ("outer", "inner", "mouth_corners", "nose_tip", "eyes", "right")
+    regions = {key: turned(value) for key, value in facts["regions"].items()}
+    more = {key: turned(facts[key]) for key in keys}
+    own = Layout("turned68", 68, flip=flip, anatomy=parts, regions=regions, **more)
+    faces = np.random.default_rng(0).normal(0, 2, (3, 68, 2)) + sample_shapes().points[0, :68]
+    assert "turned68" not in measured_layouts() and {"ibug68", "wflw98"} <= set(measured_layouts())
+    there, here = measure(faces, "ibug68").values, measure(faces[:, ::-1], own).values
+    assert list(there) == list(here) and len(there) > 20
+    for key, values in there.items():
+        np.testing.assert_allclose(here[key], values, rtol=1e-9, err_msg=key)

@@ -152,3 +152,19 @@ def wolves(root, split):
         (tmp_path / "dogs.py").write_text(text.replace("[(0, 1)]", "[1, 2, 0]"))
         with pytest.raises(UserError, match=r"dogs\.py.*layout 'dog3': its flip is no involution"):
             catalogue.load_file(tmp_path / "dogs.py")
+
+
+def test_anatomy_is_checked_and_kept() -> None:
+    given = get_schema("ibug68").layout.facts()
+    assert Layout.of(given, "a file").anatomy == get_schema("ibug68").layout.anatomy
+    parts = given["anatomy"]
+    for wrong, words in (
+        ({**parts, "brows": "17-26"}, "anatomy has no part 'brows'; did you mean 'brow'"),
+        ({k: v for k, v in parts.items() if k != "chin"}, "the clinical measures need also chin, beside its anatomy"),
+        ({**parts, "eye": ("36-41", "36-41")}, "the mirror image of the right eye is not the left one"),
+        ({**parts, "brow": "17-21"}, "brow needs two entries"),
+        ({**parts, "chin": 68}, "chin names landmark 68, which it lacks"),
+        ({**parts, "cubic_upper": ("36-40", "42-46")}, "cubic_upper needs 4 landmarks, found 5"),
+    ):
+        with pytest.raises(UserError, match=words):
+            Layout.of({**given, "anatomy": wrong}, "a file")

@@ -56,7 +56,7 @@ class OnnxModel(Method):
             weights: path of the ``.onnx`` file.
             preset: how a well-known network is fed and read: ``insightface-2d106``, ``insightface-3d68`` or
                 ``pfld-wflw``; options that are given, too, come before its own.
-            landmarks: the layout of those that it gives ('ibug68', 'wflw98', ...).
+            landmarks: the layout of those that it gives ('ibug68', ...; ``pfbench list layout``).
             size: side of its square input, where the file leaves it open.
             mean, std: taken off, and divided by, the pixels 0..255 of each channel, in the network's own colour order.
             axes, colour: of its input, ``nchw`` or ``nhwc``, ``rgb`` or ``bgr``.
