@@ -6,6 +6,7 @@ Right and left are the patient's own. Chains run from the first corner to the la
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,8 @@ def _anatomy(layout: Layout) -> Anatomy:
         )
 
     chains = {key: np.array(said.get(key, ()), dtype=np.intp) for key in OF_FACES}
-    return Anatomy(side(0), side(1), **chains, **{key: said[key] for key in OF_MIDLINE}, nose_tip=layout.nose_tip)
+    parts: dict[str, Any] = {**chains, **{key: said[key] for key in OF_MIDLINE}}
+    return Anatomy(side(0), side(1), **parts, nose_tip=layout.nose_tip)
 
 
 def measured_layouts() -> list[str]:

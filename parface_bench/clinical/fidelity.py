@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def fidelity(
 
 def _agreements(
     faces: Scored,
-    keys: dict[str, tuple[MeasureSpec, bool]],
+    keys: Mapping[str, tuple[MeasureSpec, bool]],
     side: np.ndarray | None,
     settings: dict[str, Any],
     true_frame: bool = False,
@@ -92,6 +93,7 @@ def _agreements(
     for spec in _per_side(keys) if affected is not None else ():
         right, left = (faces.measured(f"{spec.name}_{s}", true_frame=true_frame) for s in ("right", "left"))
         for name, sign in (("affected", 1), ("unaffected", -1)):
+            assert affected is not None
             true, predicted = (np.where(sign * affected > 0, r, u) for r, u in zip(right, left, strict=True))
             one = agree(true, predicted, affected != 0)
             found["oriented"][f"{spec.name}_{name}"] = {**one, "unit": spec.unit, "detail": True}
@@ -118,7 +120,7 @@ def _keys(faces: Scored) -> dict[str, tuple[MeasureSpec, bool]]:
     return keys
 
 
-def _per_side(keys: dict[str, tuple[MeasureSpec, bool]]) -> list[MeasureSpec]:
+def _per_side(keys: Mapping[str, tuple[MeasureSpec, bool]]) -> list[MeasureSpec]:
     return [spec for key, (spec, _) in keys.items() if spec.per == "side" and key.endswith("_R-L")]
 
 
