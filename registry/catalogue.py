@@ -20,7 +20,7 @@ from parface_bench.registry import hookspecs
 from parface_bench.registry.declare import MARK, made, marks
 from parface_bench.registry.declared import declared_in
 from parface_bench.registry.errors import NameClash, UserError, nearest
-from parface_bench.registry.faults import Broken, Noting, aside, sentence
+from parface_bench.registry.faults import Broken, FailureNotes, prints_to_stderr, sentence
 from parface_bench.registry.hooks import HookManager, Hooks
 from parface_bench.registry.kind import Kind
 from parface_bench.registry.specs import KINDS, PLURALS, SPEC_TYPES, Spec
@@ -80,9 +80,9 @@ class Catalogue:
             for one in plugins
         ]
 
-    def noting(self, owner: str, where: str = "") -> Noting:
+    def noting(self, owner: str, where: str = "") -> FailureNotes:
         """A context in which a failure is noted in :attr:`broken` as the owner's fault instead of being raised."""
-        return Noting(self.broken, owner, where)
+        return FailureNotes(self.broken, owner, where)
 
     def specs(self, kind: str) -> dict[str, Any]:
         """All plugins of a kind by name, with what notebooks and scripts have declared since the last look."""
@@ -195,7 +195,7 @@ class Catalogue:
     def _import(self, name: str, load: Callable[[], Any]) -> tuple[Any, list[Spec]]:
         """Import a plugin's module: itself, and what its own modules and those that it imported first declare."""
         before = set(sys.modules)
-        with aside():
+        with prints_to_stderr():
             plugin = load()
         own = [m for m in sys.modules if m == name or m.startswith(f"{name}.")]
         own += [m for m in sys.modules if m not in before and m not in own and not self._owned(m)]

@@ -23,17 +23,17 @@ class Broken:
     traceback: str
 
 
-def aside() -> redirect_stdout[Any]:
+def prints_to_stderr() -> redirect_stdout[Any]:
     """A context in which plugins run: standard output is for results, so what they print goes to standard error."""
     return redirect_stdout(sys.stderr)
 
 
-class Noting:
-    """Notes what fails inside it as the fault of a plugin, and lets the others go on; see also :func:`aside`."""
+class FailureNotes:
+    """Notes what fails inside it as the fault of a plugin, and lets the others go on (:func:`prints_to_stderr`)."""
 
     def __init__(self, notes: list[Broken], owner: str, where: str = "") -> None:
         self.notes, self.owner, self.where = notes, owner, where
-        self._aside = aside()
+        self._aside = prints_to_stderr()
 
     def __enter__(self) -> None:
         self._aside.__enter__()

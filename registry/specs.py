@@ -9,7 +9,7 @@ from pkgutil import resolve_name
 from typing import Any, ClassVar
 
 from parface_bench.registry.errors import UserError
-from parface_bench.registry.faults import aside
+from parface_bench.registry.faults import prints_to_stderr
 from parface_bench.registry.from_file import importing
 from parface_bench.registry.requirements import install_command
 
@@ -53,7 +53,7 @@ class Spec:
         if not isinstance(self.target, str):
             return self.target
         try:
-            with aside(), importing():
+            with prints_to_stderr(), importing():
                 return resolve_name(self.target)
         except (Exception, SystemExit) as error:
             raise self.unusable(error) from error

@@ -251,7 +251,9 @@ def main() -> int:
             options.out.mkdir(parents=True, exist_ok=True)
             (options.out / "last.txt").write_text(f"{number}: {shown(words)}\n", errors="backslashreplace")
             answer = attempt(words, place, options.patience)
-            fault = wrong(words, answer, tidy(place / "world", before))
+            changed = tidy(place / "world", before)
+            fault = wrong(words, answer, changed)
+            before = state(place / "world") if changed else before  # --force may
             codes[answer.code] += 1
             if fault:
                 findings += 1
@@ -259,7 +261,6 @@ def main() -> int:
                 with (options.out / "findings.txt").open("a", errors="backslashreplace") as kept:
                     kept.write(line + "\n")
                 print("FINDING", line.encode("ascii", "backslashreplace").decode(), flush=True)
-                before = state(place / "world") if "changed" in fault else before
     total = {"calls": sum(codes.values()), "codes": {str(k): v for k, v in codes.items()}, "findings": findings}
     print(json.dumps({**total, "seconds": round(time.monotonic() - start)}))
     return 1 if findings else 0

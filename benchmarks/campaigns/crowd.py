@@ -49,9 +49,9 @@ def twin(place: Path, number: int, each: int) -> None:
 
 def predict(place: Path, number: int, each: int) -> None:
     """Predict the same pictures into the same folder as the others."""
-    from parface_bench.predicting.job import Wish, run
+    from parface_bench.predicting.job import Request, run
 
-    run([str(place / "dots")], Wish(str(place / "model.pt"), place / "out", "pts", True, "none"))
+    run([str(place / "dots")], Request(str(place / "model.pt"), place / "out", "pts", True, "none"))
 
 
 def remember(place: Path, number: int, each: int) -> None:

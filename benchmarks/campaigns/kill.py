@@ -121,9 +121,12 @@ def _bench_outcome(folder: Path) -> Any:
 
 
 def _predict(folder: Path) -> None:
-    from parface_bench.predicting.job import Wish, run
+    from parface_bench.predicting.job import Request, run
 
-    run([str(folder.parent / "dots")], Wish(str(folder.parent / "model.pt"), folder / "out", "pts", True, "none"))
+    run(
+        [str(folder.parent / "dots")],
+        Request(str(folder.parent / "model.pt"), folder / "out", "pts", True, "none"),
+    )
 
 
 def _predict_outcome(folder: Path) -> Any:

@@ -29,12 +29,12 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Parameters, GFLOPs, milliseconds a face at batch 1 and 32, and peak memory of a method."""
         from parface_bench.registry import UserError
-        from parface_bench.registry.faults import aside
+        from parface_bench.registry.faults import prints_to_stderr
         from parface_bench.runs.cost import build_for_cost, measure
 
         if not 0 <= seconds <= 600:
             raise UserError(f"--seconds {seconds}: must be from 0 to 600")
-        with aside():
+        with prints_to_stderr():
             built = build_for_cost(
                 method,
                 profile=profile,

@@ -28,9 +28,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Write a trained method as an ONNX graph (normalisation and decoding included) or as safetensors."""
         from parface_bench.exporting.export import export_model
-        from parface_bench.registry.faults import aside
+        from parface_bench.registry.faults import prints_to_stderr
 
-        with aside():
+        with prints_to_stderr():
             done = export_model(source, out, form, int8=int8, flip=flip, force=force)
         if json:
             emit_document(done)

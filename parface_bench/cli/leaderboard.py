@@ -39,14 +39,14 @@ def register(app: typer.Typer) -> None:
         from parface_bench.leaderboard.table import Selection
         from parface_bench.leaderboard.views import add_runs, show, tables_of
         from parface_bench.registry import UserError
-        from parface_bench.registry.faults import aside
+        from parface_bench.registry.faults import prints_to_stderr
 
         if json and form not in (None, "json"):
             raise UserError(f"--json and --format {form} are two formats: say one")
         add_runs(add, store, say)
         selection = Selection(dataset, protocol, subset, metric, cost)
         form = "json" if json else form
-        with aside():
+        with prints_to_stderr():
             if form is None and out is None and plots is None and not by and on_terminal():
                 tables = tables_of(store, selection, reported=reported, warn=say)
                 chosen = bool(subset or metric)

@@ -43,9 +43,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Clinical measures of anybody's landmarks: brows, lids, mouth, midline, asymmetry. No diagnosis, no grade."""
         from parface_bench.predicting.measure import measure_files
-        from parface_bench.registry.faults import aside
+        from parface_bench.registry.faults import prints_to_stderr
 
-        with aside():
+        with prints_to_stderr():
             outcome = measure_files(
                 given,
                 schema=schema,

@@ -45,15 +45,15 @@ def register(app: typer.Typer) -> None:
         plugin: Plugins = None,
     ) -> None:
         """Find faces and their landmarks in photographs of any size and in videos."""
-        from parface_bench.predicting.job import Wish, run
+        from parface_bench.predicting.job import Request, run
         from parface_bench.registry.errors import UserError
-        from parface_bench.registry.faults import aside
+        from parface_bench.registry.faults import prints_to_stderr
 
         if numbers and not draw:
             raise UserError("--numbers needs --draw: it writes the landmarks' numbers on what that draws")
         if out is None and (draw or form == "pts"):
             out = Path("predictions")
-        with aside():
-            wish = Wish(model, out, form, draw, detector, faces, smoothing, device, keyed(setting), force, numbers)
+        with prints_to_stderr():
+            wish = Request(model, out, form, draw, detector, faces, smoothing, device, keyed(setting), force, numbers)
             outcome = run(images, wish)
         emit(str(outcome.table)) if outcome.table else emit_document(outcome.text(form))

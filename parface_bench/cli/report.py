@@ -30,12 +30,12 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Write one HTML page on one result, or a comparison of up to eight: tables, curves, faces, provenance."""
         from parface_bench.pages.writing import write_page
-        from parface_bench.registry.faults import aside
+        from parface_bench.registry.faults import prints_to_stderr
         from parface_bench.report.report import report as build
         from parface_bench.results.result import load_result
 
         loaded = [load_result(path) for path in results]
-        with aside():
+        with prints_to_stderr():
             text = build(loaded, data_root=data_root, pictures=pictures, warn=say)
         write_page(text, out, force=force)
         say(f"wrote {out} ({len(text.encode()) / 1e6:.1f} MB); open it in a browser")

@@ -32,11 +32,11 @@ def register(app: typer.Typer) -> None:
         json: Json = False,
     ) -> None:
         """Run a recorded row again and compare it face by face; exit code 1 where a number differs."""
-        from parface_bench.registry.faults import aside
+        from parface_bench.registry.faults import prints_to_stderr
         from parface_bench.results.result import load_result
         from parface_bench.runs.reproduce import reproduce as again
 
-        with aside():
+        with prints_to_stderr():
             found = again(
                 load_result(result),
                 data_root=data_root,

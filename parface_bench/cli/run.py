@@ -77,14 +77,14 @@ def _show(method: str, dataset: str, json: bool, options: dict[str, Any]) -> Non
     from parface_bench.clinical.paired import pair_grid, pair_table
     from parface_bench.leaderboard.grids import standing, table_grid
     from parface_bench.leaderboard.render import render
-    from parface_bench.registry.faults import aside
+    from parface_bench.registry.faults import prints_to_stderr
     from parface_bench.runs.pipeline import execute
     from parface_bench.runs.unfinished import Unfinished
     from parface_bench.scoring.report import remarks, subset_grid, subset_table
     from parface_bench.training import distributed
 
     try:
-        with aside():
+        with prints_to_stderr():
             result = execute(asked)
         if distributed.rank() != 0:
             return

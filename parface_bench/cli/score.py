@@ -62,7 +62,7 @@ def register(app: typer.Typer) -> None:
         from parface_bench.evaluation import score_tables
         from parface_bench.limits import bad_name
         from parface_bench.registry import METHODS, UserError
-        from parface_bench.registry.faults import aside
+        from parface_bench.registry.faults import prints_to_stderr
         from parface_bench.results.contamination import contaminated
         from parface_bench.results.record import ERRORS, FACES, MEASURES, RESULT, after_score
         from parface_bench.scoring.report import remarks, subset_grid, subset_table
@@ -76,7 +76,7 @@ def register(app: typer.Typer) -> None:
             raise UserError(f"--out {out} is a file: name a folder")
         results = [] if out is None else [out / name for name in (RESULT, ERRORS, FACES, MEASURES)]
         outputs.guard(results, force)
-        with aside():
+        with prints_to_stderr():
             evaluation = score_tables(
                 pred,
                 gt,

@@ -10,6 +10,8 @@ from parface_bench.leaderboard.board import choose_columns, rank
 from parface_bench.leaderboard.table import Cell, Row, Selection, Table
 from parface_bench.results.digest import faults
 from parface_bench.results.record import metric_facts
+from parface_bench.results.whole_and_parts import Composition, contradictions
+from parface_bench.scoring.audit import Audit, Fault
 
 SOURCES = "sources"  # the file of papers and pages; the others hold rows
 
@@ -71,7 +73,7 @@ def add_reported(tables: Sequence[Table], reported: Sequence[dict[str, Any]], se
         table = same[0] if same else _own_table(entry, selection)
         if not table.columns:
             continue
-        table.rows += [_row(row) for row in entry["rows"]]
+        table.rows += [_row(row, entry) for row in entry["rows"]]
         table.note = entry.get("note", "")
         rank(table)
         if not same:
@@ -86,12 +88,36 @@ def _own_table(entry: dict[str, Any], selection: Selection) -> Table:
     return Table(entry["dataset"], entry["protocol"], "", "", columns, [], dict(entry["faces"]))
 
 
-def _row(row: dict[str, Any]) -> Row:
+def _row(row: dict[str, Any], entry: dict[str, Any]) -> Row:
     cells = {
         (subset, metric): Cell(float(value), printed=str(value))
         for subset, metrics in row["values"].items()
         for metric, value in metrics.items()
     }
-    return Row(
-        row["method"], source=row["source"], url=row.get("url", ""), impossible=faults(row["values"]), cells=cells
-    )
+    wrong = "; ".join(_broken(row, entry))
+    return Row(row["method"], source=row["source"], url=row.get("url", ""), impossible=wrong, cells=cells)
+
+
+def _broken(row: dict[str, Any], entry: dict[str, Any]) -> list[str]:
+    """The rules that a row of a paper breaks, a sentence each."""
+    own = faults(row["values"])
+    made_up = Composition.of(entry["dataset"], entry["faces"], entry["protocol"])
+    return ([own] if own else []) + (contradictions(row["values"], made_up) if made_up else [])
+
+
+def reported_sizes() -> dict[str, dict[str, int]]:
+    """Data set -> subset -> number of faces, as the files of reported numbers say."""
+    return {entry["dataset"]: entry["faces"] for entry in load_reported()}
+
+
+def audit_reported() -> Audit:
+    """The audit of all reported rows; a row's number is its place in its file."""
+    audit = Audit(0, 0)
+    for entry in load_reported():
+        for number, row in enumerate(entry["rows"], start=1):
+            audit.rows += 1
+            audit.checked += len(row["values"]) > 1 or any(len(values) > 1 for values in row["values"].values())
+            reasons = _broken(row, entry)
+            if reasons:
+                audit.impossible.append(Fault(number, row["method"], entry["protocol"], row["source"], reasons))
+    return audit

@@ -32,7 +32,7 @@ from parface_bench.runs.models import default_model, open_model
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What is asked for.
 
     Attributes:
@@ -66,7 +66,7 @@ class Wish:
 
 
 @dataclass
-class Outcome:
+class Summary:
     """What was found.
 
     Attributes:
@@ -91,7 +91,7 @@ class Outcome:
         return formats.table(self.faces, self.landmarks, self.dims)
 
 
-def run(given: Sequence[str], wish: Wish) -> Outcome:
+def run(given: Sequence[str], wish: Request) -> Summary:
     """Find the faces and landmarks of all that was given.
 
     A picture that cannot be read or shows no face becomes an entry with the reason; the rest goes on. What was found
@@ -112,7 +112,7 @@ def run(given: Sequence[str], wish: Wish) -> Outcome:
     wish = replace(wish, model=wish.model or default_model())
     model = open_model(wish.model, wish.device, **wish.of("method"))
     predictor = Predictor(model, face_detector(wish.detector, **wish.of("detector")), wish.faces)
-    outcome = Outcome(landmarks=len(predictor.schema), schema=predictor.schema.name, model=wish.model)
+    outcome = Summary(landmarks=len(predictor.schema), schema=predictor.schema.name, model=wish.model)
     progress = Progress()
     for note in model.notes:
         progress.say(note)
@@ -145,7 +145,7 @@ def _alone_in(folder: Path | None, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def _work(sources: list[Source], wish: Wish, predictor: Predictor, outcome: Outcome, progress: Progress) -> Outcome:
+def _work(sources: list[Source], wish: Request, predictor: Predictor, outcome: Summary, progress: Progress) -> Summary:
     """Go through the sources, and write what was found."""
     if wish.out is not None:
         table = wish.out / (formats.DOCUMENT if wish.form == "json" else formats.TABLE)
@@ -175,7 +175,7 @@ def _work(sources: list[Source], wish: Wish, predictor: Predictor, outcome: Outc
     return outcome
 
 
-def _to_come(sources: Sequence[Source], wish: Wish) -> list[Path]:
+def _to_come(sources: Sequence[Source], wish: Request) -> list[Path]:
     """The files of the sources' first faces that will be written, as far as their names are known before."""
     if wish.out is None:
         return []
@@ -185,7 +185,7 @@ def _to_come(sources: Sequence[Source], wish: Wish) -> list[Path]:
     return pts + ([wish.out / "overlays" / name for name in drawn] if wish.draw else [])
 
 
-def _settings(wish: Wish, predictor: Predictor) -> dict[str, Any]:
+def _settings(wish: Request, predictor: Predictor) -> dict[str, Any]:
     """All that decides what is found in a picture."""
     path = Path(wish.model)
     modules = [sys.modules.get(type(part).__module__) for part in (predictor.method, predictor.detector)]
@@ -203,7 +203,7 @@ def _settings(wish: Wish, predictor: Predictor) -> dict[str, Any]:
     }
 
 
-def _finish(outcome: Outcome, wish: Wish, progress: Progress) -> None:
+def _finish(outcome: Summary, wish: Request, progress: Progress) -> None:
     known = [face.points.shape[1] for face in outcome.faces if face.points is not None]
     outcome.dims = max(known, default=2)
     if wish.out is not None:
@@ -228,7 +228,7 @@ def _finish(outcome: Outcome, wish: Wish, progress: Progress) -> None:
 
 
 def _each(
-    sources: Sequence[Source], predictor: Predictor, wish: Wish, progress: Progress
+    sources: Sequence[Source], predictor: Predictor, wish: Request, progress: Progress
 ) -> Iterator[tuple[Source, list[Face]]]:
     """The faces of the photographs, picture by picture, and of each video as a whole."""
     photographs = (shot for source in sources if not source.video for shot in shots(source))

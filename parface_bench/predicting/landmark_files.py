@@ -190,9 +190,9 @@ def _photographs(given: list[str], schema: str, model: str, detector: str) -> La
     for text in given:
         if not Path(text).exists() and not any(c in text for c in "*?["):
             raise UserError(f"{text}: no such file: give a table, .pts files or photographs")
-    from parface_bench.predicting.job import Wish, run
+    from parface_bench.predicting.job import Request, run
 
-    outcome = run(given, Wish(model, detector=detector))
+    outcome = run(given, Request(model, detector=detector))
     faces = outcome.faces
     dims = max((f.points.shape[1] for f in faces if f.points is not None), default=2)
     none = np.full((outcome.landmarks, dims), np.nan)

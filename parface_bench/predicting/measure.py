@@ -25,7 +25,7 @@ FEW = 4  # faces up to which a table has a column for each side
 
 
 @dataclass
-class Outcome:
+class MeasureSummary:
     """What was measured.
 
     Attributes:
@@ -86,7 +86,7 @@ def measure_files(
     out: Path | None = None,
     drawn: bool = False,
     force: bool = False,
-) -> Outcome:
+) -> MeasureSummary:
     """Measure the faces of files.
 
     Args:
@@ -102,7 +102,7 @@ def measure_files(
     """
     faces = read_landmarks(given, schema, model, detector)
     measured = measure(faces.points, faces.schema, frame=frame, unit=unit, names=names, mm=scale)
-    outcome = Outcome(faces, measured, _remarks(faces, measured), [])
+    outcome = MeasureSummary(faces, measured, _remarks(faces, measured), [])
     if drawn and frame == "head":
         raise UserError("--draw shows lines in the picture, and frame 'head' has none there: take frame 'canthi'")
     if drawn and out is None:
@@ -131,7 +131,7 @@ def _drawing(faces: Landmarks, row: int, out: Path) -> Path:
     return out / f"{below(faces.ids[row])}.png"
 
 
-def _draw(outcome: Outcome, row: int, out: Path) -> Path:
+def _draw(outcome: MeasureSummary, row: int, out: Path) -> Path:
     from parface_bench.data.images.reading import decode_image
     from parface_bench.predicting.draw_measures import draw
 

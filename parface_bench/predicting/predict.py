@@ -14,7 +14,7 @@ from parface_bench.faces import Schema, get_schema
 from parface_bench.methods.base import Method
 from parface_bench.methods.inference import predict_photographs
 from parface_bench.methods.trainable import TrainableMethod
-from parface_bench.predicting.shots import Shot, plain
+from parface_bench.predicting.shots import InputImage, plain
 
 NO_FACE = "no face found"
 NOT_FITTED = "the method found no landmarks"
@@ -65,7 +65,7 @@ class Predictor:
         self.method, self.detector, self._faces, self._batch = method, detector, faces, batch_size
         self.schema: Schema = get_schema(method.schema)
 
-    def faces(self, shots: Iterable[Shot]) -> Iterator[tuple[Shot, list[Face]]]:
+    def faces(self, shots: Iterable[InputImage]) -> Iterator[tuple[InputImage, list[Face]]]:
         """Each picture with its faces, at least one entry a picture."""
         waiting = iter(shots)
         while group := list(islice(waiting, max(self._batch // 2, 1))):
@@ -78,7 +78,7 @@ class Predictor:
             for shot, boxes in entries:
                 yield shot, self._entry(shot, boxes, results)
 
-    def _boxes(self, shot: Shot) -> np.ndarray:
+    def _boxes(self, shot: InputImage) -> np.ndarray:
         """Detections [N, 5] of a picture, from the largest to the smallest."""
         if shot.image is None:
             return np.zeros((0, 5))
@@ -90,7 +90,7 @@ class Predictor:
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         return boxes[np.argsort(-area, kind="stable")][: self._faces or None]
 
-    def _landmarks(self, known: list[tuple[Shot, np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    def _landmarks(self, known: list[tuple[InputImage, np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """Points [L, 2|3] and confidences [L] of faces in upright pictures."""
         images = [shot.image for shot, _ in known if shot.image is not None]
         self.method.confidence = None
@@ -106,7 +106,7 @@ class Predictor:
             sure = np.broadcast_to(np.asarray(sure, dtype=np.float64).reshape(len(known), -1), points.shape[:2])
         return [(p, None if sure is None else sure[i]) for i, p in enumerate(points)]
 
-    def _entry(self, shot: Shot, boxes: np.ndarray, results: Iterator[Any]) -> list[Face]:
+    def _entry(self, shot: InputImage, boxes: np.ndarray, results: Iterator[Any]) -> list[Face]:
         base = Face(shot.name, plain(str(shot.source.path)), shot.frame, shot.seconds)
         if shot.image is None or not len(boxes):
             return [replace(base, reason=shot.reason or NO_FACE)]

@@ -40,7 +40,7 @@ class Source:
 
 
 @dataclass
-class Shot:
+class InputImage:
     """One picture, upright.
 
     Attributes:
@@ -148,7 +148,7 @@ def length(source: Source) -> int:
     return min(max(frames, 1), 10**7)
 
 
-def shots(source: Source) -> Iterator[Shot]:
+def shots(source: Source) -> Iterator[InputImage]:
     """The picture of a photograph, or the frames of a video one after the other.
 
     What cannot be read comes with ``image`` None and the reason.
@@ -159,20 +159,20 @@ def shots(source: Source) -> Iterator[Shot]:
     try:
         stored, scale = read_photograph(source.path, LARGE)
     except (UserError, OSError) as error:
-        yield Shot(source.name, source, None, plain(str(error)))
+        yield InputImage(source.name, source, None, plain(str(error)))
         return
     orientation = _orientation(source.path)
     turns, mirror = _UPRIGHT.get(orientation, (0, False))
     upright = np.rot90(stored, turns)
     upright = np.ascontiguousarray(upright[:, ::-1] if mirror else upright)
-    yield Shot(source.name, source, upright, orientation=orientation, scale=scale)
+    yield InputImage(source.name, source, upright, orientation=orientation, scale=scale)
 
 
-def _frames(source: Source) -> Iterator[Shot]:
+def _frames(source: Source) -> Iterator[InputImage]:
     capture = cv2.VideoCapture(str(source.path))
     try:
         if not capture.isOpened():
-            yield Shot(
+            yield InputImage(
                 source.name, source, None, f"{plain(str(source.path))}: no readable video; copy it again, or convert it"
             )
             return
@@ -186,10 +186,10 @@ def _frames(source: Source) -> Iterator[Shot]:
             name, seconds = f"{source.name}@{number:06d}", number / rate
             if good:
                 image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-                yield Shot(name, source, image, frame=number, seconds=seconds)
+                yield InputImage(name, source, image, frame=number, seconds=seconds)
             else:
                 reason = f"{plain(str(source.path))}: frame {number} cannot be decoded"
-                yield Shot(name, source, None, reason, frame=number, seconds=seconds)
+                yield InputImage(name, source, None, reason, frame=number, seconds=seconds)
             number += 1
     finally:
         capture.release()

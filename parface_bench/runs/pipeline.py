@@ -53,7 +53,7 @@ def execute(options: RunOptions) -> Result | Unfinished:
     progress.say(plan.headline)
     if plan.device.type == "cpu":
         keep_freed_memory()
-    rehearse(plan)
+    check_before(plan)
     set_randomness(plan)
     method, trained_on = build(plan)
     training = prepare(plan, method, trained_on, progress) if plan.learns else None
@@ -217,7 +217,7 @@ def _left_out(training: Training) -> str:
     return f"training data left out, since no root is set: {', '.join(training.selection.skipped)}"
 
 
-def rehearse(plan: Plan) -> None:
+def check_before(plan: Plan) -> None:
     """Score the truth itself, so that nobody trains or predicts for hours what the protocol then refuses.
 
     Raises:

@@ -23,6 +23,7 @@ from parface_bench.registry import UserError
 
 LARGEST = 64 << 20  # bytes of a table of printed numbers
 _THRESHOLD = re.compile(r"(FR|AUC)@(\d+(?:\.\d+)?)", re.IGNORECASE)
+MEANS = re.compile(r"NME|(?:FR|AUC)@\d+(?:\.\d+)?")  # metrics that are means over faces
 _ABSENT = {"", "-", "–", "—", "n/a", "na", "nan"}
 
 
@@ -145,6 +146,10 @@ class Audit:
         return asdict(self)
 
 
+# row number, method, data set, subset, values in percent
+Rows = list[tuple[int, str, str, str, dict[str, Printed]]]
+
+
 def audit_table(path: str | Path) -> Audit:
     """Audit a CSV table: columns ``method``, ``dataset``, ``subset``, ``NME`` and any ``FR@t``, ``AUC@t``, in percent.
 
@@ -153,6 +158,15 @@ def audit_table(path: str | Path) -> Audit:
 
     Raises:
         UserError: the file cannot be read, a cell is no number, or there is nothing to check.
+    """
+    return read_rows(path)[0]
+
+
+def read_rows(path: str | Path) -> tuple[Audit, Rows]:
+    """The audit of :func:`audit_table`, and the rows that it read.
+
+    Raises:
+        UserError: see :func:`audit_table`.
     """
     path = Path(path)
     names, records = _read(path)
@@ -182,15 +196,17 @@ def audit_table(path: str | Path) -> Audit:
         rows.append(values)
     notes = [_to_percent(column, rows) for column in columns if column.upper().startswith("AUC")]
     audit = Audit(len(rows), sum(len(values) > 1 for values in rows), notes=[n for n in notes if n])
+    named: Rows = []
     for number, (record, values) in enumerate(zip(records, rows, strict=True), 1):
+        name, dataset, subset = ((record.get(k) or "").strip() for k in ("method", "dataset", "subset"))
+        named.append((number, name, dataset, subset or "full", values))
         reasons = _faults(values)
         if reasons:
             as_fractions = {k: v.times(100) if k.startswith("AUC") and v.high <= 1 else v for k, v in values.items()}
             if as_fractions != values and not _faults(as_fractions):
                 reasons.append("an AUC of at most 1 looks like a fraction; the table must be in percent")
-            name, dataset, subset = ((record.get(k) or "").strip() for k in ("method", "dataset", "subset"))
             audit.impossible.append(Fault(number, name, dataset, subset, reasons))
-    return audit
+    return audit, named
 
 
 def _to_percent(column: str, rows: list[dict[str, Printed]]) -> str:

@@ -257,7 +257,7 @@ def all_pairs(documents: Sequence[dict[str, Any]], *, everything: bool = False) 
                 look = "best" if high < 0 else "bad" if low > 0 else "plain"
                 names = document["a"]["method"], document["b"]["method"]
                 value = Cell(f"{d['difference']['value']:+.3f}", look)
-                numbers = [value, f"{low:+.3f} .. {high:+.3f}", _p(d), f"{100 * d['a_better']:.0f} %"]
+                numbers: list[Cell | str] = [value, f"{low:+.3f} .. {high:+.3f}", _p(d), f"{100 * d['a_better']:.0f} %"]
                 grid.rows.append([*names, subset, metric, str(d["n"]), *numbers])
     return grid
 

@@ -48,3 +48,18 @@ def test_fractions_are_announced(pfbench: Any, tmp_path: Path) -> None:
 def test_bad_file(pfbench: Any, tmp_path: Path) -> None:
     done = pfbench("audit", tmp_path / "none.csv")
     assert done.code == 2 and "cannot be read: No such file" in done.err and done.out == ""
+
+
+def test_a_full_set_that_is_no_mean_of_its_parts(pfbench: Any, tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    rows = (("full", "3.49"), ("common", "2.98"), ("challenging", "5.19"))
+    file.write_text("method,dataset,subset,NME,FR@8\n" + "".join(f"LAB,300w,{s},{v},\n" for s, v in rows))
+    done = pfbench("audit", file)
+    assert done.code == 1 and "row 1: LAB, 300w, full: NME = 3.49 is not the mean of its parts" in done.out
+
+
+def test_the_reported_rows_say_which_rule_they_break(pfbench: Any) -> None:
+    done = pfbench("audit", "--reported")
+    assert done.code == 1 and "LAB, 300w" in done.out and "3.408 to 3.418" in done.out
+    assert "DCFE, cofw-pupil" in done.out and done.out.splitlines()[-1].endswith("impossible")
+    assert pfbench("audit").code == 2

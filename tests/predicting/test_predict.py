@@ -20,7 +20,7 @@ from parface_bench.methods.inference import face_detector
 from parface_bench.methods.recipe import compose
 from parface_bench.predicting import formats, job
 from parface_bench.predicting.draw import heat, overlay
-from parface_bench.predicting.job import Wish
+from parface_bench.predicting.job import Request
 from parface_bench.predicting.predict import Face, Predictor
 from parface_bench.predicting.shots import find, shots
 from parface_bench.predicting.video import overlap, smooth, track
@@ -87,7 +87,7 @@ def rows(path: Path) -> dict[str, dict[str, str]]:
 
 
 def test_table_of_a_folder(folder, tmp_path):
-    outcome = job.run([str(folder)], Wish("flat", tmp_path / "out"))
+    outcome = job.run([str(folder)], Request("flat", tmp_path / "out"))
     found = rows(outcome.table)
     assert list(found) == ["broken", "flat", "none", "one", "two", "two#2"]
     assert float(found["one"]["x0"]) == pytest.approx(9.5) and float(found["one"]["y67"]) == pytest.approx(69.5)
@@ -104,16 +104,16 @@ def test_table_of_a_folder(folder, tmp_path):
 
 def test_overlays_of_an_earlier_run_are_no_photographs(folder):
     out = folder / "found"
-    before = job.run([str(folder)], Wish("flat", out, draw=True))
+    before = job.run([str(folder)], Request("flat", out, draw=True))
     assert (out / "overlays" / "one.png").is_file()
-    assert [f.id for f in job.run([str(folder)], Wish("flat", out, draw=True)).faces] == [f.id for f in before.faces]
+    assert [f.id for f in job.run([str(folder)], Request("flat", out, draw=True)).faces] == [f.id for f in before.faces]
 
 
 def test_table_enters_scoring(folder, tmp_path):
     """The table can be scored as it is: a row without landmarks counts as missing, not as an error of the file."""
     from parface_bench.evaluation import score_tables
 
-    outcome = job.run([str(folder / "one.png"), str(folder / "two.png")], Wish("flat", tmp_path / "out", faces=1))
+    outcome = job.run([str(folder / "one.png"), str(folder / "two.png")], Request("flat", tmp_path / "out", faces=1))
     truth = tmp_path / "truth.csv"
     points = [f.points for f in outcome.faces]
     columns = [f"{axis}{i}" for i in range(68) for axis in "xy"]
@@ -125,32 +125,32 @@ def test_table_enters_scoring(folder, tmp_path):
 
 
 def test_most_faces(folder, tmp_path):
-    outcome = job.run([str(folder / "two.png")], Wish("flat", faces=1))
+    outcome = job.run([str(folder / "two.png")], Request("flat", faces=1))
     assert [face.id for face in outcome.faces] == ["two"] and outcome.table is None
     assert outcome.text("csv").startswith("id,x0,y0,x1")
 
 
 def test_json_and_pts(folder, tmp_path):
-    document = json.loads(job.run([str(folder)], Wish("solid", tmp_path / "out", "json")).table.read_text())
+    document = json.loads(job.run([str(folder)], Request("solid", tmp_path / "out", "json")).table.read_text())
     by_id = {face["id"]: face for face in document["faces"]}
     assert np.shape(by_id["one"]["landmarks"]) == (68, 3) and by_id["none"]["landmarks"] is None
     assert document["schema"] == "ibug68" and "NaN" not in json.dumps(document)
 
-    job.run([str(folder)], Wish("flat", tmp_path / "pts", "pts"))
+    job.run([str(folder)], Request("flat", tmp_path / "pts", "pts"))
     assert sorted(p.name for p in (tmp_path / "pts").glob("*.pts")) == ["one.pts", "two#2.pts", "two.pts"]
     data = (tmp_path / "pts" / "one.pts").read_bytes()
     assert b"n_points: 68" in data
     (tmp_path / "pts" / "two#2.pts").write_text("mine")
     with pytest.raises(UserError, match=r"two#2\.pts: exists already"):
-        job.run([str(folder)], Wish("flat", tmp_path / "pts", "pts"))
+        job.run([str(folder)], Request("flat", tmp_path / "pts", "pts"))
     assert (tmp_path / "pts" / "two#2.pts").read_text() == "mine"
-    job.run([str(folder)], Wish("flat", tmp_path / "pts", "pts", force=True))
+    job.run([str(folder)], Request("flat", tmp_path / "pts", "pts", force=True))
     np.testing.assert_allclose(parse_pts(data, "one.pts")[0], [9.5, 19.5], atol=1e-3)  # 1-based in the file
     assert "none" in rows(tmp_path / "pts" / "predictions.csv")
 
 
 def test_overlays(folder, tmp_path):
-    job.run([str(folder)], Wish("solid", tmp_path / "out", draw=True))
+    job.run([str(folder)], Request("solid", tmp_path / "out", draw=True))
     drawn = sorted(p.name for p in (tmp_path / "out" / "overlays").glob("*.png"))
     assert drawn == ["flat.png", "none.png", "one.png", "two.png"]
     solid = cv2.imread(str(tmp_path / "out" / "overlays" / "one.png"))
@@ -183,19 +183,19 @@ def test_interruption_keeps_what_was_found(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(job, "open_model", lambda model, device: Interrupted())
     monkeypatch.setattr(job, "Predictor", lambda m, d, f: Predictor(m, d, f, batch_size=2))
     with pytest.raises(KeyboardInterrupt):
-        job.run([str(folder)], Wish("flat", tmp_path / "out"))
+        job.run([str(folder)], Request("flat", tmp_path / "out"))
     assert rows(tmp_path / "out" / "predictions.csv")
 
 
 def test_unwritable_folder(folder, tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(Exception, match="--out"):
-        job.run([str(folder / "one.png")], Wish("flat", tmp_path / "out"))
+        job.run([str(folder / "one.png")], Request("flat", tmp_path / "out"))
 
 
 def test_unknown_format(folder):
     with pytest.raises(UserError, match="csv, json, pts"):
-        job.run([str(folder)], Wish("flat", form="xml"))
+        job.run([str(folder)], Request("flat", form="xml"))
 
 
 def test_without_a_detector_the_picture_is_the_face(folder):
@@ -283,7 +283,7 @@ def test_video_end_to_end(tmp_path):
         image[20:70, 10 + 5 * i : 60 + 5 * i] = 255
         writer.write(image)
     writer.release()
-    outcome = job.run([str(path)], Wish("flat", tmp_path / "out", draw=True, smoothing=1.0))
+    outcome = job.run([str(path)], Request("flat", tmp_path / "out", draw=True, smoothing=1.0))
     found = list(rows(outcome.table).values())
     assert [row["frame"] for row in found] == list("012345") and {row["track"] for row in found} == {"0"}
     assert float(found[5]["seconds"]) == pytest.approx(0.5)
@@ -291,7 +291,7 @@ def test_video_end_to_end(tmp_path):
     assert drawn.stat().st_size > 500
     drawn.write_text("mine")
     with pytest.raises(UserError, match=r"v\.mp4: exists already"):
-        job.run([str(path)], Wish("solid", tmp_path / "out", draw=True))
+        job.run([str(path)], Request("solid", tmp_path / "out", draw=True))
     assert drawn.read_text() == "mine"
 
 
@@ -300,17 +300,17 @@ def test_names_that_are_no_utf8(tmp_path):
     root = tmp_path / "in"
     picture(root / "x.png", (10, 20, 40, 50))
     (root / "x.png").rename(os.fsdecode(os.fsencode(root) + b"/caf\xe9.png"))
-    outcome = job.run([str(root)], Wish("flat", tmp_path / "out", draw=True))
+    outcome = job.run([str(root)], Request("flat", tmp_path / "out", draw=True))
     (found,) = rows(outcome.table).values()
     assert found["id"] == "caf\\xe9" and found["x0"] and found["image"].endswith("caf\\xe9.png")
     assert (tmp_path / "out" / "overlays" / "caf\\xe9.png").is_file()
-    json.loads(job.run([str(root)], Wish("flat", tmp_path / "out", "json")).table.read_bytes())
+    json.loads(job.run([str(root)], Request("flat", tmp_path / "out", "json")).table.read_bytes())
 
 
 def test_options_must_say_whose_they_are(folder):
     with pytest.raises(UserError, match=r"--set weights: write method\.weights=\.\.\. or detector\.weights"):
-        job.run([str(folder)], Wish("flat", options={"weights": "x"}))
-    assert Wish("flat", options={"method.passes": 2, "detector.side": 99}).of("method") == {"passes": 2}
+        job.run([str(folder)], Request("flat", options={"weights": "x"}))
+    assert Request("flat", options={"method.passes": 2, "detector.side": 99}).of("method") == {"passes": 2}
 
 
 def test_a_network_that_looks_twice_is_as_sure_as_both_looks_on_average(folder, tmp_path):

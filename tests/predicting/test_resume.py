@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parface_bench.predicting import job
-from parface_bench.predicting.job import Wish
+from parface_bench.predicting.job import Request
 from parface_bench.predicting.journal import JOURNAL
 from parface_bench.registry.errors import UserError
 
@@ -63,12 +63,12 @@ def folder(tmp_path):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 @pytest.mark.parametrize("form", ["csv", "json", "pts"])
 def test_goes_on_where_it_stopped(folder, tmp_path, method, form, error, capsys):
-    whole = job.run([str(folder)], Wish("flat", tmp_path / "whole", form, draw=True))
+    whole = job.run([str(folder)], Request("flat", tmp_path / "whole", form, draw=True))
     everything = method.seen
     assert everything == 29 and len(whole.faces) == 31
 
     method.seen, method.stop_at, method.error = 0, 20, error
-    wish = Wish("flat", tmp_path / "parts", form, draw=True)
+    wish = Request("flat", tmp_path / "parts", form, draw=True)
     with pytest.raises(error):
         job.run([str(folder)], wish)
     assert (tmp_path / "parts" / JOURNAL).is_file()
@@ -97,7 +97,7 @@ def test_goes_on_where_it_stopped(folder, tmp_path, method, form, error, capsys)
 def _interrupted(folder, out, method):
     method.seen, method.stop_at = 0, 20
     with pytest.raises(KeyboardInterrupt):
-        job.run([str(folder)], Wish("flat", out))
+        job.run([str(folder)], Request("flat", out))
     method.seen, method.stop_at = 0, -1
     return len((out / JOURNAL).read_text().splitlines()) - 1
 
@@ -105,7 +105,7 @@ def _interrupted(folder, out, method):
 def test_changed_pictures_are_done_again(folder, tmp_path, method):
     done = _interrupted(folder, tmp_path / "out", method)
     cv2.imwrite(str(folder / "03.png"), np.full((50, 50, 3), 77, np.uint8))
-    job.run([str(folder)], Wish("flat", tmp_path / "out"))
+    job.run([str(folder)], Request("flat", tmp_path / "out"))
     undone = 31 - done + 1
     assert method.seen == undone
 
@@ -116,7 +116,7 @@ def test_changed_pictures_are_done_again(folder, tmp_path, method):
 )
 def test_other_settings_begin_anew(folder, tmp_path, method, other):
     _interrupted(folder, tmp_path / "out", method)
-    job.run([str(folder)], Wish("flat", tmp_path / "out", **other))
+    job.run([str(folder)], Request("flat", tmp_path / "out", **other))
     assert method.seen == 29
 
 
@@ -125,16 +125,16 @@ def test_another_checkpoint_under_the_same_name_begins_anew(folder, tmp_path, me
     model.write_text("first")
     method.stop_at = 20
     with pytest.raises(KeyboardInterrupt):
-        job.run([str(folder)], Wish(str(model), tmp_path / "out"))
+        job.run([str(folder)], Request(str(model), tmp_path / "out"))
     model.write_text("second weights")
     method.seen, method.stop_at = 0, -1
-    job.run([str(folder)], Wish(str(model), tmp_path / "out"))
+    job.run([str(folder)], Request(str(model), tmp_path / "out"))
     assert method.seen == 29
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "binary"])
 def test_a_damaged_journal_costs_time_only(folder, tmp_path, method, damage):
-    whole = job.run([str(folder)], Wish("flat", tmp_path / "whole"))
+    whole = job.run([str(folder)], Request("flat", tmp_path / "whole"))
     _interrupted(folder, tmp_path / "out", method)
     file = tmp_path / "out" / JOURNAL
     lines = file.read_text().splitlines(keepends=True)
@@ -146,7 +146,7 @@ def test_a_damaged_journal_costs_time_only(folder, tmp_path, method, damage):
             "binary": lines[0].encode() + b"\xff\xfe\x00\n" + lines[1].encode(),
         }[damage]
     )
-    again = job.run([str(folder)], Wish("flat", tmp_path / "out"))
+    again = job.run([str(folder)], Request("flat", tmp_path / "out"))
     assert again.table.read_bytes() == whole.table.read_bytes()
     assert not file.exists()
 
@@ -155,14 +155,14 @@ def test_nothing_is_kept_without_a_folder(folder, tmp_path, method, monkeypatch)
     monkeypatch.chdir(tmp_path)
     method.stop_at = 20
     with pytest.raises(KeyboardInterrupt):
-        job.run([str(folder)], Wish("flat"))
+        job.run([str(folder)], Request("flat"))
     assert not list(tmp_path.rglob(JOURNAL))
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_at_once(folder, tmp_path, method):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="give another folder with --out"):
-        job.run([str(folder)], Wish("flat", tmp_path / "file" / "out"))
+        job.run([str(folder)], Request("flat", tmp_path / "file" / "out"))
     assert method.seen == 0
 
 

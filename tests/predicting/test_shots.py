@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from parface_bench.predicting.shots import Shot, find, length, shots
+from parface_bench.predicting.shots import InputImage, find, length, shots
 from parface_bench.registry import UserError
 
 
@@ -93,7 +93,7 @@ def test_frames_of_a_video(tmp_path):
 def test_a_file_that_only_looks_like_a_video(tmp_path):
     (tmp_path / "v.mp4").write_bytes(b"nothing of the kind")
     (shot,) = shots(find([str(tmp_path / "v.mp4")])[0])
-    assert isinstance(shot, Shot) and shot.image is None and "v.mp4" in shot.reason
+    assert isinstance(shot, InputImage) and shot.image is None and "v.mp4" in shot.reason
 
 
 @pytest.mark.parametrize(("side", "times"), [(200_000, 1), (40_000, 2), (8_000, 4), (1_000, 8)])

@@ -11,7 +11,7 @@ from parface_bench import TrainableMethod
 from parface_bench.data.images.crop import Crop
 from parface_bench.faces import get_schema
 from parface_bench.predicting.predict import Predictor
-from parface_bench.predicting.shots import Shot, Source
+from parface_bench.predicting.shots import InputImage, Source
 
 
 class Corners(TrainableMethod):
@@ -35,7 +35,7 @@ class Corners(TrainableMethod):
 def test_the_network_gets_the_picture_and_nothing_around_it() -> None:
     image = np.random.default_rng(0).integers(0, 255, (32, 32, 3)).astype(np.uint8)
     method = Corners()
-    shot = Shot("a", Source(Path("a.png"), "a", False), image)
+    shot = InputImage("a", Source(Path("a.png"), "a", False), image)
     [(_, [face])] = Predictor(method, None).faces([shot])
     np.testing.assert_allclose(face.points, [[0, 0], [31, 31], [0, 31], [31, 0], [15.5, 15.5]], atol=1e-9)
     np.testing.assert_allclose(method.seen[0][0].permute(1, 2, 0).numpy() * 255, image, atol=1e-3)
