@@ -76,7 +76,12 @@ def depth_colour(near: float) -> Colour:
 
 
 def _face(
-    canvas: np.ndarray, points: np.ndarray, near: np.ndarray, edges: Sequence[Sequence[int]], colour: Colour, names: bool
+    canvas: np.ndarray,
+    points: np.ndarray,
+    near: np.ndarray,
+    edges: Sequence[Sequence[int]],
+    colour: Colour,
+    names: bool,
 ) -> None:
     there = np.isfinite(points).all(axis=1) & np.isfinite(near)
     at = np.round(np.clip(np.nan_to_num(points), -1e4, 1e4) * (1 << _SHIFT)).astype(int).tolist()
