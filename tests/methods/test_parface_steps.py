@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 
 from parface_bench.data.batches.batch import Batch
-from parface_bench.data.heatmaps.codecs import PARFACE_CODEC
 from parface_bench.faces import get_schema
 from parface_bench.methods.stage import Stage
+from parface_bench.plugins.codecs.parface import parface as parface_codec
 from parface_bench.plugins.losses import adversarial
 from parface_bench.plugins.methods.parface.method import ParFace
 from parface_bench.registry import UserError
@@ -81,7 +81,7 @@ def batch(golden):
         None,
         torch.zeros(2, 2, 3),
         ["a", "b"],
-        PARFACE_CODEC,
+        parface_codec(),
     )
 
 
