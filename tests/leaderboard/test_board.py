@@ -216,8 +216,10 @@ def test_a_part_of_a_data_set_is_said_in_the_heading(make):
 
 
 def test_the_rows_of_version_01_rank_as_they_did():
-    """leaderboards/ was recorded by version 0.1: one table a data set, none apart."""
-    tables = build_tables(read_store(Path(__file__).parents[2] / "leaderboards").results, Selection())
+    """The rows of leaderboards/ that version 0.1 recorded: one table a data set, none apart."""
+    recorded = read_store(Path(__file__).parents[2] / "leaderboards").results
+    old = [result for result in recorded if result.document["created"] < "2026-11-24"]
+    tables = build_tables(old, Selection())
     names = {(t.dataset, t.apart): [r.method for r in t.rows if r.rank] for t in tables if t.dataset == "300w"}
     first = ["heatmap", "integral", "regression", "mediapipe-mesh", "parface", "3fabrec", "mean-shape"]
     assert names == {("300w", ""): first}
