@@ -89,9 +89,18 @@ def test_before_it_is_fitted_it_adds_nothing() -> None:
     assert not path.decode(torch.ones(2, CODES)).any()
 
 
-def test_what_cannot_be_is_said(crops: np.ndarray) -> None:
-    with pytest.raises(UserError, match="5 training faces are too few for the 5 components"):
-        PrincipalPath(CODES, 64).fit(crops[:5], MEAN)
+def test_few_faces_give_as_many_components_as_they_have(crops: np.ndarray) -> None:
+    path = PrincipalPath(CODES, 64)
+    path.fit(crops[:3], MEAN)
+    codes = path.encode(normalised(crops[:3])).detach()
+    assert not codes[:, 2:].any()
+    assert path.decode(codes).numpy() == pytest.approx(normalised(crops[:3]).numpy(), abs=1e-4)  # three span a plane
+    path.fit(np.repeat(crops[:1], 3, axis=0), MEAN)
+    same = normalised(crops[:1])
+    assert path.decode(path.encode(same)).detach().numpy() == pytest.approx(same.numpy(), abs=1e-4)  # nothing varies
+
+
+def test_what_cannot_be_is_said() -> None:
     plain = ParFace(get_schema("ibug68"), 64, code_size=CODES, heatmap_size=32, width=0.125)
     with pytest.raises(UserError, match=r"set method\.linear=true"):
         plain.fit_linear(FaceArrays(np.zeros((9, 0, 2), np.float32), 64))

@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from parface_bench.registry import UserError
-
 
 class PrincipalPath(nn.Module):
     """Code and image of a principal component analysis, to which encoder and decoder add what is not linear.
@@ -38,18 +36,10 @@ class PrincipalPath(nn.Module):
         """Find the components.
 
         Args:
-            pictures: uint8 [N, S, S, 3], RGB; more than ``code_size``.
+            pictures: uint8 [N, S, S, 3], RGB; up to ``code_size`` of them leave the last components at 0.
             offset: what :meth:`encode`'s images have subtracted from R, G and B in 0..1.
-
-        Raises:
-            UserError: too few pictures.
         """
-        wanted = len(self.axes)
-        if len(pictures) <= wanted:
-            raise UserError(
-                f"{len(pictures)} training faces are too few for the {wanted} components of the linear path; "
-                "take more faces, a smaller method.code_size, or method.linear=false"
-            )
+        wanted = min(len(self.axes), len(pictures) - 1)
         rows = (
             torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255 - torch.tensor(offset)[:, None, None]
         ).flatten(1)
@@ -59,8 +49,9 @@ class PrincipalPath(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             _, singular, axes = torch.pca_lowrank(rows, min(wanted + 20, *rows.shape), center=False, niter=6)
-        self.axes.copy_(axes[:, :wanted].T)
-        self.scale.fill_(float(singular[0]) / len(rows) ** 0.5)
+        self.axes.zero_()
+        self.axes[:wanted].copy_(axes[:, :wanted].T)
+        self.scale.fill_(max(float(singular[0]) / len(rows) ** 0.5, 1e-6))  # pictures may all be the same
 
     def encode(self, images: Tensor) -> Tensor:
         """Images [B, 3, S, S] -> codes [B, code_size]."""
